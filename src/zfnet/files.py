@@ -1,0 +1,79 @@
+"""Writing files so that nothing half-written ever looks finished: write beside, then rename."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zfnet.errors import ZfnetError
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path in the folder of `path`; it takes that name when the block ends without an error.
+
+    The temporary name keeps the suffix, since writers of pictures and tables choose their format by it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` (UTF-8) in one step."""
+    with atomic(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def write_if_changed(path: str | Path, text: str) -> bool:
+    """Write `text` only where the file says something else, so that its time stands still otherwise."""
+    path = Path(path)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    write_text(path, text)
+    return True
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of `value`: sorted keys, two spaces, a final newline."""
+    return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as canonical JSON in one step."""
+    write_text(path, canonical_json(value))
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    ZfnetError
+        The file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ZfnetError(f"{path}: no such file; run the workflow step that makes it (snakemake {path}).") from None
+    except ValueError as error:
+        raise ZfnetError(f"{path}: not valid JSON ({error}); delete it and run the workflow again.") from None
+
+
+def sha256(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def text_hash(text: str) -> str:
+    """Hexadecimal SHA-256 of a text, for stamps and specs."""
+    return hashlib.sha256(text.encode()).hexdigest()

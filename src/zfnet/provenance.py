@@ -1,0 +1,57 @@
+"""Where a number comes from: commit, versions, machine, command. Every metrics file carries this."""
+
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pillow", "simplejpeg", "snakemake")
+
+
+def provenance(**more: Any) -> dict[str, Any]:
+    """Describe this process: `more` (seed, device, hashes, wall time …) is added as it is.
+
+    Returns
+    -------
+    dict
+        `commit`, `dirty` (None outside a git checkout), `versions`, `python`, `machine`, `command`, `time` (UTC).
+    """
+    return {
+        **_commit(),
+        "versions": _versions(),
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        **more,
+    }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in ("zfnet", *_LIBRARIES):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def _commit() -> dict[str, Any]:
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain") if commit else None
+    return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

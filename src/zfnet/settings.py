@@ -1,0 +1,218 @@
+"""Every setting of the workflow: typed, with its unit and the decision of the paper it stands for.
+
+A preset (workflow/presets/*.yaml) is a set of values for these fields and config.yaml overrides single ones;
+zfnet.config puts them together and reports all mistakes at once. D-numbers are explained in docs/decisions.md.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are mistakes, and nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Archives(Strict):
+    """Where the official archives are. What stays empty is taken from the generated world, if the preset has one."""
+
+    imagenet_train: Path | None = Field(None, description="ILSVRC2012_img_train.tar, or its extracted tree")
+    imagenet_val: Path | None = Field(None, description="ILSVRC2012_img_val.tar, or its extracted tree")
+    imagenet_devkit: Path | None = Field(None, description="ILSVRC2012_devkit_t12.tar.gz")
+    caltech101: Path | None = Field(None, description="101_ObjectCategories.tar.gz or caltech-101.zip")
+    caltech256: Path | None = Field(None, description="256_ObjectCategories.tar")
+    voc2012: Path | None = Field(None, description="VOCtrainval_11-May-2012.tar")
+    cifar10: Path | None = Field(None, description="cifar-10-python.tar.gz")
+    parts_images: Path | None = Field(None, description="tar of frontal animals for Table 1 and Figure 8")
+    parts_keypoints: Path | None = Field(None, description="their key points in COCO format (JSON)")
+    download: bool = Field(False, description="fetch Caltech, VOC and CIFAR-10 by torchvision where no path is given")
+
+
+class World(Strict):
+    """The generated miniature of all data sets, in the official archive formats."""
+
+    seed: int = 2013
+    imagenet_classes: Count = 20
+    train_images: Count = Field(60, description="per ImageNet class")
+    val_images: Count = Field(10, description="per ImageNet class")
+    caltech101_classes: Count = Field(6, description="besides BACKGROUND_Google")
+    caltech101_images: Count = Field(40, description="per class")
+    caltech256_classes: Count = Field(6, description="besides 257.clutter")
+    caltech256_images: Count = Field(70, description="per class")
+    voc_images: Count = 160
+    cifar_images: Count = Field(100, description="per batch file")
+    parts_images: Count = Field(24, description="frontal animals with key points")
+    duplicates: int = Field(6, ge=0, description="near-duplicates of Caltech planted in the ImageNet training set")
+    side: Count = Field(144, description="length of a picture's shorter side, pixels")
+
+
+class Subset(Strict):
+    """Which part of an archive is used; None means all of it."""
+
+    classes: Count | None = None
+    images: Count | None = Field(None, description="per class")
+    seed: int = 0
+
+
+class Data(Strict):
+    """Archives to shards (PAPER.md 2)."""
+
+    size: Count = Field(256, description="short side, and side of ImageNet's centre square, pixels")
+    quality: int = Field(95, ge=50, le=100, description="JPEG quality of the shards")
+    shard_images: Count = Field(2000, description="pictures per shard")
+    bad_share: Share = Field(0.001, description="share of undecodable pictures above which preparation stops")
+    pixel_limit: Count = Field(120_000_000, description="pictures with more pixels are refused")
+    imagenet: Subset = Subset()
+    background: bool = Field(True, description="Caltech's background and clutter count as classes (D24)")
+
+
+class Annealing(Strict):
+    """When the learning rate falls (D9)."""
+
+    kind: Literal["plateau", "milestones"] = "milestones"
+    factor: float = Field(0.1, gt=0, lt=1)
+    milestones: tuple[Share, ...] = Field((0.6, 0.85), description="shares of all epochs after which the rate falls")
+    patience: Count = Field(5, description="plateau: epochs without a better validation error")
+    drops: Count = Field(3, description="plateau: falls at most")
+
+
+class Recipe(Strict):
+    """How one net is trained (PAPER.md 4)."""
+
+    batch: Count = 128
+    epochs: Count = 70
+    rate: float = Field(0.01, gt=0, description="learning rate of the weights")
+    bias_rate: float = Field(2.0, gt=0, description="the biases' rate in multiples of the weights' (D8)")
+    momentum: float = Field(0.9, ge=0, lt=1)
+    decay: float = Field(5e-4, ge=0, description="weight decay, none on biases (D8)")
+    dropout: float = Field(0.5, ge=0, lt=1, description="in layers 6 and 7")
+    std: float = Field(0.01, gt=0, description="standard deviation of the initial weights (D6)")
+    keep_gain: bool = Field(True, description="scale std by sqrt(fan-in at full size / fan-in here) (D33)")
+    bias: float = Field(0.0, description="initial bias of conv2, conv4, conv5, fc6, fc7 (D7: ZF 0, Krizhevsky 1)")
+    renormalise: float | None = Field(0.1, gt=0, description="RMS at which conv filters are clipped (D12); None: never")
+    annealing: Annealing = Annealing()
+    crops: Literal["random", "ten"] = Field("random", description="random crops and flips, or the fixed ten (D10)")
+    colour: float = Field(0.0, ge=0, description="PCA colour noise in standard deviations (D11, D30)")
+    colour_stop: Share = Field(0.75, description="share of the epochs after which colour noise is off (D30)")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    stuck: Literal["warn", "stop"] = Field("stop", description="what to do when the loss stays at chance")
+    stuck_share: Share = Field(0.35, description="share of the epochs after which a loss at chance means stuck")
+
+
+class Nets(Strict):
+    """Size of all nets."""
+
+    width: float = Field(1.0, gt=0, description="multiplier of all maps and units but the classes")
+    crop: Count = Field(224, description="side of the input square, pixels")
+    norm_alpha: Literal["over_n", "per_term"] = Field("over_n", description="reading of the contrast norm's alpha (D5)")
+
+
+class Training(Strict):
+    """All trainings of the paper (Tables 2 and 3, Figures 4 and 6)."""
+
+    zf: Recipe = Recipe()
+    krizhevsky: Recipe = Recipe(bias=1.0, renormalise=None, colour=0.1)
+    seeds: Count = Field(5, description="trainings of the Figure 3 model with other random states (Table 2)")
+    snapshots: Counts = Field((1, 2, 5, 10, 20, 30, 40, 64), description="epochs of 70 at which a net is kept (Fig. 4)")
+    minutes: float = Field(10, gt=0, description="time between two checkpoints")
+    threads: Count = Field(2, description="CPU threads of one training")
+    accept_code: str | None = Field(None, description="keep results made by the code with this fingerprint")
+
+
+class Evaluation(Strict):
+    """Errors (Tables 2 and 3)."""
+
+    batch: Count = Field(64, description="pictures at once, ten crops each")
+    train_images: Count | None = Field(None, description="training pictures for the training error; None: all")
+
+
+class Visualize(Strict):
+    """Figures 2 and 4-8 and Table 1."""
+
+    seed: int = 0
+    maps: tuple[Count, ...] = Field((9, 16, 12, 10, 10), description="maps of layers 1-5 in Figure 2")
+    top: Count = Field(9, description="strongest activations per map")
+    evolution_maps: Count = Field(6, description="maps per layer in Figure 4")
+    evolution_images: Count | None = Field(None, description="training pictures searched for Figure 4; None: all")
+    filters_maps: Count = Field(15, description="layer-2 maps in Figure 6")
+    occluder: Count = Field(50, description="side of the grey square at a 224 crop, scaled with the crop (D20)")
+    stride: Count = Field(6, description="its step at a 224 crop, scaled with the crop (D20)")
+    occlusion_images: Count = 3
+    invariance_images: Count = 5
+    shift: Count = Field(60, description="largest translation at a 224 crop, pixels, scaled with the crop (D19)")
+    shift_steps: Count = Field(10, description="steps on each side of zero")
+    scale_steps: Count = Field(8, description="steps from 1 to 1.8")
+    rotation_step: Count = Field(10, description="degrees")
+    correspondence_images: Count = Field(5, description="frontal animals in Table 1; Figure 8 shows the first five")
+    random_masks: Count = Field(5, description="random masks per picture in Table 1 (D21)")
+    mask: Share = Field(0.18, description="side of a part's mask as a share of the picture's shorter side (D21)")
+
+
+class Heads(Strict):
+    """Classifiers on frozen features (PAPER.md 8)."""
+
+    solver: Literal["zfnet", "sklearn"] = "zfnet"
+    svm_c: tuple[float, ...] = Field((1e-3, 1e-2, 1e-1, 1.0, 10.0), description="C tried in cross-validation")
+    softmax_c: tuple[float, ...] = Field((1e-2, 1e-1, 1.0, 10.0, 100.0), description="C tried in cross-validation")
+    inner_folds: Count = 3
+    tolerance: float = Field(1e-5, gt=0, description="gradient norm, relative to the start, at which a fit ends")
+
+
+class Transfer(Strict):
+    """Tables 4-7, Figure 9 (PAPER.md 8)."""
+
+    run: str = Field("zf-clean", description="the pre-trained net")
+    views: Literal["centre", "ten"] = Field("centre", description="crops whose features are averaged")
+    folds: Count = 5
+    caltech101_sizes: Counts = Field((15, 30), description="training pictures per class (Table 4)")
+    caltech101_test: Count = Field(50, description="test pictures per class at most")
+    caltech256_sizes: Counts = Field((15, 30, 45, 60), description="training pictures per class (Table 5)")
+    caltech256_curve: Counts = Field((1, 2, 3, 4, 5, 6, 7, 10, 15, 30, 45, 60), description="of Figure 9")
+    caltech256_test: Count = Field(25, description="test pictures per class at most (D24)")
+    layers: tuple[Literal["1", "2", "3", "4", "5", "6", "7"], ...] = ("1", "2", "3", "4", "5", "7")
+    heads: Heads = Heads()
+    scratch: Recipe = Recipe()
+    scratch_folds: Count = Field(5, description="folds on which the nets without pre-training are trained")
+    voc_target: Literal["pairs", "random"] = Field("pairs", description="how several labels meet one softmax (D25)")
+    duplicates_size: Count = Field(32, description="side of the grey thumbnails compared (D29)")
+    duplicates_threshold: Share = Field(0.95, description="correlation from which two pictures are the same (D29)")
+
+
+class Paper(Strict):
+    """Claims and report."""
+
+    level: Share = Field(0.95, description="level of the intervals that decide claims")
+    resamples: Count = Field(10_000, description="bootstrap resamples")
+
+
+class Jobs(Strict):
+    """What a job may take: hints for the scheduler, never part of a result."""
+
+    gpu: int = Field(1, ge=0, description="GPUs per heavy job")
+    threads: Count = Field(4, description="CPU threads per heavy job")
+    memory: Count = Field(32_000, description="memory per heavy job, MB")
+    runtime: Count = Field(600, description="minutes per heavy job")
+
+
+class Settings(Strict):
+    """The whole configuration."""
+
+    preset: str = "demo"
+    results: Path = Field(Path("results"), description="folder of all results")
+    archives: Archives = Archives()
+    world: World | None = Field(None, description="generate what archives leaves empty")
+    data: Data = Data()
+    nets: Nets = Nets()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    visualize: Visualize = Visualize()
+    transfer: Transfer = Transfer()
+    paper: Paper = Paper()
+    jobs: Jobs = Jobs()
