@@ -1,0 +1,164 @@
+"""From config.yaml and a preset to typed settings; all mistakes are reported at once, each with its path.
+
+A preset is a file of values (workflow/presets/NAME.yaml), config.yaml overrides any of them, and a stage of the
+workflow is handed only the sub-trees it uses (`stage_text`), so that an unrelated change makes nothing again.
+"""
+
+import difflib
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from zfnet.errors import ZfnetError
+from zfnet.files import canonical_json, read_json
+from zfnet.settings import Archives, Settings
+
+PRESETS = Path("workflow/presets")
+
+# What the generated world calls the archives, in the order of settings.Archives.
+WORLD_ARCHIVES = {
+    "imagenet_train": "ILSVRC2012_img_train.tar",
+    "imagenet_val": "ILSVRC2012_img_val.tar",
+    "imagenet_devkit": "ILSVRC2012_devkit_t12.tar.gz",
+    "caltech101": "101_ObjectCategories.tar.gz",
+    "caltech256": "256_ObjectCategories.tar",
+    "voc2012": "VOCtrainval_11-May-2012.tar",
+    "cifar10": "cifar-10-python.tar.gz",
+    "parts_images": "parts.tar",
+    "parts_keypoints": "keypoints.json",
+}
+
+
+def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
+    """Settings of the preset that `config` names, with the values of `config` over it.
+
+    Parameters
+    ----------
+    config : mapping
+        What config.yaml holds: `preset` and any part of the settings.
+    presets : Path
+        Folder of the presets.
+
+    Raises
+    ------
+    ZfnetError
+        Every unknown key, wrong value and unknown preset, in one message.
+    """
+    given = {key: value for key, value in config.items() if value is not None}
+    name = given.get("preset", "demo")
+    return _validate(_merge(_preset(name, presets), given))
+
+
+def overlay(path: Path, presets: Path = PRESETS) -> Settings:
+    """Settings of a config.yaml on disk; for commands that run outside the workflow."""
+    return load(_read_yaml(path), presets)
+
+
+def archives(settings: Settings, world: Path) -> Archives:
+    """Where every archive is: the user's paths, and the generated world's under `world` for those left empty."""
+    given = settings.archives.model_dump(exclude={"download"}, exclude_none=True)
+    made = {key: world / file for key, file in WORLD_ARCHIVES.items()} if settings.world else {}
+    return Archives(**{**made, **given}, download=settings.archives.download)
+
+
+def stage_text(settings: Settings, *parts: str) -> str:
+    """Canonical JSON of the named sub-trees, the settings file of one stage."""
+    return canonical_json(settings.model_dump(mode="json", include=set(parts)))
+
+
+def load_stage(path: Path) -> Settings:
+    """Read a stage's settings file; sub-trees that it lacks keep their defaults and are not to be used."""
+    return _validate(read_json(path))
+
+
+def explain() -> str:
+    """Every setting as a Markdown table: path, default, meaning. docs/settings.md is this text."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    return "\n".join(rows + list(_rows(Settings, ""))) + "\n"
+
+
+def _preset(name: Any, presets: Path) -> dict[str, Any]:
+    known = sorted(path.stem for path in presets.glob("*.yaml"))
+    if name not in known:
+        raise ZfnetError(f"config: preset: {name!r} is not a preset; choose one of {', '.join(known)}{_near(name, known)}.")
+    return {**_read_yaml(presets / f"{name}.yaml"), "preset": name}
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ZfnetError(f"{path}: no such file.") from None
+    except yaml.YAMLError as error:
+        raise ZfnetError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(value or {}, dict):
+        raise ZfnetError(f"{path}: expected `key: value` lines, found {type(value).__name__}.")
+    return value or {}
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on top of `base`, key by key at every depth."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _validate(values: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        mistakes = [_sentence(mistake) for mistake in error.errors()]
+        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
+        raise ZfnetError("\n".join([f"config: {count}; every setting is explained in docs/settings.md.", *mistakes])) from None
+
+
+def _sentence(mistake: Mapping[str, Any]) -> str:
+    path = [str(part) for part in mistake["loc"]]
+    name = ".".join(path)
+    if mistake["type"] == "extra_forbidden":
+        known = list(_model_at(path[:-1]).model_fields)
+        return f"  {name}: no such setting; known here: {', '.join(known)}{_near(path[-1], known)}."
+    return f"  {name}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, found {mistake['input']!r}."
+
+
+def _near(word: Any, known: list[str]) -> str:
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _model_at(path: list[str]) -> type[BaseModel]:
+    model: type[BaseModel] = Settings
+    for name in path:
+        model = _inner_model(model.model_fields[name].annotation) or model
+    return model
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    """The model within an annotation such as `World | None`, or None."""
+    candidates = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType, Annotated) else [annotation]
+    return next((one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), None)
+
+
+def _rows(model: type[BaseModel], prefix: str) -> list[str]:
+    rows: list[str] = []
+    for name, field in model.model_fields.items():
+        inner = _inner_model(field.annotation)
+        meaning = field.description or ((inner.__doc__ or "").strip().splitlines()[0] if inner else "")
+        default = "" if inner else f"`{_plain(field.default)}`"
+        rows.append(f"| `{prefix}{name}` | {default} | {meaning}{_choices(field.annotation)} |")
+        rows += _rows(inner, f"{prefix}{name}.") if inner else []
+    return rows
+
+
+def _plain(value: Any) -> str:
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+def _choices(annotation: Any) -> str:
+    return f" (one of {', '.join(map(str, get_args(annotation)))})" if get_origin(annotation) is Literal else ""

@@ -1,0 +1,52 @@
+# Archives -> shards. Everything downstream depends on the small manifests, never on the shards.
+ARCHIVES_OF = {
+    "imagenet-train": ("imagenet_train", "imagenet_devkit"),
+    "imagenet-val": ("imagenet_val", "imagenet_devkit"),
+    "caltech101": ("caltech101",),
+    "caltech256": ("caltech256",),
+    "voc2012": ("voc2012",),
+    "cifar10-train": ("cifar10",),
+    "cifar10-test": ("cifar10",),
+}
+
+
+def archives_of_set(wildcards):
+    """The archives that one data set is made of."""
+    return archive(*ARCHIVES_OF[wildcards.set])(wildcards)
+
+
+rule world:
+    input:
+        settings=stage("world", "world"),
+    output:
+        files=expand("<results>/world/{file}", file=zfconfig.WORLD_ARCHIVES.values()),
+        description="<results>/world/world.json",
+    log:
+        "<logs>/world.log",
+    message:
+        "Drawing a miniature of all data sets in the official archive formats"
+    threads: workflow.cores
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        "zfnet world --settings {input.settings} --out $(dirname {output.description}) > {log} 2>&1"
+
+
+rule shards:
+    input:
+        settings=stage("data", "data"),
+        archives=archives_of_set,
+    output:
+        manifest="<results>/data/{set}/manifest.json",
+    log:
+        "<logs>/data/{set}.log",
+    message:
+        "Preparing {wildcards.set}: archive to shards"
+    threads: settings.jobs.threads
+    resources:
+        mem_mb=2000,
+        runtime=settings.jobs.runtime,
+    shell:
+        "zfnet shards {wildcards.set} --settings {input.settings} --threads {threads} --out {output.manifest}"
+        " {input.archives} > {log} 2>&1"

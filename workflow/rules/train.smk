@@ -1,0 +1,33 @@
+# All trainings. A spec that did not change never trains again; a killed run goes on from its own checkpoint, which lies
+# outside the declared outputs because those are deleted when a job fails.
+
+
+def duplicates_of(wildcards):
+    """The list of near-duplicates, for the runs that leave them out."""
+    return [f"{RESULTS}/transfer/duplicates.csv"] if RUNS[wildcards.run].exclude_duplicates else []
+
+
+rule train:
+    input:
+        spec="<results>/runs/{run}/spec.json",
+        train=manifest("imagenet-train"),
+        val=manifest("imagenet-val"),
+        exclude=duplicates_of,
+    output:
+        weights="<results>/runs/{run}/weights.safetensors",
+        metrics="<results>/runs/{run}/metrics.json",
+    log:
+        "<logs>/train/{run}.log",
+    message:
+        "Training {wildcards.run} (goes on from its own checkpoint)"
+    params:
+        exclude=lambda wildcards, input: f"--exclude {input.exclude}" if input.exclude else "",
+        checkpoints=f"checkpoints/{settings.preset}",
+        minutes=settings.training.minutes,
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet train --spec {input.spec} --train {input.train} --val {input.val} {params.exclude}"
+        " --checkpoints {params.checkpoints}/{wildcards.run} --minutes {params.minutes} --threads {threads}"
+        " --budget {resources.runtime} --weights {output.weights} --metrics {output.metrics} > {log} 2>&1"
