@@ -88,6 +88,8 @@ RESULTS = f"{settings.results}/{settings.preset}"
 LOGS = f"logs/{settings.preset}"
 RUNS = write_specs()
 ZF_SEEDS = [run for run in RUNS if run.startswith("zf-s")]
+FILTER_RUNS = ["zf-unclipped", "krizhevsky-s1", "zf-s1"]  # Figure 6
+CALTECH = ["caltech101", "caltech256"]
 check_given_archives()
 
 

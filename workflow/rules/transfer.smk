@@ -1,0 +1,96 @@
+# The frozen net on other data sets: Tables 4-7 and Figure 9.
+rule duplicates:
+    input:
+        settings=stage("transfer", "transfer"),
+        train=manifest("imagenet-train"),
+        others=[manifest(name) for name in CALTECH],
+    output:
+        table="<results>/transfer/duplicates.csv",
+        summary="<results>/transfer/duplicates.json",
+        sheet="<results>/transfer/duplicates.png",
+    log:
+        "<logs>/transfer/duplicates.log",
+    message:
+        "Searching ImageNet's training pictures for near-duplicates of Caltech's"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet duplicates --train {input.train} --settings {input.settings} --threads {threads}"
+        " --out {output.table} {input.others} > {log} 2>&1"
+
+
+rule transfer_features:
+    input:
+        settings=stage("transfer", "transfer"),
+        weights=net(settings.transfer.run),
+        data="<results>/data/{set}/manifest.json",
+    output:
+        index="<results>/transfer/features/{set}/index.json",
+    log:
+        "<logs>/transfer/features-{set}.log",
+    message:
+        "Reading the features of {wildcards.set} from every layer"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet transfer-features --weights {input.weights} --data {input.data} --settings {input.settings}"
+        " --threads {threads} --out {output.index} > {log} 2>&1"
+
+
+rule heads:
+    input:
+        settings=stage("transfer", "transfer"),
+        features="<results>/transfer/features/{set}/index.json",
+    output:
+        table="<results>/transfer/heads/{set}.csv",
+    log:
+        "<logs>/transfer/heads-{set}.log",
+    message:
+        "Training softmax and SVM heads on {wildcards.set}"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet heads --features {input.features} --settings {input.settings} --threads {threads}"
+        " --out {output.table} > {log} 2>&1"
+
+
+rule scratch:
+    input:
+        settings=stage("scratch", "transfer", "nets", "jobs"),
+        data="<results>/data/{set}/manifest.json",
+    output:
+        table="<results>/transfer/scratch/{set}.csv",
+    log:
+        "<logs>/transfer/scratch-{set}.log",
+    message:
+        "Training whole nets on {wildcards.set} alone (goes on from its own checkpoints)"
+    params:
+        checkpoints=f"checkpoints/{settings.preset}/scratch",
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet scratch --data {input.data} --settings {input.settings} --checkpoints {params.checkpoints}-{wildcards.set}"
+        " --threads {threads} --budget {resources.runtime} --out {output.table} > {log} 2>&1"
+
+
+rule voc:
+    input:
+        settings=stage("transfer", "transfer"),
+        features="<results>/transfer/features/voc2012/index.json",
+    output:
+        table="<results>/transfer/voc/ap.csv",
+        submission=directory("<results>/transfer/voc/submission"),
+    log:
+        "<logs>/transfer/voc.log",
+    message:
+        "Classifying PASCAL VOC 2012"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet voc --features {input.features} --settings {input.settings} --threads {threads}"
+        " --out {output.table} > {log} 2>&1"

@@ -1,0 +1,119 @@
+# What the trained nets see: the numbers and pixels behind Figures 2 and 4-8 and Table 1. Drawing happens in paper.smk.
+rule features:
+    input:
+        settings=stage("visualize", "visualize"),
+        weights="<results>/runs/{run}/weights.safetensors",
+        data=manifest("imagenet-val"),
+    output:
+        arrays="<results>/visualize/features-{run}.safetensors",
+        table="<results>/visualize/features-{run}.csv",
+    log:
+        "<logs>/visualize/features-{run}.log",
+    message:
+        "Finding and projecting the strongest activations of {wildcards.run}"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet features --weights {input.weights} --data {input.data} --settings {input.settings}"
+        " --threads {threads} --out {output.arrays} > {log} 2>&1"
+
+
+rule evolution:
+    input:
+        settings=stage("visualize", "visualize"),
+        # The snapshots are undeclared outputs of the training; its metrics name them.
+        metrics="<results>/runs/zf-s1/metrics.json",
+        data=manifest("imagenet-train"),
+    output:
+        arrays="<results>/visualize/evolution.safetensors",
+        table="<results>/visualize/evolution.csv",
+    log:
+        "<logs>/visualize/evolution.log",
+    message:
+        "Following feature maps through the training"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet evolution --metrics {input.metrics} --data {input.data} --settings {input.settings}"
+        " --threads {threads} --out {output.arrays} > {log} 2>&1"
+
+
+rule invariance:
+    input:
+        settings=stage("visualize", "visualize"),
+        weights=net("zf-s1"),
+        data=manifest("imagenet-val"),
+    output:
+        table="<results>/visualize/invariance.csv",
+        arrays="<results>/visualize/invariance.safetensors",
+    log:
+        "<logs>/visualize/invariance.log",
+    message:
+        "Moving, scaling and turning pictures"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet invariance --weights {input.weights} --data {input.data} --settings {input.settings}"
+        " --threads {threads} --out {output.table} > {log} 2>&1"
+
+
+rule occlusion:
+    input:
+        settings=stage("visualize", "visualize"),
+        weights=net("zf-s1"),
+        data=manifest("imagenet-val"),
+    output:
+        arrays="<results>/visualize/occlusion.safetensors",
+        description="<results>/visualize/occlusion.json",
+    log:
+        "<logs>/visualize/occlusion.log",
+    message:
+        "Covering pictures with a grey square"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet occlusion --weights {input.weights} --data {input.data} --settings {input.settings}"
+        " --threads {threads} --out {output.arrays} > {log} 2>&1"
+
+
+rule correspondence:
+    input:
+        settings=stage("visualize", "visualize"),
+        weights=net("zf-s1"),
+        parts=archive("parts_images", "parts_keypoints"),
+    output:
+        pairs="<results>/visualize/correspondence-pairs.csv",
+        arrays="<results>/visualize/correspondence.safetensors",
+    log:
+        "<logs>/visualize/correspondence.log",
+    message:
+        "Masking eyes and noses"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet correspondence --weights {input.weights} --settings {input.settings} --threads {threads}"
+        " --out {output.pairs} {input.parts} > {log} 2>&1"
+
+
+rule filters:
+    input:
+        settings=stage("visualize", "visualize"),
+        weights=[net(run) for run in FILTER_RUNS],
+        data=manifest("imagenet-val"),
+    output:
+        table="<results>/visualize/filters.csv",
+    log:
+        "<logs>/visualize/filters.log",
+    message:
+        "Measuring the filters of Figure 6"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    shell:
+        "zfnet filters --data {input.data} --settings {input.settings} --threads {threads} --out {output.table}"
+        " {input.weights} > {log} 2>&1"
