@@ -84,7 +84,9 @@ def explain() -> str:
 def _preset(name: Any, presets: Path) -> dict[str, Any]:
     known = sorted(path.stem for path in presets.glob("*.yaml"))
     if name not in known:
-        raise ZfnetError(f"config: preset: {name!r} is not a preset; choose one of {', '.join(known)}{_near(name, known)}.")
+        raise ZfnetError(
+            f"config: preset: {name!r} is not a preset; choose one of {', '.join(known)}{_near(name, known)}."
+        )
     return {**_read_yaml(presets / f"{name}.yaml"), "preset": name}
 
 
@@ -115,7 +117,9 @@ def _validate(values: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         mistakes = [_sentence(mistake) for mistake in error.errors()]
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-        raise ZfnetError("\n".join([f"config: {count}; every setting is explained in docs/settings.md.", *mistakes])) from None
+        raise ZfnetError(
+            "\n".join([f"config: {count}; every setting is explained in docs/settings.md.", *mistakes])
+        ) from None
 
 
 def _sentence(mistake: Mapping[str, Any]) -> str:
