@@ -6,11 +6,14 @@ A mistake of the user is printed as its sentence (exit 1); interrupted work exit
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zfnet.errors import Stopped, ZfnetError
+
+if TYPE_CHECKING:
+    from zfnet.settings import Settings
 
 app = typer.Typer(
     help="Every table and figure of Zeiler & Fergus (2013), from the official archives.",
@@ -283,7 +286,7 @@ def settings_table() -> None:
     print(explain(), end="")
 
 
-def _read(path: Path):  # noqa: ANN202 - zfnet.settings.Settings, imported only when a stage needs it
+def _read(path: Path) -> "Settings":
     from zfnet.config import load_stage
 
     return load_stage(path)
