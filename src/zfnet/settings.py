@@ -106,6 +106,14 @@ class Recipe(Strict):
     stuck_share: Share = Field(0.35, description="share of the epochs after which a loss at chance means stuck")
 
 
+class KrizhevskyRecipe(Recipe):
+    """Where the replica's training differs from the ZF net's."""
+
+    bias: float = Field(1.0, description="initial bias of conv2, conv4, conv5, fc6, fc7 (D7)")
+    renormalise: float | None = Field(None, gt=0, description="RMS at which conv filters are clipped (D13); None: never")
+    colour: float = Field(0.1, ge=0, description="PCA colour noise in standard deviations (D30)")
+
+
 class Nets(Strict):
     """Size of all nets."""
 
@@ -118,7 +126,7 @@ class Training(Strict):
     """All trainings of the paper (Tables 2 and 3, Figures 4 and 6)."""
 
     zf: Recipe = Recipe()
-    krizhevsky: Recipe = Recipe(bias=1.0, renormalise=None, colour=0.1)
+    krizhevsky: KrizhevskyRecipe = KrizhevskyRecipe()
     seeds: Count = Field(5, description="trainings of the Figure 3 model with other random states (Table 2)")
     snapshots: Counts = Field((1, 2, 5, 10, 20, 30, 40, 64), description="epochs of 70 at which a net is kept (Fig. 4)")
     minutes: float = Field(10, gt=0, description="time between two checkpoints")

@@ -1,0 +1,101 @@
+"""Settings: presets, overrides, and all mistakes at once."""
+
+from pathlib import Path
+
+import pytest
+
+from zfnet import config
+from zfnet.errors import ZfnetError
+from zfnet.settings import Recipe, Settings
+
+PRESETS = Path(__file__).parents[1] / "workflow" / "presets"
+
+
+@pytest.mark.parametrize("preset", ["demo", "mini", "paper"])
+def test_every_preset_is_valid(preset):
+    assert config.load({"preset": preset}, PRESETS).preset == preset
+
+
+def test_the_paper_preset_is_the_published_setting():
+    settings = config.load({"preset": "paper"}, PRESETS)
+    assert (settings.nets.width, settings.nets.crop, settings.data.size) == (1.0, 224, 256)
+    assert (settings.training.zf.batch, settings.training.zf.epochs, settings.training.zf.rate) == (128, 70, 0.01)
+    assert settings.training.krizhevsky.bias == 1.0
+    assert settings.training.krizhevsky.renormalise is None
+    assert settings.world is None
+
+
+def test_an_override_changes_its_value_and_no_other():
+    plain = config.load({"preset": "demo"}, PRESETS)
+    changed = config.load({"preset": "demo", "training": {"zf": {"epochs": 3}}}, PRESETS)
+    assert changed.training.zf == plain.training.zf.model_copy(update={"epochs": 3})
+    assert changed.training.krizhevsky == plain.training.krizhevsky
+
+
+def test_all_mistakes_are_reported_at_once_with_path_and_nearest_key():
+    with pytest.raises(ZfnetError) as caught:
+        config.load({"nets": {"widht": 2, "crop": -3}, "training": {"zf": {"crops": "eleven"}}}, PRESETS)
+    text = str(caught.value)
+    assert "nets.widht: no such setting" in text
+    assert "did you mean width?" in text
+    assert "nets.crop" in text
+    assert "training.zf.crops" in text
+    assert "'random' or 'ten'" in text
+
+
+def test_an_unknown_preset_names_the_known_ones():
+    with pytest.raises(ZfnetError, match=r"choose one of demo, mini, paper \(did you mean mini\?\)"):
+        config.load({"preset": "miny"}, PRESETS)
+
+
+def test_broken_yaml_is_a_sentence(tmp_path):
+    (tmp_path / "config.yaml").write_text("preset: [demo")
+    with pytest.raises(ZfnetError, match="not valid YAML"):
+        config.overlay(tmp_path / "config.yaml", PRESETS)
+
+
+def test_the_shipped_config_is_the_demo(root):
+    assert config.overlay(root / "config.yaml", PRESETS) == config.load({"preset": "demo"}, PRESETS)
+
+
+def test_a_stage_sees_only_its_own_part():
+    settings = config.load({"preset": "demo"}, PRESETS)
+    other = settings.model_copy(update={"transfer": settings.transfer.model_copy(update={"folds": 4})})
+    assert config.stage_text(settings, "visualize") == config.stage_text(other, "visualize")
+    assert config.stage_text(settings, "transfer") != config.stage_text(other, "transfer")
+
+
+def test_a_stage_file_reads_back_as_it_was(tmp_path):
+    settings = config.load({"preset": "demo"}, PRESETS)
+    (tmp_path / "stage.json").write_text(config.stage_text(settings, "training", "nets"))
+    again = config.load_stage(tmp_path / "stage.json")
+    assert again.training == settings.training
+    assert again.nets == settings.nets
+
+
+def test_the_users_archives_come_before_the_generated_ones(tmp_path):
+    settings = config.load({"preset": "demo", "archives": {"voc2012": str(tmp_path)}}, PRESETS)
+    found = config.archives(settings, Path("w"))
+    assert found.voc2012 == tmp_path
+    assert found.caltech101 == Path("w/101_ObjectCategories.tar.gz")
+
+
+def test_without_a_world_nothing_is_made_up():
+    settings = config.load({"preset": "paper"}, PRESETS)
+    assert config.archives(settings, Path("w")).imagenet_train is None
+
+
+def test_settings_do_not_change_after_reading():
+    with pytest.raises(ValueError, match="frozen"):
+        Recipe().batch = 3
+
+
+def test_the_documented_settings_are_the_settings(root):
+    """docs/settings.md is made by `zfnet settings`."""
+    assert (root / "docs" / "settings.md").read_text().endswith(config.explain())
+
+
+def test_every_field_is_explained():
+    unexplained = [line for line in config.explain().splitlines()[2:] if line.rstrip(" |").count("|") < 2]
+    assert Settings.model_fields
+    assert unexplained == []

@@ -1,0 +1,58 @@
+"""Atomic writes: what is half-written never looks finished."""
+
+import pytest
+
+from zfnet import files
+from zfnet.errors import ZfnetError
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside(tmp_path):
+    path = tmp_path / "a.txt"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.atomic(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_the_temporary_file_keeps_the_suffix(tmp_path):
+    with files.atomic(tmp_path / "picture.png") as beside:
+        assert beside.suffix == ".png"
+        beside.write_bytes(b"x")
+    assert (tmp_path / "picture.png").read_bytes() == b"x"
+
+
+def test_folders_are_made(tmp_path):
+    files.write_json(tmp_path / "a" / "b.json", {"z": 1, "a": (2, 3)})
+    assert files.read_json(tmp_path / "a" / "b.json") == {"a": [2, 3], "z": 1}
+
+
+def test_unchanged_text_leaves_the_files_time_alone(tmp_path):
+    path = tmp_path / "spec.json"
+    assert files.write_if_changed(path, "one")
+    before = path.stat().st_mtime_ns
+    assert not files.write_if_changed(path, "one")
+    assert path.stat().st_mtime_ns == before
+    assert files.write_if_changed(path, "two")
+
+
+def test_canonical_json_does_not_depend_on_the_order_of_keys():
+    assert files.canonical_json({"b": 1, "a": {"d": 1, "c": 2}}) == files.canonical_json(
+        {"a": {"c": 2, "d": 1}, "b": 1}
+    )
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "no such file"), ("{", "not valid JSON")])
+def test_reading_a_bad_file_is_a_sentence(tmp_path, content, message):
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ZfnetError, match=message):
+        files.read_json(path)
+
+
+def test_checksums(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert files.sha256(tmp_path / "x") == files.text_hash("abc") == known

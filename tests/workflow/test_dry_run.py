@@ -1,0 +1,122 @@
+"""The workflow's shape, without computing anything: presets, targets, protection of trainings, messages."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from zfnet.config import WORLD_ARCHIVES
+from zfnet.data.world import generate
+from zfnet.settings import World
+
+ROOT = Path(__file__).parents[2]
+TINY = World(
+    imagenet_classes=2, train_images=2, val_images=1, caltech101_classes=2, caltech101_images=2, caltech256_classes=2,
+    caltech256_images=2, voc_images=2, cifar_images=10, parts_images=2, duplicates=0, side=64,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("archives")
+    generate(TINY, folder)
+    return {name: str(folder / file) for name, file in WORLD_ARCHIVES.items()}
+
+
+@pytest.fixture
+def snakemake(tmp_path):
+    """Run snakemake in an empty folder with the given configuration."""
+
+    def run(config: dict, *arguments: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(ROOT / "Snakefile"),
+            "--directory",
+            str(tmp_path),
+        ]
+        return subprocess.run(
+            [*command, "--configfile", str(tmp_path / "config.yaml"), "--cores", "2", *arguments],
+            capture_output=True, text=True, timeout=300, cwd=tmp_path, env=os.environ,
+        )  # fmt: skip
+
+    return run
+
+
+def jobs(text: str) -> dict[str, int]:
+    """The job counts that a dry run prints first."""
+    table = text.split("Job stats:")[1].split("\n\n")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("preset", ["demo", "mini", "paper"])
+def test_every_preset_plans_the_whole_paper(snakemake, archives, preset):
+    done = snakemake({"preset": preset, "archives": archives}, "-n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    planned = jobs(done.stdout)
+    assert planned["table"] == 7
+    assert planned["figure"] == 8
+    assert planned["train"] == planned["evaluate"] + 2  # Figure 6 a and the transfer net are not in Tables 2 and 3
+    assert planned["report_page"] == 1
+
+
+def test_a_target_takes_only_what_it_needs(snakemake, archives):
+    done = snakemake({"preset": "paper", "archives": archives}, "-n", "figure5")
+    planned = jobs(done.stdout)
+    assert planned["train"] == 1
+    assert planned["figure"] == 1
+    assert "heads" not in planned
+
+
+def test_a_missing_archive_is_one_sentence(snakemake):
+    done = snakemake({"preset": "paper"}, "-n", "figure5")
+    assert done.returncode != 0
+    assert "imagenet_train, imagenet_devkit must be set" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_wrong_archive_ends_the_run_before_it_starts(snakemake, archives, tmp_path):
+    (tmp_path / "page.tar").write_text("<html>please log in</html>")
+    done = snakemake({"preset": "mini", "archives": {**archives, "voc2012": str(tmp_path / "page.tar")}}, "-n")
+    assert done.returncode != 0
+    assert "page.tar" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_config_mistakes_are_reported_together(snakemake):
+    done = snakemake({"preset": "demo", "nets": {"widht": 1}, "training": {"seeds": 0}}, "-n")
+    text = done.stdout + done.stderr
+    assert "did you mean width?" in text
+    assert "training.seeds" in text
+    assert "Traceback" not in text
+
+
+def test_a_profile_that_does_not_exist_stops_the_run(snakemake):
+    done = snakemake({"preset": "demo"}, "-n", "--workflow-profile", "profiles/slrum")
+    assert done.returncode != 0
+    assert "profiles/slrum: no such profile" in done.stdout + done.stderr
+
+
+def test_specs_are_rewritten_only_when_they_change(snakemake, tmp_path):
+    spec = tmp_path / "results" / "demo" / "runs" / "zf-s1" / "spec.json"
+    snakemake({"preset": "demo"}, "-n")
+    first = spec.stat().st_mtime_ns
+    snakemake({"preset": "demo", "transfer": {"folds": 3}}, "-n")
+    assert spec.stat().st_mtime_ns == first
+    snakemake({"preset": "demo", "training": {"zf": {"epochs": 3}}}, "-n")
+    assert spec.stat().st_mtime_ns != first
+
+
+def test_every_rule_has_a_log_and_a_message():
+    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
+        for rule in re.split(r"\n(?=rule )", path.read_text())[1:]:
+            name = rule.split(":")[0]
+            assert "message:" in rule, f"{path.name}: {name}"
+            assert "log:" in rule, f"{path.name}: {name}"
