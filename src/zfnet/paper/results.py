@@ -1,0 +1,132 @@
+"""Reading one results folder: everything the tables, figures, claims and the report know comes through here.
+
+What is not there is None (the caller says why a cell stays empty); what is there but broken is an error in a sentence.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from zfnet.errors import ZfnetError
+from zfnet.files import read_json
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: its name, its random state and its folder."""
+
+    name: str
+    seed: int
+    folder: Path
+
+
+class Results:
+    """The files below one results folder (results/PRESET)."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise ZfnetError(f"{self.root}: no such results folder; run the workflow first (make demo).")
+
+    # ---- files of any kind -------------------------------------------------------------------------------------
+    def json(self, name: str) -> Any:
+        """Content of a JSON file, None where there is none."""
+        path = self.root / name
+        return read_json(path) if path.exists() else None
+
+    def frame(self, name: str) -> pd.DataFrame | None:
+        """Content of a CSV file, None where there is none."""
+        path = self.root / name
+        if not path.exists():
+            return None
+        try:
+            return pd.read_csv(path)
+        except ValueError as error:
+            raise ZfnetError(f"{path}: not a readable CSV table ({error}); delete it and run the workflow.") from None
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Arrays of a safetensors file.
+
+        Raises
+        ------
+        ZfnetError
+            The file is missing or cannot be read.
+        """
+        path = self.root / name
+        if not path.exists():
+            raise ZfnetError(f"{path}: no such file; make it with `snakemake {path}`.")
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise ZfnetError(f"{path}: not a readable safetensors file ({error}); delete it and run again.") from None
+
+    # ---- trainings ---------------------------------------------------------------------------------------------
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        """All trainings with a folder, by name."""
+        folders = sorted(path for path in (self.root / "runs").glob("*") if path.is_dir())
+        return {folder.name: Run(folder.name, _seed(folder), folder) for folder in folders}
+
+    def seeds(self, variant: str) -> list[Run]:
+        """The trainings of one variant (`zf`, `zf-wide`, `krizhevsky-no7` …), in the order of their random states."""
+        pattern = re.compile(rf"{re.escape(variant)}(-s\d+)?")
+        return sorted((run for name, run in self.runs.items() if pattern.fullmatch(name)), key=lambda run: run.seed)
+
+    def of_run(self, run: Run, name: str) -> Any:
+        """A JSON file of a training, None where there is none."""
+        return self.json(f"runs/{run.name}/{name}.json")
+
+    def history(self, run: Run) -> list[dict[str, Any]]:
+        """Epochs of a training so far; a line cut off by a crash is left out."""
+        path = run.folder / "history.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [record for record in map(_parsed, lines) if record is not None]
+
+    def error(self, run: Run, measure: str) -> float | None:
+        """One error in per cent: `val_top1`, `val_top5` (ten crops), `centre_top1`, `centre_top5`, `train_top1` …"""
+        evaluation = self.of_run(run, "evaluation")
+        if evaluation is None:
+            return None
+        part, k = measure.rsplit("_", 1)
+        path = {"val": ("val", "ten"), "centre": ("val", "centre"), "train": ("train", "centre")}[part]
+        try:
+            return float(evaluation[path[0]][path[1]][k])
+        except (KeyError, TypeError):
+            return None
+
+    def errors(self, variant: str, measure: str) -> pd.Series:
+        """One error of every training of a variant, by random state."""
+        found = {run.seed: self.error(run, measure) for run in self.seeds(variant)}
+        return pd.Series(found, dtype=float, name=variant).dropna()
+
+    def predictions(self, run: Run) -> tuple[np.ndarray, np.ndarray] | None:
+        """Ten-crop probabilities float32 (N, C) and labels int64 (N,) of a training, None where there are none."""
+        name = f"runs/{run.name}/predictions.safetensors"
+        if not (self.root / name).exists():
+            return None
+        arrays = self.arrays(name)
+        return arrays["probabilities"], arrays["labels"]
+
+
+def _seed(folder: Path) -> int:
+    """Random state of a training: from its spec, else from its name (variants share the first one)."""
+    spec = folder / "spec.json"
+    if spec.exists():
+        return int(read_json(spec).get("seed", 1))
+    suffix = re.search(r"-s(\d+)$", folder.name)
+    return int(suffix[1]) if suffix else 1
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

@@ -1,0 +1,74 @@
+"""Table 2: ImageNet errors of single nets and ensembles.
+
+Ten crops, mean softmax, then mean over nets (D22). The test labels are on the challenge's server, so that column
+stays empty (D28; validation and test differ by at most 0.1 in print). Single nets: mean and standard deviation over
+random states. An ensemble of fewer than five nets says how many it has.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from zfnet.paper.results import Results, Run
+from zfnet.paper.tables import Cell, Measure, Measured, assemble, measured
+
+TITLE = "Table 2. ImageNet 2012 classification error (%)"
+LABEL = "Model"
+MEASURES = {
+    "val_top1": Measure("val top-1", 1, "low"),
+    "val_top5": Measure("val top-5", 1, "low"),
+    "test_top5": Measure("test top-5", 1, "low"),
+}
+SERVER = "test labels are on the challenge's server (D28)"
+SINGLE = {"replica": "krizhevsky", "zf": "zf", "wide": "zf-wide"}
+
+
+def table(results: Results) -> pd.DataFrame:
+    """Set single nets and ensembles beside the printed errors."""
+    seeds, wide = results.seeds("zf"), results.seeds("zf-wide")[:1]
+    ours = {row: _single(results, variant) for row, variant in SINGLE.items()}
+    ours["zf5"] = _ensemble(results, seeds if len(seeds) > 1 else [])
+    ours["zf5-wide"] = _ensemble(results, [*seeds, *wide] if seeds and wide else [])
+    return assemble(2, MEASURES, ours, _labels(len(seeds)))
+
+
+def ensemble_errors(results: Results, runs: Sequence[Run], k: int) -> np.ndarray | None:
+    """Per image, whether the nets' mean softmax misses the label among its k most probable classes; bool (N,)."""
+    predictions = [results.predictions(run) for run in runs]
+    if not predictions or any(pair is None for pair in predictions):
+        return None
+    probabilities = np.mean([pair[0] for pair in predictions], axis=0)  # (N, C)
+    return misses(probabilities, predictions[0][1], k)
+
+
+def misses(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Whether the label is not among the k most probable classes; of equals the lower class number goes first."""
+    own = np.take_along_axis(probabilities, labels[:, None], axis=1)  # (N, 1)
+    classes = np.arange(probabilities.shape[1])
+    ahead = (probabilities > own) | ((probabilities == own) & (classes < labels[:, None]))
+    return ahead.sum(axis=1) >= k
+
+
+def _single(results: Results, variant: str) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {
+        name: measured(results.errors(variant, name), f"no evaluated training of {variant}")
+        for name in list(MEASURES)[:2]
+    }
+    return {**cells, "test_top5": SERVER}
+
+
+def _ensemble(results: Results, runs: Sequence[Run]) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {"test_top5": SERVER}
+    for name, k in (("val_top1", 1), ("val_top5", 5)):
+        missed = ensemble_errors(results, runs, k)
+        cells[name] = (
+            "an ensemble needs predictions of all its nets" if missed is None else Measured(missed.mean() * 100)
+        )
+    return cells
+
+
+def _labels(count: int) -> dict[str, str]:
+    if count == 5 or count < 2:
+        return {}
+    return {"zf5": f"{count} convnets – (a)", "zf5-wide": f"{count + 1} convnets, (a) & (b) combined"}

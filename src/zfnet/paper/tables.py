@@ -1,0 +1,208 @@
+"""Tables as files: ours beside the printed, as CSV for machines, Markdown for reading and LaTeX for papers.
+
+Each module table1 … table7 has TITLE, LABEL (name of the first column), MEASURES and a pure function
+`table(results)`. Its frame has, for every measure m, ours_m, ours_m_spread (standard deviation) and ours_m_n (over
+so many seeds, folds or pairs) beside paper_m and paper_m_spread. A value that was not measured is empty, and the
+column `reason` says why; a printed value is never copied into ours.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+
+from zfnet.errors import ZfnetError
+from zfnet.files import write_text
+from zfnet.paper import printed
+from zfnet.paper.results import Results
+
+NUMBERS = range(1, 8)
+OTHERS = "printed only"  # the reason of other people's rows
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column: its heading, its digits and which way is better."""
+
+    label: str
+    digits: int = 1
+    better: str = "high"  # or "low", or "" where neither is
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value of ours: mean, standard deviation and number of repetitions (None and 1 where there is only one)."""
+
+    value: float
+    spread: float | None = None
+    n: int = 1
+
+
+Cell = Measured | str  # a text is the reason why there is no value
+
+
+def measured(values: Iterable[float], reason: str) -> Cell:
+    """Summarise repetitions by mean and standard deviation, or give the reason where there are none."""
+    values = np.asarray(list(values), dtype=float)
+    if values.size == 0:
+        return reason
+    spread = float(values.std(ddof=1)) if values.size > 1 else None
+    return Measured(float(values.mean()), spread, values.size)
+
+
+def module(number: int) -> ModuleType:
+    """The module of Table `number`."""
+    if number not in NUMBERS:
+        raise ZfnetError(f"Table {number}: the paper has Tables 1 to 7; give one of these numbers.")
+    return import_module(f"zfnet.paper.table{number}")
+
+
+def assemble(
+    number: int, measures: Mapping[str, Measure], ours: Mapping[str, Mapping[str, Cell]], labels: Mapping[str, str] = {}
+) -> pd.DataFrame:
+    """Set ours beside the printed numbers of Table `number`.
+
+    Parameters
+    ----------
+    ours : {row: {measure: Cell}}
+        Rows that are missing belong to others and are printed only.
+    labels : {row: text}
+        What was measured, where that is not quite what the printed label says ("2 convnets …").
+
+    Returns
+    -------
+    DataFrame
+        Index `row`; columns `label`, `ours_label`, then per measure ours and paper's, then `flag` and `reason`.
+    """
+    theirs = printed.table(number)
+    columns: dict[str, object] = {"label": theirs["label"], "ours_label": pd.Series(labels, dtype="string")}
+    for name in measures:
+        cells = {row: ours[row].get(name) for row in ours}
+        columns |= _ours(name, cells)
+        columns |= {f"paper_{key}": theirs[key] for key in (name, f"{name}_spread") if key in theirs}
+    rest = [key for key in theirs if key not in ("label", "flag") and f"paper_{key}" not in columns]
+    columns |= {f"paper_{key}": theirs[key] for key in rest}
+    columns |= {"flag": theirs["flag"], "reason": pd.Series({row: _reason(ours.get(row)) for row in theirs.index})}
+    return pd.DataFrame(columns, index=theirs.index)
+
+
+def _ours(name: str, cells: Mapping[str, Cell | None]) -> dict[str, pd.Series]:
+    found = {row: cell for row, cell in cells.items() if isinstance(cell, Measured)}
+    return {
+        f"ours_{name}": pd.Series({row: cell.value for row, cell in found.items()}, dtype=float),
+        f"ours_{name}_spread": pd.Series({row: cell.spread for row, cell in found.items()}, dtype=float),
+        f"ours_{name}_n": pd.Series({row: cell.n for row, cell in found.items()}, dtype="Int64"),
+    }
+
+
+def _reason(cells: Mapping[str, Cell] | None) -> str:
+    if cells is None:
+        return OTHERS
+    return "; ".join(dict.fromkeys(cell for cell in cells.values() if isinstance(cell, str)))
+
+
+# ---- reading form ----------------------------------------------------------------------------------------------------
+def number_text(value: float, spread: float | None, digits: int) -> str:
+    """A value as the paper prints it: '83.8 ± 0.5', thousands separated, empty where there is none."""
+    if pd.isna(value):
+        return ""
+    text = f"{value:,.{digits}f}"
+    return text if spread is None or pd.isna(spread) else f"{text} ± {spread:.{digits}f}"
+
+
+def readable(frame: pd.DataFrame, table: ModuleType) -> pd.DataFrame:
+    """The table as people read it: 'ours' and 'paper' per measure as text, and n."""
+    shown = pd.DataFrame({table.LABEL: [_label(row) for _, row in frame.iterrows()]}, index=frame.index)
+    for name, measure in table.MEASURES.items():
+        for side in ("ours", "paper"):
+            if f"{side}_{name}" in frame:
+                shown[f"{measure.label}, {side}"] = _texts(frame, f"{side}_{name}", measure.digits)
+    for name, label in getattr(table, "OTHERS", {}).items():
+        shown[label] = _texts(frame, f"paper_{name}", 1)
+    shown["n"] = _repetitions(frame, table)
+    return shown
+
+
+def _label(row: pd.Series) -> str:
+    return row["label"] if pd.isna(row["ours_label"]) else f"{row['label']} [ours: {row['ours_label']}]"
+
+
+def _texts(frame: pd.DataFrame, column: str, digits: int) -> list[str]:
+    spreads = frame.get(f"{column}_spread", pd.Series(np.nan, index=frame.index))
+    return [number_text(value, spread, digits) for value, spread in zip(frame[column], spreads, strict=True)]
+
+
+def _repetitions(frame: pd.DataFrame, table: ModuleType) -> list[str]:
+    counts = frame[[f"ours_{name}_n" for name in table.MEASURES]]
+    return ["/".join(str(n) for n in dict.fromkeys(row.dropna())) for _, row in counts.iterrows()]
+
+
+def footnotes(frame: pd.DataFrame) -> list[str]:
+    """Why cells are empty and what is wrong in print, one sentence a row."""
+    own = frame[(frame["reason"] != "") & (frame["reason"] != OTHERS)]
+    flagged = frame[frame["flag"].notna()]
+    return [f"{row['label'].lstrip('– ')}, ours: {row['reason']}" for _, row in own.iterrows()] + [
+        f"{row['label'].lstrip('– ')}, printed: {row['flag']}" for _, row in flagged.iterrows()
+    ]
+
+
+def markdown(frame: pd.DataFrame, table: ModuleType) -> str:
+    """The table in GitHub's Markdown, with its notes below."""
+    shown = readable(frame, table)
+    lines = [_pipes(shown.columns), _pipes("---" for _ in shown.columns), *(_pipes(row) for row in shown.to_numpy())]
+    notes = [f"- {note}" for note in footnotes(frame)]
+    return "\n".join([f"**{table.TITLE}**", "", *lines, "", *notes]).rstrip() + "\n"
+
+
+def _pipes(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def latex(frame: pd.DataFrame, table: ModuleType) -> str:
+    """The table for LaTeX with the package booktabs."""
+    shown = readable(frame, table)
+    body = [_ampersands(row) for row in shown.to_numpy()]
+    notes = "".join(f"\\\\ {_tex(note)}" for note in footnotes(frame))
+    return "\n".join(
+        [
+            f"\\begin{{table}}\n\\caption{{{_tex(table.TITLE)}}}",
+            f"\\begin{{tabular}}{{l{'r' * (shown.shape[1] - 1)}}}\n\\toprule",
+            _ampersands(shown.columns) + "\n\\midrule",
+            *body,
+            "\\bottomrule\n\\end{tabular}",
+            *([f"\\par\\footnotesize {notes.removeprefix(chr(92) * 2).lstrip()}"] if notes else []),
+            "\\end{table}\n",
+        ]
+    )
+
+
+def _ampersands(cells: Iterable[str]) -> str:
+    return " & ".join(map(_tex, cells)) + " \\\\"
+
+
+def _tex(text: str) -> str:
+    for character in "&%#_$":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("±", "$\\pm$").replace("–", "--").replace("×", "$\\times$").replace("…", "\\dots{}")
+
+
+# ---- stages ----------------------------------------------------------------------------------------------------------
+def table(number: int, results: str | Path, out_stem: str | Path) -> pd.DataFrame:
+    """Write Table `number` of the results folder as OUT_STEM.csv, .md and .tex."""
+    spec = module(number)
+    frame = spec.table(Results(results))
+    stem = Path(out_stem)
+    write_text(stem.with_name(f"{stem.name}.csv"), frame.to_csv(lineterminator="\n"))
+    write_text(stem.with_name(f"{stem.name}.md"), markdown(frame, spec))
+    write_text(stem.with_name(f"{stem.name}.tex"), latex(frame, spec))
+    return frame
+
+
+def tables_stage(results: str | Path) -> None:
+    """Write all tables into RESULTS/tables."""
+    for number in NUMBERS:
+        table(number, results, Path(results) / "tables" / f"table{number}")

@@ -1,0 +1,232 @@
+"""A small results folder in the formats the workflow writes: plausible, but every number is drawn at random."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import save_file
+
+from zfnet.files import write_json
+from zfnet.paper import printed
+
+CLASSES = 20
+IMAGES = 200
+WORDS = ["disc", "ring", "star", "cross", "wave", "grid", "stripe", "spot", "arrow", "leaf"]
+VARIANTS = {  # variant: (validation top-1 error, parameters)
+    "zf": (30, 4.1e6), "zf-wide": (28, 7e6), "zf-fc2048": (31, 2e6), "zf-fc8192": (30, 9e6),
+    "zf-wide-fc8192": (29, 15e6), "zf-unclipped": (35, 4.1e6), "zf-clean": (31, 4.1e6), "krizhevsky": (35, 4e6), "krizhevsky-no34": (40, 3.9e6),
+    "krizhevsky-no7": (36, 2e6), "krizhevsky-no67": (41, 1e6), "krizhevsky-no3467": (70, 0.9e6),
+    "krizhevsky-fc2048": (36, 2e6), "krizhevsky-fc8192": (36, 9e6),
+}  # fmt: skip
+PROVENANCE = {
+    "commit": "0123456789abcdef",
+    "dirty": False,
+    "time": "2026-11-20T12:00:00+00:00",
+    "command": "zfnet test",
+}
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory) -> Path:
+    """A complete results folder; tests must not change it."""
+    return write_results(tmp_path_factory.mktemp("results") / "demo")
+
+
+@pytest.fixture
+def empty(tmp_path) -> Path:
+    """A results folder in which nothing was run."""
+    (tmp_path / "none").mkdir()
+    return tmp_path / "none"
+
+
+def write_results(root: Path, crop: int = 48, seeds: int = 3) -> Path:
+    """Write the whole tree; pictures are `crop` pixels wide."""
+    rng = np.random.default_rng(2013)
+    for variant, (error, parameters) in VARIANTS.items():
+        repeated = seeds if variant in ("zf", "krizhevsky") else 1
+        for seed in range(1, repeated + 1):
+            name = f"{variant}-s{seed}" if variant in ("zf", "krizhevsky") else variant
+            write_run(root / "runs" / name, name, error / 100, parameters, seed, crop, rng)
+    write_visualize(root / "visualize", crop, rng)
+    write_transfer(root / "transfer", rng)
+    write_json(
+        root / "settings.json", {"preset": "demo", "nets": {"width": 0.125, "crop": crop}, "training": {"seeds": seeds}}
+    )
+    return root
+
+
+def write_run(folder, name, error, parameters, seed, crop, rng):
+    folder.mkdir(parents=True)
+    recipe = {"epochs": 8, "batch": 64, "rate": 0.01}
+    net = {"name": name.split("-")[0], "width": 0.125, "crop": crop, "norm_alpha": "over_n", "changes": {}}
+    write_json(
+        folder / "spec.json", {"run": name, "net": net, "recipe": recipe, "seed": seed, "snapshots": [1, 2, 4, 8]}
+    )
+    labels = np.arange(IMAGES) % CLASSES
+    scores = rng.normal(size=(IMAGES, CLASSES))
+    right = rng.random(IMAGES) > error
+    scores[np.arange(IMAGES), labels] += np.where(right, 6, 0)
+    probabilities = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    save_file({"probabilities": probabilities.astype(np.float32), "labels": labels}, folder / "predictions.safetensors")
+    rank = (probabilities > probabilities[np.arange(IMAGES), labels][:, None]).sum(1)
+    top1, top5 = float((rank >= 1).mean() * 100), float((rank >= 5).mean() * 100)
+    write_json(folder / "evaluation.json", {
+        "run": name, "seconds": 3.2, "provenance": PROVENANCE,
+        "val": {"images": IMAGES, "ten": {"top1": top1, "top5": top5},
+                "centre": {"top1": top1 + 1.5, "top5": top5 + 0.8}},
+        "train": {"images": 1000, "centre": {"top1": top1 * 0.6, "top5": top5 * 0.5}},
+    })  # fmt: skip
+    history = [
+        {"epoch": epoch, "loss": 3 * np.exp(-epoch / 4) + rng.random() / 9, "rate": 0.01 if epoch < 6 else 0.001,
+         "val_top1": top1 + 60 * np.exp(-epoch / 2), "val_top5": top5 + 50 * np.exp(-epoch / 2),
+         "images_per_second": 2000 + rng.random() * 99, "wait_share": 0.02, "seconds": 0.6}
+        for epoch in range(1, 9)
+    ]  # fmt: skip
+    (folder / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in history))
+    write_json(folder / "metrics.json", {
+        "run": name, "parameters": int(parameters), "epochs": 8, "loss": 0.4, "val_top1": top1, "val_top5": top5,
+        "images_per_second": 2040.5, "seconds": 4.8, "peak_memory_mb": 512, "device": "cpu", "threads": 2,
+        "precision": "fp32", "stuck": False, "snapshots": [f"epoch-{e:02d}.safetensors" for e in (1, 2, 4, 8)], "provenance": PROVENANCE,
+        "data": {"manifest": "0" * 64}, "spec": "1" * 64,
+    })  # fmt: skip
+
+
+# ---- pictures --------------------------------------------------------------------------------------------------------
+def smooth(rng, shape, size, scale=6):
+    """Smooth random colour images float (*shape, size, size, 3) in -1..1."""
+    coarse = rng.normal(size=(*shape, scale, scale, 3))
+    at = np.linspace(0, scale - 1, size)
+    low, share = np.floor(at).astype(int).clip(0, scale - 2), (at % 1)
+    share = np.where(at >= scale - 1, 1.0, share)
+    rows = coarse[..., low, :, :] * (1 - share)[:, None, None] + coarse[..., low + 1, :, :] * share[:, None, None]
+    both = rows[..., low, :] * (1 - share)[:, None] + rows[..., low + 1, :] * share[:, None]
+    return np.tanh(both)
+
+
+def photo(rng, shape, size):
+    """Smooth random colour pictures uint8."""
+    return (smooth(rng, shape, size) * 100 + 128).astype(np.uint8)
+
+
+def projection(rng, shape, size):
+    """Smooth random blobs on zero, float16, signed."""
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    centre = rng.uniform(-0.4, 0.4, (*shape, 2, 1, 1))
+    window = np.exp(-((y - centre[..., 0, :, :]) ** 2 + (x - centre[..., 1, :, :]) ** 2) * 5)
+    return (smooth(rng, shape, size, 9) * window[..., None] * 40).astype(np.float16)
+
+
+def write_visualize(folder, crop, rng):
+    folder.mkdir(parents=True)
+    maps, sizes = (9, 16, 12, 10, 10), [min(size, crop) for size in (7, 27, 75, 107, 139)]
+    for run, side, count in (("zf-s1", 7, 12), ("krizhevsky-s1", 11, 12), ("zf-unclipped", 7, 12)):
+        tiles = [min(side, crop), min(27 if side == 7 else 51, crop), *sizes[2:]]
+        write_features(folder, run, maps, tiles, smooth(rng, (count,), side, 4).astype(np.float32) * 0.1, rng)
+    epochs, rows = np.array([1, 2, 4, 8]), []
+    arrays = {"epochs": epochs}
+    for layer, size in enumerate(sizes, 1):
+        arrays[f"layer{layer}/maps"] = np.arange(6)
+        arrays[f"layer{layer}/projections"] = projection(rng, (6, len(epochs)), size)
+        rows += [(layer, m, e, f"n0/{rng.integers(3)}", rng.random()) for m in range(6) for e in epochs]
+    save_file(arrays, folder / "evolution.safetensors")
+    write_csv(folder / "evolution.csv", rows, "layer map epoch key activation")
+    write_invariance(folder, crop, rng)
+    write_occlusion(folder, crop, rng)
+    write_correspondence(folder, crop, rng)
+    rows = [("zf-s1", 12, 0, 0.08, 0.1, 0.3, 0.5, 0.2, 0.1), ("krizhevsky-s1", 12, 2, 0.02, 0.2, 0.6, 0.1, 0.3, 0.4),
+            ("zf-unclipped", 12, 1, 0.02, 0.5, 0.4, 0.3, 0.3, 0.1)]  # fmt: skip
+    write_csv(folder / "filters.csv", rows, "run filters dead norm_median norm_max low middle high aliasing")
+
+
+def write_features(folder, run, maps, tiles, filters, rng):
+    arrays, rows = {"layer1/filters": filters}, []
+    for layer, (count, tile) in enumerate(zip(maps, tiles, strict=True), 1):
+        arrays[f"layer{layer}/maps"] = np.arange(count)
+        arrays[f"layer{layer}/patches"] = photo(rng, (count, 9), tile)
+        arrays[f"layer{layer}/projections"] = projection(rng, (count, 9), tile)
+        rows += [
+            (layer, m, rank, f"n{rank}/p{rank}", rng.integers(max(1, 20 - 4 * layer)), 3, 3, 9.0 - rank, 0, 0, tile)
+            for m in range(count) for rank in range(9)
+        ]  # fmt: skip
+    save_file(arrays, folder / f"features-{run}.safetensors")
+    write_csv(folder / f"features-{run}.csv", rows, "layer map rank key label row column activation top left size")
+
+
+def write_invariance(folder, crop, rng):
+    amounts = {
+        "vertical": np.arange(-10, 11) * crop // 40, "horizontal": np.arange(-10, 11) * crop // 40,
+        "scale": np.linspace(1, 1.8, 9), "rotation": np.arange(0, 360, 10),
+    }  # fmt: skip
+    rows, arrays = [], {}
+    for transform, values in amounts.items():
+        arrays[f"{transform}/examples"] = photo(rng, (5, 6), crop)
+        for image in range(5):
+            for amount in values:
+                away = min(abs(amount - values[len(values) // 2 if amount < 0 else 0]) / (values[-1] - values[0]), 1)
+                first, last = 1 - np.exp(-9 * away), away * 0.8
+                rows.append((image, f"n0/p{image}", WORDS[image], transform, amount, first * 90, first, last * 9, last,
+                             max(0, 0.9 - away * rng.random())))  # fmt: skip
+    names = "image key class transform amount layer1 layer1_relative layer7 layer7_relative probability"
+    write_csv(folder / "invariance.csv", rows, names)
+    save_file(arrays, folder / "invariance.safetensors")
+
+
+def write_occlusion(folder, crop, rng):
+    n, side = 3, 15
+    images = photo(rng, (n,), crop)
+    images[:, 18:29, 3:14] = 124
+    heat = smooth(rng, (n,), side)[..., 0] * 0.5 + 0.5
+    best = (smooth(rng, (n,), side)[..., 1] * 2 + 2).astype(np.int64)
+    save_file(
+        {"images": images, "activity": heat.astype(np.float32), "probability": heat.astype(np.float32) ** 2 * 0.8,
+         "best": best, "projections": projection(rng, (n, 4), min(139, crop)), "own": np.array([0, 0, 2])},
+        folder / "occlusion.safetensors",
+    )  # fmt: skip
+    legend = {str(index): WORDS[index] for index in range(4)}
+    pictures = [{"key": f"n0/p{i}", "class": WORDS[i], "map": 7 * i, "legend": legend} for i in range(n)]
+    write_json(folder / "occlusion.json", {"images": pictures, "occluder": 11, "stride": 3, "provenance": PROVENANCE})
+
+
+def write_correspondence(folder, crop, rng):
+    rows = [
+        (location, layer, a, b, abs(rng.normal(mean + 0.02 * (location == "random"), 0.01)))
+        for layer, mean in ((5, 0.07), (7, 0.068)) for location in ("right eye", "left eye", "nose", "random")
+        for a in range(5) for b in range(a + 1, 5)
+    ]  # fmt: skip
+    write_csv(folder / "correspondence-pairs.csv", rows, "location layer first second distance")
+    save_file({"pictures": photo(rng, (5, 7), crop)}, folder / "correspondence.safetensors")
+    write_json(folder / "correspondence.json", {"animals": [f"dog-{i}" for i in range(5)], "provenance": PROVENANCE})
+
+
+# ---- transfer --------------------------------------------------------------------------------------------------------
+def write_transfer(folder, rng):
+    curve = {"caltech101": (15, 30), "caltech256": (1, 2, 3, 4, 5, 6, 7, 10, 15, 30, 45, 60)}
+    accuracy = {"1": 30, "2": 42, "3": 50, "4": 56, "5": 64, "7": 68}
+    for dataset, sizes in curve.items():
+        heads, scratch = [], []
+        for fold in range(1, 6):
+            luck = rng.normal()
+            for size in sizes:
+                level = 8 * np.log(size / sizes[-1]) + luck
+                for head, layers in (("svm", "123457"), ("softmax", "57")):
+                    for layer in layers:
+                        value = accuracy[layer] + level + rng.normal() / 2
+                        heads.append((dataset, head, layer, size, fold, value, 1.0, 6, 6 * size, 60))
+                if size >= 15:
+                    scratch.append((dataset, size, fold, 20 + 2 * level + rng.normal()))
+        names = "set head layer size fold accuracy c classes train_images test_images"
+        write_csv(folder / "heads" / f"{dataset}.csv", heads, names)
+        write_csv(folder / "scratch" / f"{dataset}.csv", scratch, "set size fold accuracy")
+        write_json(folder / "heads" / f"{dataset}.json", {"left_out": [], "provenance": PROVENANCE})
+    classes = printed.table(6).index[:20]
+    rows = [(name, head, 8, 160, rng.uniform(20, 99)) for name in classes for head in ("softmax", "sigmoid")]
+    write_csv(folder / "voc" / "ap.csv", rows, "class head positives images ap")
+    counts = {name: {"found": 3, "images": 240, "most_in_one_class": 2} for name in curve}
+    write_json(folder / "duplicates.json", {"counts": counts, "threshold": 0.95, "curve": {}, "provenance": PROVENANCE})
+
+
+def write_csv(path, rows, names):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows, columns=names.split()).to_csv(path, index=False)

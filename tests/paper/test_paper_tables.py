@@ -1,0 +1,118 @@
+"""Tables: ours are what was measured, the paper's are exactly what is printed, nothing is copied."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from zfnet.errors import ZfnetError
+from zfnet.paper import printed, tables
+from zfnet.paper.results import Results
+from zfnet.paper.table2 import misses
+from zfnet.paper.tables import Measured, measured
+
+
+@pytest.mark.parametrize("number", tables.NUMBERS)
+def test_every_printed_number_stands_in_the_table(results, number):
+    frame, theirs = tables.module(number).table(Results(results)), printed.table(number)
+    for column in theirs.columns.drop(["label", "flag"]):
+        pd.testing.assert_series_equal(frame[f"paper_{column}"], theirs[column], check_names=False)
+
+
+@pytest.mark.parametrize("number", tables.NUMBERS)
+def test_nothing_run_leaves_ours_empty_with_a_reason_in_every_own_row(empty, number):
+    frame = tables.module(number).table(Results(empty))
+    ours = [f"ours_{name}" for name in tables.module(number).MEASURES]
+    assert frame[ours].isna().all(axis=None)
+    assert (frame["reason"] != "").all()
+    assert (frame["reason"] != tables.OTHERS).any()
+
+
+def test_printed_means_of_table_6_differ_from_the_rows_as_flagged():
+    classes = printed.table(6).iloc[:20]
+    assert classes[["sande", "yan", "oquab", "ap"]].mean().round(2).tolist() == [74.03, 82.33, 81.63, 79.0]
+    won = classes.index[classes["ap"] > classes[["sande", "yan"]].max(axis=1)]
+    assert won.tolist() == ["bird", "boat", "cat", "dog", "sheep"]
+
+
+def test_misprints_are_flagged():
+    flags = printed.table(6)["flag"].dropna()
+    assert set(flags.index) == {"boat", "diningtable", "mean", "won"}
+    assert flags[["boat", "diningtable", "mean"]].str.startswith("D26").all()
+
+
+def test_figure_9_ends_in_table_5():
+    curve, table = printed.figure9(), printed.table(5)
+    sizes = [15, 30, 45, 60]
+    columns = [f"size{size}" for size in sizes]
+    assert curve.loc[sizes, "ours"].tolist() == table.loc["pretrained", columns].tolist()
+    assert curve.loc[sizes, "bo"].tolist() == table.loc["bo", columns].tolist()
+    assert curve.loc[sizes, "sohn"].tolist() == table.loc["sohn", columns].tolist()
+
+
+def test_single_nets_are_the_mean_and_standard_deviation_over_seeds(results):
+    found = Results(results)
+    errors = [found.error(run, "val_top5") for run in found.seeds("zf")]
+    row = tables.module(2).table(found).loc["zf"]
+    assert row["ours_val_top5"] == pytest.approx(np.mean(errors))
+    assert row["ours_val_top5_spread"] == pytest.approx(np.std(errors, ddof=1))
+    assert row["ours_val_top5_n"] == 3
+
+
+def test_ensembles_average_probabilities_and_say_how_many_nets(results):
+    found = Results(results)
+    probabilities, labels = zip(*(found.predictions(run) for run in found.seeds("zf")), strict=True)
+    wrong = np.mean(probabilities, axis=0).argmax(1) != labels[0]
+    row = tables.module(2).table(found).loc["zf5"]
+    assert row["ours_val_top1"] == pytest.approx(wrong.mean() * 100)
+    assert row["ours_label"] == "3 convnets – (a)"
+
+
+def test_the_test_column_of_table_2_is_empty_and_says_why(results):
+    frame = tables.module(2).table(Results(results))
+    own = frame["reason"] != tables.OTHERS
+    assert frame["ours_test_top5"].isna().all()
+    assert frame.loc[own, "reason"].str.contains("server").all()
+
+
+def test_misses_counts_the_label_in_the_first_k_and_breaks_ties_by_class_number():
+    probabilities = np.array([[0.5, 0.3, 0.2], [0.2, 0.4, 0.4], [0.4, 0.4, 0.2]])
+    labels = np.array([0, 2, 0])
+    assert misses(probabilities, labels, 1).tolist() == [False, True, False]
+    assert misses(probabilities, labels, 2).tolist() == [False, False, False]
+
+
+def test_the_wide_fully_connected_variant_is_not_taken_for_the_wide_one(results):
+    assert [run.name for run in Results(results).seeds("zf-wide")] == ["zf-wide"]
+
+
+def test_measured_of_one_value_has_no_spread_and_of_none_gives_the_reason():
+    assert measured([3.0], "why") == Measured(3.0, None, 1)
+    assert measured([], "why") == "why"
+
+
+def test_a_table_is_written_in_three_forms(results, tmp_path):
+    frame = tables.table(4, results, tmp_path / "table4")
+    again = pd.read_csv(tmp_path / "table4.csv", index_col="row")
+    assert again.loc["pretrained", "ours_size30"] == pytest.approx(frame.loc["pretrained", "ours_size30"])
+    assert "| ImageNet-pretrained convnet |" in (tmp_path / "table4.md").read_text()
+    latex = (tmp_path / "table4.tex").read_text()
+    assert "86.5 $\\pm$ 0.5" in latex
+    assert "\\toprule" in latex
+    assert "(\\%)" in latex
+
+
+def test_a_cut_off_line_of_the_history_is_left_out(results, tmp_path):
+    shutil.copytree(results / "runs" / "zf-s1", tmp_path / "runs" / "zf-s1")
+    with (tmp_path / "runs/zf-s1/history.jsonl").open("a") as file:
+        file.write('{"epoch": 9, "lo')
+    found = Results(tmp_path)
+    assert [record["epoch"] for record in found.history(found.runs["zf-s1"])] == list(range(1, 9))
+
+
+def test_an_unknown_table_and_a_missing_folder_are_sentences(tmp_path):
+    with pytest.raises(ZfnetError, match="Tables 1 to 7"):
+        tables.module(8)
+    with pytest.raises(ZfnetError, match="no such results folder"):
+        Results(tmp_path / "nowhere")
