@@ -1,0 +1,78 @@
+"""One update: forward, cross-entropy, backward, SGD with momentum, filter renormalisation (PAPER.md 4.1, 4.3).
+
+The update is the one Krizhevsky prints, v <- m·v - decay·rate·w - rate·gradient and w <- w + v. torch keeps
+u = -v / rate instead; where the rate falls, u is rescaled so that v stays. Biases learn at twice the rate and do not
+decay (D8).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zfnet.settings import Recipe
+from zfnet.training.renormalise import conv_filters, renormalise
+
+
+def optimiser(net: nn.Module, recipe: Recipe, rate: float) -> torch.optim.SGD:
+    """Give SGD for all parameters of `net`, with weights and biases in two groups."""
+    named = list(net.named_parameters())
+    weights = {"params": [p for name, p in named if not name.endswith("bias")], "share": 1.0}
+    biases = {"params": [p for name, p in named if name.endswith("bias")], "share": recipe.bias_rate}
+    groups = [weights | {"weight_decay": recipe.decay}, biases | {"weight_decay": 0.0}]
+    for group in groups:
+        group["lr"] = rate * group["share"]
+    return torch.optim.SGD(groups, momentum=recipe.momentum, fused=True)
+
+
+@torch.no_grad()
+def set_rate(optimiser: torch.optim.SGD, rate: float) -> None:
+    """Change the learning rate and keep all velocities v."""
+    for group in optimiser.param_groups:
+        before, group["lr"] = group["lr"], rate * group["share"]
+        if before != group["lr"]:
+            for parameter in group["params"]:
+                optimiser.state[parameter]["momentum_buffer"].mul_(before / group["lr"])
+
+
+def momenta(optimiser: torch.optim.SGD, net: nn.Module) -> dict[str, Tensor]:
+    """Give torch's momentum buffers by parameter name, for a checkpoint."""
+    return {name: optimiser.state[parameter]["momentum_buffer"] for name, parameter in net.named_parameters()}
+
+
+def set_momenta(optimiser: torch.optim.SGD, net: nn.Module, buffers: dict[str, Tensor]) -> None:
+    """Put back what `momenta` gave."""
+    for name, parameter in net.named_parameters():
+        optimiser.state[parameter]["momentum_buffer"] = buffers[name].to(parameter).clone()
+
+
+def update(
+    net: nn.Module, optimiser: torch.optim.SGD, images: Tensor, labels: Tensor, recipe: Recipe
+) -> tuple[Tensor, Tensor]:
+    """Learn from one minibatch.
+
+    Parameters
+    ----------
+    images : float32 (B, 3, crop, crop), mean-subtracted RGB.
+    labels : int64 (B,).
+
+    Returns
+    -------
+    loss, wrong : Tensor, Tensor
+        Mean cross-entropy in nats and number of images whose label was not the most probable, both before the update
+        and still on the device.
+    """
+    with autocast(images.device, recipe.precision):
+        logits = net(images)
+    logits = logits.float()  # (B, classes)
+    loss = F.cross_entropy(logits, labels)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+    if recipe.renormalise is not None:
+        renormalise(conv_filters(net), recipe.renormalise)
+    return loss.detach(), (logits.detach().argmax(1) != labels).sum()
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Give the context of a forward pass: fp32 as it is, or bf16 with fp32 master weights."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
