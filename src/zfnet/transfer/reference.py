@@ -1,0 +1,54 @@
+"""The same heads by scikit-learn (liblinear and L-BFGS): `solver: sklearn`, and the oracle of the tests."""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+from torch import Tensor
+
+from zfnet.errors import ZfnetError
+from zfnet.transfer.heads import Head, Kind
+
+
+def fit_sklearn(x: Tensor, targets: Tensor, costs: Tensor, kind: Kind, tolerance: float) -> Head:
+    """Train each problem by itself; arguments and result as in `zfnet.transfer.heads.fit`.
+
+    LinearSVC(loss="squared_hinge", intercept_scaling=1) and LogisticRegression(solver="lbfgs") have the same
+    objectives as ours. Samples of cost 0 are left out; the others of a problem share one C.
+    """
+    features, truth = x.double().cpu().numpy(), targets.cpu().numpy() > 0
+    heads = [_fit_one(features, truth, cost, kind, tolerance) for cost in costs.T.double().cpu().numpy()]
+    weights, biases = zip(*heads, strict=True)
+    return Head(torch.from_numpy(np.stack(weights, 1)).to(x), torch.from_numpy(np.stack(biases)).to(x))
+
+
+def _fit_one(x: np.ndarray, truth: np.ndarray, cost: np.ndarray, kind: Kind, tolerance: float):
+    rows, c = cost > 0, float(cost.max())
+    if not truth[rows].any(0).all():
+        raise ZfnetError("solver sklearn: a class has no training picture in one of the folds; use solver: zfnet.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if kind == "softmax":
+            return _multinomial(x[rows], truth[rows].argmax(1), truth.shape[1], c, tolerance)
+        columns = [_binary(x[rows], y, kind, c, tolerance) for y in truth[rows].T]
+    return np.stack([w for w, _ in columns], 1), np.array([b for _, b in columns])
+
+
+def _binary(x: np.ndarray, y: np.ndarray, kind: Kind, c: float, tolerance: float) -> tuple[np.ndarray, float]:
+    if kind == "svm":
+        model = LinearSVC(C=c, tol=tolerance, dual="auto", max_iter=100_000, random_state=0)
+    else:
+        model = LogisticRegression(C=c, tol=tolerance, max_iter=10_000)
+    model.fit(x, y)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def _multinomial(x: np.ndarray, labels: np.ndarray, classes: int, c: float, tolerance: float):
+    if classes == 2:  # scikit-learn then fits w = w1 - w2 alone, for which our penalty is |w|²/4
+        w, b = _binary(x, labels, "sigmoid", 2 * c, tolerance)
+        return np.stack([-w / 2, w / 2], 1), np.array([-b / 2, b / 2])
+    model = LogisticRegression(C=c, tol=tolerance, max_iter=10_000).fit(x, labels)
+    return model.coef_.T, model.intercept_
