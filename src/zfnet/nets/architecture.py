@@ -1,0 +1,315 @@
+"""The nets of Zeiler & Fergus (Figure 3) and Krizhevsky et al. (Figure 2) as data: no torch in here.
+
+A net is a table of layers; the variants of Table 3 are edits of that table (`Changes`), made at full size, and
+`width` then scales what the edits left. Sizes follow cuda-convnet, which both papers used: a window may hang over
+the right and bottom edge, where it reads zeros, so `out = 1 + ceil((2 padding + n - kernel) / stride)`
+(D2 and D3; the overhang is spelled out as a padding operation).
+
+Decisions: D4 (order of norm and pool), D5 (alpha of the norm), D23 (groups are kept when layers are removed),
+D32 (layer numbers are the paper's, also when layers are missing). The two-GPU split of Krizhevsky's net lives in the
+grouped convolutions alone: its contrast norm runs over all maps, as in every one-GPU version of it.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import field, replace
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from zfnet.errors import ZfnetError
+
+Count = Annotated[int, Field(gt=0)]
+NormAlpha = Literal["over_n", "per_term"]
+_STRICT = ConfigDict(extra="forbid")
+
+POOL_KERNEL, POOL_STRIDE = 3, 2
+FULL_CROP = 224
+
+
+class Conv(NamedTuple):
+    """A convolutional layer and what follows it, in order."""
+
+    number: int
+    maps: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    then: tuple[str, ...] = ("relu",)
+
+
+class Full(NamedTuple):
+    """A fully connected layer with its ReLU and dropout."""
+
+    number: int
+    units: int
+
+
+Layer = Conv | Full
+
+_TABLES: dict[str, tuple[Layer, ...]] = {
+    "zf": (
+        Conv(1, 96, kernel=7, stride=2, then=("relu", "pool", "norm")),
+        Conv(2, 256, kernel=5, stride=2, then=("relu", "pool", "norm")),
+        Conv(3, 384, kernel=3, padding=1),
+        Conv(4, 384, kernel=3, padding=1),
+        Conv(5, 256, kernel=3, padding=1, then=("relu", "pool")),
+        Full(6, 4096),
+        Full(7, 4096),
+    ),
+    "krizhevsky": (
+        Conv(1, 96, kernel=11, stride=4, then=("relu", "norm", "pool")),
+        Conv(2, 256, kernel=5, padding=2, groups=2, then=("relu", "norm", "pool")),
+        Conv(3, 384, kernel=3, padding=1),
+        Conv(4, 384, kernel=3, padding=1, groups=2),
+        Conv(5, 256, kernel=3, padding=1, groups=2, then=("relu", "pool")),
+        Full(6, 4096),
+        Full(7, 4096),
+    ),
+}
+NAMES = tuple(_TABLES)
+CLASSIFIER = 8
+
+
+class Planned(NamedTuple):
+    """One operation of a net: its options are those of the torch module that does it."""
+
+    name: str
+    kind: str
+    options: dict[str, Any]
+    layer: str | None  # the public name of its output, if it has one
+    shape: tuple[int, ...]  # of its output: (maps, side, side) or (units,)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Changes:
+    """What a variant of Table 3 changes in the published net.
+
+    Attributes
+    ----------
+    remove : layers left out, with their pool and norm.
+    units : units of layers 6 and 7.
+    maps : maps of single convolutional layers.
+    """
+
+    remove: tuple[int, ...] = ()
+    units: Count | None = None
+    maps: dict[int, Count] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Architecture:
+    """All that decides the shape of a net. Equal data, equal net; `to_json` and `from_json` lose nothing.
+
+    Attributes
+    ----------
+    name : `zf` or `krizhevsky`.
+    classes : outputs of layer 8.
+    width : factor on all maps and units but the classes, rounded to multiples of 4; exact at 1.
+    crop : side of the input square, pixels.
+    size : side of the square the mean image covers, pixels.
+    norm_alpha : whether the norm's alpha = 1e-4 is divided by n = 5 or counts per term (D5).
+    dropout : rate in layers 6 and 7.
+    changes : see `Changes`.
+    """
+
+    name: str
+    classes: Count = 1000
+    width: Annotated[float, Field(gt=0)] = 1.0
+    crop: Count = FULL_CROP
+    size: Count = 256
+    norm_alpha: NormAlpha = "over_n"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    changes: Changes = field(default_factory=Changes)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The table of layers after all changes, without the classifier."""
+        return tuple(_scale(layer, self.width) for layer in _change(_TABLES[self.name], self.changes))
+
+    def plan(self) -> list[Planned]:
+        """Every operation in order, with resolved sizes."""
+        return list(_plan(self))
+
+    def fan_ins(self) -> dict[str, int]:
+        """Inputs of one unit of each learned operation: {"conv1": 147, …, "fc8": 4096} for the published ZF net."""
+        return {p.name: _fan_in(p) for p in self.plan() if p.kind in ("conv", "linear")}
+
+    def full_size(self) -> "Architecture":
+        """The same net with the same changes as it would be at width 1 and a 224 crop (D33)."""
+        return replace(self, width=1.0, crop=FULL_CROP, size=256)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for a JSON file."""
+        return TypeAdapter(Architecture).dump_python(self, mode="json")
+
+    @staticmethod
+    def from_json(data: Any) -> "Architecture":
+        """Read what `to_json` gave.
+
+        Raises
+        ------
+        ZfnetError
+            A key or value is wrong; the sentence names it.
+        """
+        try:
+            found = TypeAdapter(Architecture).validate_python(data)
+        except ValidationError as error:
+            raise ZfnetError(f"Not an architecture: {_first(error)}.") from None
+        return _checked(found)
+
+
+def describe(
+    name: str,
+    classes: int = 1000,
+    width: float = 1.0,
+    crop: int = FULL_CROP,
+    size: int | None = None,
+    norm_alpha: NormAlpha = "over_n",
+    dropout: float = 0.5,
+    **changes: Any,
+) -> Architecture:
+    """Describe a net; see `Architecture` and `Changes` for the arguments.
+
+    Raises
+    ------
+    ZfnetError
+        An unknown name, change or value, or a crop too small for the layers.
+
+    Examples
+    --------
+    >>> describe("zf", classes=102, width=0.25, crop=112).size
+    128
+    >>> [layer.number for layer in describe("krizhevsky", remove=(3, 4)).layers]
+    [1, 2, 5, 6, 7]
+    """
+    require_known(name, NAMES, "net")
+    for change in changes:
+        require_known(change, [*Changes.__dataclass_fields__], "change")
+    size = round(crop * 256 / FULL_CROP) if size is None else size
+    given = {"name": name, "classes": classes, "width": width, "crop": crop, "size": size}
+    return Architecture.from_json({**given, "norm_alpha": norm_alpha, "dropout": dropout, "changes": changes})
+
+
+def require_known(name: str, legal: Any, what: str) -> None:
+    if name in legal:
+        return
+    near = get_close_matches(str(name), [str(one) for one in legal], 1, cutoff=0.3)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise ZfnetError(f"There is no {what} {name!r}; there are {', '.join(map(str, legal))}{hint}")
+
+
+def _first(error: ValidationError) -> str:
+    mistake = error.errors()[0]
+    return f"{'.'.join(map(str, mistake['loc'])) or 'it'}: {mistake['msg']} (found {str(mistake['input'])[:80]!r})"
+
+
+def _checked(architecture: Architecture) -> Architecture:
+    """Check what single fields cannot know: names, layer numbers, groups and sizes."""
+    table = require_known(architecture.name, NAMES, "net") or _TABLES[architecture.name]
+    for number in architecture.changes.remove:
+        require_known(number, [layer.number for layer in table], "layer to remove")
+    for number in architecture.changes.maps:
+        require_known(number, [layer.number for layer in table if isinstance(layer, Conv)], "convolutional layer")
+    if architecture.crop > architecture.size:
+        raise ZfnetError(f"A crop of {architecture.crop} does not fit into a square of {architecture.size} pixels.")
+    architecture.plan()
+    return architecture
+
+
+def _change(table: tuple[Layer, ...], changes: Changes) -> Iterator[Layer]:
+    for layer in table:
+        if layer.number in changes.remove:
+            continue
+        if isinstance(layer, Conv):
+            yield layer._replace(maps=changes.maps.get(layer.number, layer.maps))
+        else:
+            yield layer._replace(units=changes.units or layer.units)
+
+
+def _scale(layer: Layer, width: float) -> Layer:
+    """Scale maps or units to a multiple of 4, which also suits two groups; what is exact at width 1 stays so."""
+    if width == 1:
+        return layer
+    count = max(4, 4 * round((layer.maps if isinstance(layer, Conv) else layer.units) * width / 4))
+    return layer._replace(maps=count) if isinstance(layer, Conv) else layer._replace(units=count)
+
+
+def _plan(net: Architecture) -> Iterator[Planned]:
+    maps, side = 3, net.crop
+    convs = [layer for layer in net.layers if isinstance(layer, Conv)]
+    for layer in convs:
+        for planned in _conv_layer(layer, net, maps, side):
+            maps, side = planned.shape[:2]
+            yield planned
+    units = maps * side * side
+    yield Planned("flatten", "flatten", {}, None, (units,))
+    for layer in net.layers:
+        if isinstance(layer, Full):
+            yield from _full_layer(layer, net, units)
+            units = layer.units
+    yield Planned(f"fc{CLASSIFIER}", "linear", _linear(units, net.classes), f"fc{CLASSIFIER}", (net.classes,))
+
+
+def _conv_layer(layer: Conv, net: Architecture, maps: int, side: int) -> Iterator[Planned]:
+    n, name = layer.number, f"conv{layer.number}"
+    if maps % layer.groups or layer.maps % layer.groups:
+        raise ZfnetError(
+            f"{name} of {net.name} has {layer.groups} groups; {maps} maps in, {layer.maps} out do not split."
+        )
+    out, overhang = _windows(side, layer.kernel, layer.stride, layer.padding, name, net)
+    if overhang:
+        shape = (maps, side + overhang, side + overhang)
+        yield Planned(f"pad{n}", "pad", {"padding": (0, overhang, 0, overhang)}, None, shape)
+    options = layer._asdict() | {"in_channels": maps, "out_channels": layer.maps, "kernel_size": layer.kernel}
+    yield Planned(name, "conv", {key: options[key] for key in _CONV_OPTIONS}, None, (layer.maps, out, out))
+    for kind in layer.then:
+        if kind == "pool":
+            out, _ = _windows(out, POOL_KERNEL, POOL_STRIDE, 0, f"pool{n}", net)
+        yield Planned(f"{kind}{n}", kind, _options(kind, net), _public(kind, n), (layer.maps, out, out))
+
+
+_CONV_OPTIONS = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "groups")
+
+
+def _public(kind: str, number: int) -> str:
+    """The paper's name of an output: a convolution is shown after its ReLU."""
+    return f"conv{number}" if kind == "relu" else f"{kind}{number}"
+
+
+def _options(kind: str, net: Architecture) -> dict[str, Any]:
+    if kind == "pool":
+        return {"kernel_size": POOL_KERNEL, "stride": POOL_STRIDE, "ceil_mode": True}
+    return {"alpha": 1e-4 if net.norm_alpha == "over_n" else 5e-4} if kind == "norm" else {}
+
+
+def _full_layer(layer: Full, net: Architecture, units: int) -> Iterator[Planned]:
+    n, shape = layer.number, (layer.units,)
+    yield Planned(f"fc{n}", "linear", _linear(units, layer.units), None, shape)
+    yield Planned(f"relu{n}", "relu", {}, f"fc{n}", shape)
+    yield Planned(f"dropout{n}", "dropout", {"p": net.dropout}, None, shape)
+
+
+def _linear(units: int, outputs: int) -> dict[str, int]:
+    return {"in_features": units, "out_features": outputs}
+
+
+def _windows(side: int, kernel: int, stride: int, padding: int, name: str, net: Architecture) -> tuple[int, int]:
+    """How many windows cutoff-free counting gives, and by how many pixels the last one hangs over the edge."""
+    room = side + 2 * padding - kernel
+    windows = 1 + math.ceil(room / stride)
+    if windows < 1:
+        raise ZfnetError(
+            f"A crop of {net.crop} is too small for {net.name}: {name} sees {side} pixels, its window needs {kernel}."
+        )
+    return windows, (windows - 1) * stride - room
+
+
+def _fan_in(planned: Planned) -> int:
+    options = planned.options
+    if planned.kind == "linear":
+        return options["in_features"]
+    return options["in_channels"] // options["groups"] * options["kernel_size"] ** 2
