@@ -1,0 +1,122 @@
+"""Train/test folds of the Caltech sets (PAPER.md 8.3, D24), the same for every head, layer and net from scratch.
+
+In each fold every class puts its pictures into a random order. The first `size` are for training, so that a smaller
+training set is part of a larger one, and the pictures after the largest size, at most `test` of them, are for testing,
+so that all sizes share one test set. An order depends on the seed, the fold and the class's own pictures only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zfnet.errors import ZfnetError
+from zfnet.files import text_hash
+
+
+@dataclass(frozen=True)
+class Split:
+    """Picture numbers of one fold at one training size."""
+
+    fold: int
+    size: int
+    train: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Splits:
+    """All folds of a data set.
+
+    sizes : training pictures per class, ascending;  classes : labels that take part, ascending
+    orders : per fold and class, the picture numbers in their random order
+    left_out : one sentence for each size and class that had to be left out
+    """
+
+    sizes: tuple[int, ...]
+    classes: np.ndarray
+    orders: list[dict[int, np.ndarray]]
+    test: int
+    left_out: list[str]
+
+    def __iter__(self):
+        """Yield a `Split` for every fold and size."""
+        for fold in range(len(self.orders)):
+            for size in self.sizes:
+                yield self.split(fold, size)
+
+    def split(self, fold: int, size: int) -> Split:
+        """Give fold `fold` at `size` training pictures per class."""
+        orders, last = self.orders[fold], self.sizes[-1]
+        train = np.concatenate([orders[label][:size] for label in self.classes])
+        test = np.concatenate([orders[label][last : last + self.test] for label in self.classes])
+        return Split(fold, size, train, test)
+
+    @property
+    def used(self) -> np.ndarray:
+        """All pictures that any fold trains or tests on, ascending."""
+        return np.unique(np.concatenate([np.r_[split.train, split.test] for split in self]))
+
+    def record(self, keys: list[str]) -> dict:
+        """Describe the folds with the pictures' keys, as JSON."""
+        folds = [{"train": [keys[i] for i in s.train], "test": [keys[i] for i in s.test]} for s in self._largest()]
+        return {"sizes": self.sizes, "left_out": self.left_out, "folds": folds}
+
+    def _largest(self) -> list[Split]:
+        return [self.split(fold, self.sizes[-1]) for fold in range(len(self.orders))]
+
+
+def make_splits(
+    labels: np.ndarray, keys: list[str], classes: list[str], sizes: tuple[int, ...], test: int, folds: int, seed: int
+) -> Splits:
+    """Draw the folds.
+
+    Parameters
+    ----------
+    labels : int (N,)
+        Class of each picture, an index of `classes`.
+    keys
+        Unique name of each picture; with them the folds do not depend on the order of an archive.
+    sizes, test
+        Training pictures per class, and test pictures per class at most.
+
+    Notes
+    -----
+    A size that fewer than two classes can serve, with one picture left for testing, is left out; so are the classes
+    that cannot serve the largest size that remains, from all sizes, since accuracies at different sizes or of
+    different layers are only comparable over the same classes.
+
+    Raises
+    ------
+    ZfnetError
+        No size remains.
+    """
+    counts = np.bincount(labels, minlength=len(classes))
+    kept = tuple(sorted({size for size in sizes if (counts > size).sum() >= 2}))
+    if not kept:
+        raise ZfnetError(
+            f"Folds of {len(classes)} classes with {counts.min()} to {counts.max()} pictures: no two classes have a "
+            f"picture left for testing after {min(sizes)} for training; ask for smaller sizes in transfer."
+        )
+    chosen = np.flatnonzero(counts > kept[-1])
+    orders = [{label: _order(labels, keys, label, fold, seed) for label in chosen.tolist()} for fold in range(folds)]
+    return Splits(kept, chosen, orders, test, _reasons(counts, classes, set(sizes) - set(kept), kept[-1]))
+
+
+def _order(labels: np.ndarray, keys: list[str], label: int, fold: int, seed: int) -> np.ndarray:
+    members = sorted(np.flatnonzero(labels == label).tolist(), key=keys.__getitem__)
+    fingerprint = int(text_hash("\n".join(keys[i] for i in members))[:16], 16)
+    return np.random.default_rng([seed, fold, fingerprint]).permutation(members)
+
+
+def _reasons(counts: np.ndarray, classes: list[str], sizes: set[int], largest: int) -> list[str]:
+    return [
+        *(
+            f"{size} training pictures per class: only {(counts > size).sum()} of {len(classes)} classes have more."
+            for size in sorted(sizes)
+        ),
+        *(
+            f"class {classes[label]}: {counts[label]} pictures, where {largest} for training and one for testing "
+            "are needed."
+            for label in np.flatnonzero(counts <= largest)
+        ),
+    ]
