@@ -177,6 +177,7 @@ class Transfer(Strict):
 
     run: str = Field("zf-clean", description="the pre-trained net")
     views: Literal["centre", "ten"] = Field("centre", description="crops whose features are averaged")
+    seed: int = Field(0, description="random state of the folds")
     folds: Count = 5
     caltech101_sizes: Counts = Field((15, 30), description="training pictures per class (Table 4)")
     caltech101_test: Count = Field(50, description="test pictures per class at most")
