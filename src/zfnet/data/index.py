@@ -1,0 +1,111 @@
+"""Where each picture is in the shards, found by one walk through the tar headers and kept beside the manifest."""
+
+import mmap
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from zfnet.data.manifest import Manifest
+from zfnet.data.shardfile import members
+from zfnet.errors import ZfnetError
+from zfnet.files import atomic, text_hash
+
+_FILE = "index.safetensors"
+
+
+@dataclass(frozen=True)
+class Index:
+    """Places of N pictures, in the order of the shards."""
+
+    shards: np.ndarray  # int32 (N,), number of the shard
+    pictures: np.ndarray  # int64 (N, 2), offset and size of the JPEG in its shard, bytes
+    annotations: np.ndarray  # int64 (N, 2), of the annotation; size 0: none
+    labels: np.ndarray  # int64 (N,)
+    keys: list[str]
+
+
+def read_index(manifest: Manifest, folder: Path) -> Index:
+    """The index of the shards of `manifest`: the kept one if it is of these shards, else a new one.
+
+    Raises
+    ------
+    ZfnetError
+        A shard is missing, has another size or holds another number of pictures than the manifest says.
+    """
+    _check_sizes(manifest, folder)
+    stamp = text_hash(" ".join(shard.sha256 for shard in manifest.shards))
+    if (index := _load(folder / _FILE, stamp)) is None:
+        index = _walk(manifest, folder)
+        _save(folder / _FILE, stamp, index)
+    return index
+
+
+def _check_sizes(manifest: Manifest, folder: Path) -> None:
+    for shard in manifest.shards:
+        path = folder / shard.file
+        found = path.stat().st_size if path.exists() else None
+        if found != shard.bytes:
+            state = "is missing" if found is None else f"has {found} bytes"
+            raise ZfnetError(
+                f"{path}: the shard {state}, the manifest says {shard.bytes} bytes; copy it again or prepare the data "
+                f"set again (delete {folder / 'manifest.json'})."
+            )
+
+
+def _walk(manifest: Manifest, folder: Path) -> Index:
+    rows, keys = [], []
+    for number, shard in enumerate(manifest.shards):
+        before = len(keys)
+        for key, found in _pictures(folder / shard.file):
+            keys.append(key)
+            rows.append((number, *found))
+        if len(keys) - before != shard.images:
+            raise ZfnetError(
+                f"{folder / shard.file}: {len(keys) - before} pictures, the manifest says {shard.images}; prepare the "
+                f"data set again."
+            )
+    table = np.array(rows, np.int64).reshape(-1, 6)
+    return Index(table[:, 0].astype(np.int32), table[:, 1:3].copy(), table[:, 3:5].copy(), table[:, 5].copy(), keys)
+
+
+def _pictures(path: Path) -> list[tuple[str, tuple[int, int, int, int, int]]]:
+    """Key and (offset, size, annotation offset, annotation size, label) of each picture of one shard."""
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for name, offset, size in members(content, path):
+            key, _, suffix = name.rpartition(".")
+            found.setdefault(key, {})[suffix] = offset, size
+        return [(key, _row(content, parts, f"{path}: {key}")) for key, parts in found.items()]
+
+
+def _row(content: mmap.mmap, parts: dict[str, tuple[int, int]], name: str) -> tuple[int, int, int, int, int]:
+    if not {"jpg", "cls"} <= parts.keys():
+        raise ZfnetError(f"{name}: expected a .jpg and a .cls, found {sorted(parts)}; prepare the data set again.")
+    offset, size = parts["cls"]
+    label = int(content[offset : offset + size])
+    return *parts["jpg"], *parts.get("json", (0, 0)), label
+
+
+def _save(path: Path, stamp: str, index: Index) -> None:
+    arrays = {field.name: getattr(index, field.name) for field in fields(index) if field.name != "keys"}
+    arrays["keys"] = np.frombuffer("\n".join(index.keys).encode(), np.uint8)
+    try:
+        with atomic(path) as beside:
+            save_file(arrays, beside, {"shards": stamp})
+    except OSError:
+        return  # a folder that cannot be written to: walk again next time
+
+
+def _load(path: Path, stamp: str) -> Index | None:
+    try:
+        with safe_open(path, "np") as file:
+            if file.metadata()["shards"] != stamp:
+                return None
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError):
+        return None
+    keys = arrays.pop("keys").tobytes().decode()
+    return Index(keys=keys.split("\n") if keys else [], **arrays)

@@ -1,0 +1,226 @@
+"""Shards to batches: random access over memory-mapped tars, decoded in threads.
+
+The tar headers are walked once and the places of all pictures kept in index.safetensors beside the manifest. A picture
+is then decoded from the mapped file straight into its row of the batch: no copy, no process, no queue of pictures.
+Batches come in the order of the given indices, whatever the number of threads.
+
+`stream` reads the same shards with plain `webdataset`, in their own order, for data that is not on this machine.
+"""
+
+import json
+import mmap
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import simplejpeg
+import torch
+from torch import Tensor
+
+from zfnet.data.index import Index, read_index
+from zfnet.data.manifest import Manifest
+from zfnet.data.resize import centre_square
+from zfnet.data.statistics import read_statistics
+from zfnet.errors import ZfnetError
+
+_PREFETCH = 3  # batches under way
+_TASK = 16  # pictures a thread decodes before it asks for more
+
+
+class Batch(NamedTuple):
+    """Some pictures of a data set."""
+
+    images: Tensor  # uint8 (B, S, S, 3), RGB
+    labels: Tensor  # int64 (B,)
+    indices: Tensor  # int64 (B,), places in the data set
+
+
+class Shards:
+    """A prepared data set: any picture at any time.
+
+    Parameters
+    ----------
+    path : the manifest.json
+
+    Raises
+    ------
+    ZfnetError
+        The manifest or a shard is missing, or a shard has another size than the manifest says.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.manifest = Manifest.load(path)
+        self._index: Index = read_index(self.manifest, self.path.parent)
+        self._files: dict[int, mmap.mmap] = {}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def classes(self) -> list[str]:
+        """Id of each label."""
+        return self.manifest.classes
+
+    @property
+    def size(self) -> int:
+        """Side S of the squares, pixels."""
+        return self.manifest.size
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Label of each picture: int64 (N,), -1 for none."""
+        return self._index.labels
+
+    @property
+    def keys(self) -> list[str]:
+        """Key of each picture."""
+        return self._index.keys
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean image: float32 (3, S, S), 0..255."""
+        return torch.from_numpy(self._statistics[0])
+
+    @property
+    def covariance(self) -> Tensor:
+        """Covariance of the RGB values: float32 (3, 3)."""
+        return torch.from_numpy(self._statistics[1])
+
+    @cached_property
+    def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        return read_statistics(self.path.parent / self.manifest.statistics)
+
+    def jpeg(self, index: int) -> bytes:
+        """The encoded picture as it is in the shard: the centre square, or the uncut picture."""
+        return bytes(self._content(index, *self._index.pictures[index]))
+
+    def annotation(self, index: int) -> dict[str, Any] | None:
+        """What the archive says about the picture besides its label, None if nothing."""
+        offset, size = self._index.annotations[index]
+        return json.loads(bytes(self._content(index, offset, size))) if size else None
+
+    def squares(self, indices: Sequence[int] | np.ndarray, threads: int = 2) -> Tensor:
+        """Centre squares of the pictures `indices`: uint8 (B, S, S, 3)."""
+        return next(self.batches(indices, max(1, len(indices)), threads), self._batch(np.empty(0, np.int64))).images
+
+    def batches(self, indices: Sequence[int] | np.ndarray, batch: int, threads: int = 2) -> Iterator[Batch]:
+        """Decode the pictures `indices` in this order, `batch` at a time, the last batch what is left.
+
+        The next batches are decoded meanwhile. With CUDA in use the images are in pinned memory.
+        """
+        indices = np.asarray(indices, np.int64)
+        pool = ThreadPoolExecutor(threads, "decode")
+        waiting: deque[tuple[Batch, list[Future[None]]]] = deque()
+        try:
+            for start in range(0, len(indices), batch):
+                waiting.append(self._start(pool, indices[start : start + batch]))
+                if len(waiting) >= _PREFETCH:
+                    yield _finished(*waiting.popleft())
+            while waiting:
+                yield _finished(*waiting.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _start(self, pool: ThreadPoolExecutor, indices: np.ndarray) -> tuple[Batch, list[Future[None]]]:
+        batch = self._batch(indices)
+        rows = batch.images.numpy()
+        slices = [slice(start, start + _TASK) for start in range(0, len(indices), _TASK)]
+        return batch, [pool.submit(self._fill, rows[part], indices[part]) for part in slices]
+
+    def _batch(self, indices: np.ndarray) -> Batch:
+        pin = torch.cuda.is_initialized()  # never the first to touch the device: the job may not have leased it
+        images = torch.empty(len(indices), self.size, self.size, 3, dtype=torch.uint8, pin_memory=pin)
+        return Batch(images, torch.from_numpy(self.labels[indices]), torch.from_numpy(indices))
+
+    def _fill(self, rows: np.ndarray, indices: np.ndarray) -> None:
+        for row, index in zip(rows, indices.tolist(), strict=True):
+            try:
+                decode_square(self._content(index, *self._index.pictures[index]), row, self.manifest.square)
+            except ValueError as error:
+                raise ZfnetError(
+                    f"{self._shard_path(index)}: {self.keys[index]}.jpg cannot be decoded ({error}); the shard "
+                    f"changed since it was made, prepare the data set again (snakemake {self.path})."
+                ) from None
+
+    def _shard_path(self, index: int) -> Path:
+        return self.path.parent / self.manifest.shards[self._index.shards[index]].file
+
+    def _content(self, index: int, offset: int, size: int) -> memoryview:
+        shard = int(self._index.shards[index])
+        if shard not in self._files:
+            with self._shard_path(index).open("rb") as file:
+                self._files[shard] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return memoryview(self._files[shard])[offset : offset + size]
+
+
+def decode_square(jpeg: bytes | memoryview, row: np.ndarray, square: bool) -> None:
+    """Decode a picture into `row`, uint8 (S, S, 3); of an uncut one (`square` false) the centre square.
+
+    Raises
+    ------
+    ValueError
+        It is no JPEG, or smaller than the row (or, if it should be square, of another size).
+    """
+    image = simplejpeg.decode_jpeg(jpeg, "RGB", buffer=row if square else None)
+    if image.shape[:2] != row.shape[:2] and (square or min(image.shape[:2]) != len(row)):
+        raise ValueError(f"{image.shape[1]} × {image.shape[0]} pixels instead of {len(row)}")
+    if not square:
+        row[:] = centre_square(image, len(row))
+
+
+def _finished(batch: Batch, tasks: list[Future[None]]) -> Batch:
+    for task in tasks:
+        task.result()
+    return batch
+
+
+def stream(shards: str | Path | Sequence[str], batch: int, size: int | None = None) -> Iterator[Batch]:
+    """Read shards from first to last with plain `webdataset`.
+
+    Parameters
+    ----------
+    shards : a manifest.json, or tar files in WebDataset's notation ("https://…/train-{000000..000640}.tar", a list)
+    batch : pictures at a time
+    size : S of the centre squares; None: the manifest's, or the shorter side of the first picture
+
+    Yields
+    ------
+    Batch
+        The same as `Shards(…).batches(range(N), batch)`.
+    """
+    if str(shards).endswith(".json"):
+        manifest = Manifest.load(str(shards))
+        size = size or manifest.size
+        shards = [str(Path(str(shards)).parent / shard.file) for shard in manifest.shards]
+    images, labels, seen = [], [], 0
+    for jpeg, label in _samples(shards):
+        images.append(_whole_square(jpeg, size))
+        size = len(images[0])
+        labels.append(label)
+        if len(images) == batch:
+            yield _stacked(images, labels, seen)
+            images, labels, seen = [], [], seen + batch
+    if images:
+        yield _stacked(images, labels, seen)
+
+
+def _samples(urls: str | Path | Sequence[str]) -> Iterator[tuple[bytes, int]]:
+    from webdataset import WebDataset  # only here: its import is slow
+
+    for sample in WebDataset(urls if isinstance(urls, list) else str(urls), shardshuffle=False, empty_check=False):
+        yield sample["jpg"], int(sample["cls"])
+
+
+def _whole_square(jpeg: bytes, size: int | None) -> np.ndarray:
+    image = simplejpeg.decode_jpeg(jpeg, "RGB")
+    return centre_square(image, size or min(image.shape[:2]))
+
+
+def _stacked(images: list[np.ndarray], labels: list[int], first: int) -> Batch:
+    indices = torch.arange(first, first + len(images))
+    return Batch(torch.from_numpy(np.stack(images)), torch.tensor(labels), indices)

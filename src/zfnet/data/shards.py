@@ -1,0 +1,318 @@
+"""Archives to shards, in one streaming pass (PAPER.md 2.1).
+
+Every picture is decoded, resized to a shorter side of S, cut to its centre S × S square (or kept whole) and encoded
+again; the mean image and the colour covariance are summed on the way, over the centre squares before encoding.
+Decoding, resizing and encoding run in threads (they release the GIL), the order is kept, and only a few pictures are
+in memory at any time.
+
+Shard k holds the pictures k·n to (k+1)·n of the archive, less the damaged ones, so that a finished shard does not
+depend on any other. Beside it a part file keeps its sums; a run that was killed takes over the finished shards whose
+part file has the stamp of the same source, settings and libraries, and ends with the same bytes.
+"""
+
+import json
+import shutil
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import simplejpeg
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from zfnet.data.manifest import Archive, Damaged, Manifest, Shard, describe_archive, listing
+from zfnet.data.pictures import DamagedPicture, Picture, Source, decode
+from zfnet.data.resize import centre_square, scaled, short_side
+from zfnet.data.shardfile import ShardWriter
+from zfnet.data.statistics import Sums, products, write_statistics
+from zfnet.errors import ZfnetError
+from zfnet.files import atomic, canonical_json, sha256, text_hash, write_json
+from zfnet.progress import track
+from zfnet.settings import Data
+
+T, U = TypeVar("T"), TypeVar("U")
+
+_STATISTICS = "statistics.safetensors"
+_PARTS = ".unfinished"
+_AHEAD = 4  # pictures per thread that wait for their turn
+_LONGEST = 65_500  # JPEG's limit to a side, pixels
+
+
+class Prepared(NamedTuple):
+    """One picture on its way into a shard."""
+
+    picture: Picture
+    jpeg: bytes
+    square: np.ndarray  # uint8 (S, S, 3)
+    products: np.ndarray  # int64 (3, 3)
+
+
+@dataclass
+class Part:
+    """A finished shard with all that the manifest needs of it."""
+
+    shard: Shard
+    damaged: list[Damaged]
+    sums: Sums
+
+
+def write_shards(source: Source, settings: Data, manifest: str | Path, square: bool, threads: int) -> Manifest:
+    """Prepare a data set: shards, statistics.safetensors and at last `manifest`, all in one folder.
+
+    Parameters
+    ----------
+    source : the pictures, in the order of their archive
+    settings : size, quality, pictures per shard, and the share of damaged pictures above which this stops; that share
+        is taken literally, so the default of 0.1 % forgives nothing in a set of less than a thousand pictures
+    manifest : path of the manifest.json to write
+    square : keep the centre square (ImageNet, CIFAR-10) or the whole picture (Caltech, VOC)
+    threads : pictures prepared at once
+
+    Raises
+    ------
+    ZfnetError
+        Too many damaged pictures, two pictures of the same key, no picture at all, or a missing archive.
+    """
+    manifest = Path(manifest)
+    manifest.unlink(missing_ok=True)  # while shards are replaced, nothing must look finished
+    parts = manifest.parent / _PARTS
+    parts.mkdir(parents=True, exist_ok=True)
+    with _described(source.archives) as archives, _one_torch_thread(), ThreadPoolExecutor(threads) as pool:
+        writer = _Writer(source, settings, manifest.parent, square, pool, threads * _AHEAD)
+        finished = _gather(writer.parts(), source, settings)
+        made = _finish(finished, source, settings, manifest, square, archives.result())
+    _clean(manifest.parent, made)
+    return made
+
+
+class _Writer:
+    """Makes the parts one after the other, or takes them over from a run that was killed."""
+
+    def __init__(
+        self, source: Source, settings: Data, folder: Path, square: bool, pool: ThreadPoolExecutor, ahead: int
+    ):
+        self.source, self.settings, self.folder, self.square = source, settings, folder, square
+        self.pool, self.ahead = pool, ahead
+        self.stamp = _stamp(source, settings, square)
+
+    def parts(self) -> Iterator[Part]:
+        """The parts, in order."""
+        source, count = self.source, self.settings.shard_images
+        pictures = _unique(track(source.pictures(), f"shards of {source.name}", source.expected))
+        for number, first in enumerate(pictures):
+            mine = chain([first], islice(pictures, count - 1))
+            yield self._part(f"{source.name}-{number:06d}", mine)
+
+    def _part(self, name: str, pictures: Iterable[Picture]) -> Part:
+        shard, beside = self.folder / f"{name}.tar", self.folder / _PARTS / f"{name}.safetensors"
+        if (part := _load_part(beside, self.stamp, shard)) is not None:
+            deque(pictures, maxlen=0)  # read past them
+            return part
+        part = self._write(shard, pictures)
+        _save_part(beside, self.stamp, part)
+        return part
+
+    def _write(self, path: Path, pictures: Iterable[Picture]) -> Part:
+        damaged, sums = [], Sums(self.settings.size)
+        with atomic(path) as beside, beside.open("wb") as file:
+            shard = ShardWriter(file)
+            for result in _in_order(self.pool, self._prepare, pictures, self.ahead):
+                if isinstance(result, Damaged):
+                    damaged.append(result)
+                    continue
+                shard.add(result.picture.key, result.jpeg, result.picture.label, result.picture.annotation)
+                sums.add(result.square, result.products)
+            digest = shard.finish()
+        return Part(Shard(file=path.name, images=sums.images, bytes=shard.bytes, sha256=digest), damaged, sums)
+
+    def _prepare(self, picture: Picture) -> Prepared | Damaged:
+        try:
+            image = _read(picture, self.settings)
+        except DamagedPicture as error:
+            return Damaged(key=picture.key, source=picture.source, reason=str(error))
+        image = short_side(image, self.settings.size)
+        square = np.ascontiguousarray(centre_square(image, self.settings.size))
+        kept = square if self.square else image
+        jpeg = simplejpeg.encode_jpeg(kept, self.settings.quality, "RGB", "420", fastdct=False)
+        return Prepared(picture, jpeg, square, products(square))
+
+
+def _read(picture: Picture, settings: Data) -> np.ndarray:
+    image = decode(picture.data, picture.source, settings.pixel_limit)
+    height, width = image.shape[:2]
+    if max(scaled(height, width, settings.size)) > _LONGEST:
+        raise DamagedPicture(f"{width} × {height} pixels are too narrow for a shorter side of {settings.size}")
+    return image
+
+
+def _in_order(pool: ThreadPoolExecutor, function: Callable[[T], U], items: Iterable[T], ahead: int) -> Iterator[U]:
+    """Map in threads, in order, with at most `ahead` items under way."""
+    waiting: deque[Future[U]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _unique(pictures: Iterable[Picture]) -> Iterator[Picture]:
+    seen: set[str] = set()
+    for picture in pictures:
+        if picture.key in seen:
+            raise ZfnetError(
+                f"{picture.source}: a second picture with the key {picture.key}; every name may occur once, so take "
+                f"one of them out of the archive."
+            )
+        seen.add(picture.key)
+        yield picture
+
+
+# Parts: what a killed run leaves behind ------------------------------------------------------------------------------
+
+
+def _stamp(source: Source, settings: Data, square: bool) -> str:
+    """Hash of all that a shard depends on, as far as can be known without reading the archives."""
+    content = {
+        "name": source.name,
+        "classes": source.classes,
+        "archives": [_state(path) for path in source.archives],
+        "settings": settings.model_dump(mode="json", exclude={"bad_share"}),
+        "square": square,
+        "versions": {name: version(name) for name in ("zfnet", "torch", "simplejpeg", "pillow")},
+    }
+    return text_hash(canonical_json(content))
+
+
+def _state(path: Path) -> tuple[Any, ...]:
+    if path.is_dir():
+        return (path.name, *listing(path))
+    try:
+        return path.name, path.stat().st_size, path.stat().st_mtime_ns
+    except OSError as error:
+        raise ZfnetError(
+            f"{path}: the archive cannot be read ({error.strerror}); check archives in config.yaml."
+        ) from None
+
+
+def _save_part(path: Path, stamp: str, part: Part) -> None:
+    damaged = [entry.model_dump() for entry in part.damaged]
+    about = {"stamp": stamp, "shard": part.shard.model_dump_json(), "damaged": json.dumps(damaged)}
+    with atomic(path) as beside:
+        save_file(part.sums.tensors(), beside, about)
+
+
+def _load_part(path: Path, stamp: str, shard: Path) -> Part | None:
+    """The part, if it is of this stamp and its shard is there."""
+    try:
+        with safe_open(path, "np") as file:
+            about = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError):
+        return None
+    described = Shard.model_validate_json(about["shard"]) if about.get("stamp") == stamp else None
+    if described is None or not shard.exists() or shard.stat().st_size != described.bytes:
+        return None
+    sums = Sums(tensors["pixels"].shape[0])
+    sums.merge(tensors)
+    return Part(described, [Damaged(**entry) for entry in json.loads(about["damaged"])], sums)
+
+
+# The whole ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Total:
+    shards: list[Shard]
+    damaged: list[Damaged]
+    sums: Sums
+
+
+def _gather(parts: Iterable[Part], source: Source, settings: Data) -> _Total:
+    total = _Total([], [], Sums(settings.size))
+    for part in parts:
+        total.shards.append(part.shard)
+        total.damaged.extend(part.damaged)
+        total.sums.merge(part.sums.tensors())
+        if source.expected:  # hopeless already: do not read the rest
+            _refuse_damage(total.damaged, max(source.expected, total.sums.images), source, settings)
+    pictures = total.sums.images + len(total.damaged)
+    _refuse_damage(total.damaged, pictures, source, settings)
+    if not total.sums.images:
+        raise ZfnetError(f"{source.name}: no picture in {', '.join(map(str, source.archives))}; check the archive.")
+    return total
+
+
+def _refuse_damage(damaged: list[Damaged], pictures: int, source: Source, settings: Data) -> None:
+    if len(damaged) <= settings.bad_share * pictures:
+        return
+    first = "".join(f"\n  {entry.source}: {entry.reason}" for entry in damaged[:5])
+    raise ZfnetError(
+        f"{source.name}: {len(damaged)} of {pictures} pictures cannot be decoded, more than data.bad_share = "
+        f"{settings.bad_share:g} allows. The first of them:{first}\nGet the archive anew, or raise data.bad_share."
+    )
+
+
+def _finish(
+    total: _Total, source: Source, settings: Data, path: Path, square: bool, archives: list[Archive]
+) -> Manifest:
+    statistics = path.parent / _STATISTICS
+    write_statistics(statistics, total.sums)
+    manifest = Manifest(
+        name=source.name,
+        images=total.sums.images,
+        classes=source.classes,
+        words=source.words,
+        size=settings.size,
+        square=square,
+        quality=settings.quality,
+        shards=total.shards,
+        source=archives,
+        settings=settings.model_dump(mode="json"),
+        damaged=total.damaged,
+        statistics=_STATISTICS,
+        statistics_sha256=sha256(statistics),
+    )
+    write_json(path, manifest.model_dump())
+    return manifest
+
+
+def _clean(folder: Path, manifest: Manifest) -> None:
+    """Remove what earlier runs left: shards beyond the last, half-written files, parts."""
+    wanted = {shard.file for shard in manifest.shards}
+    for pattern in (f"{manifest.name}-*.tar", f".{manifest.name}-*.tar"):
+        for path in folder.glob(pattern):
+            if path.name not in wanted:
+                path.unlink()
+    shutil.rmtree(folder / _PARTS)
+
+
+@contextmanager
+def _described(archives: Iterable[Path]) -> Iterator[Future[list[Archive]]]:
+    """Checksum the archives in a thread beside the pass that reads them, so that the disk gives them once."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            yield pool.submit(lambda: [describe_archive(path, stop) for path in archives])
+        finally:
+            stop.set()
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Resize in the pool's threads alone: torch's own would only fight with them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
