@@ -46,7 +46,7 @@ def fit_chosen(
 
 
 def inner_folds(labels: np.ndarray, folds: int) -> np.ndarray:
-    """Deal the pictures of each class, in their order, to `folds` inner folds; a class of fewer fills the first ones."""
+    """Deal the pictures of each class, in order, to `folds` inner folds; a class of fewer fills the first."""
     groups = np.zeros(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)

@@ -26,7 +26,7 @@ from zfnet.transfer.measures import class_accuracy
 from zfnet.transfer.selection import fit_chosen, inner_folds
 from zfnet.transfer.splits import Split, Splits, make_splits
 
-COLUMNS = "set head layer size fold accuracy c classes train_images test_images".split()
+COLUMNS = ["set", "head", "layer", "size", "fold", "accuracy", "c", "classes", "train_images", "test_images"]
 SOFTMAX_LAYERS = ("5", "7")  # Table 7
 MAIN_LAYER = "7"  # Tables 4 and 5, Figure 9
 
