@@ -93,7 +93,7 @@ def test_measured_of_one_value_has_no_spread_and_of_none_gives_the_reason():
 
 
 def test_a_table_is_written_in_three_forms(results, tmp_path):
-    frame = tables.table(4, results, tmp_path / "table4")
+    frame = tables.table_stage(4, results, tmp_path / "table4.csv")
     again = pd.read_csv(tmp_path / "table4.csv", index_col="row")
     assert again.loc["pretrained", "ours_size30"] == pytest.approx(frame.loc["pretrained", "ours_size30"])
     assert "| ImageNet-pretrained convnet |" in (tmp_path / "table4.md").read_text()

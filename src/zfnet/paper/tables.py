@@ -191,18 +191,17 @@ def _tex(text: str) -> str:
 
 
 # ---- stages ----------------------------------------------------------------------------------------------------------
-def table(number: int, results: str | Path, out_stem: str | Path) -> pd.DataFrame:
-    """Write Table `number` of the results folder as OUT_STEM.csv, .md and .tex."""
-    spec = module(number)
+def table_stage(number: int, results: str | Path, out: str | Path) -> pd.DataFrame:
+    """Write Table `number` of the results folder as `out` with the endings .csv, .md and .tex."""
+    spec, out = module(number), Path(out)
     frame = spec.table(Results(results))
-    stem = Path(out_stem)
-    write_text(stem.with_name(f"{stem.name}.csv"), frame.to_csv(lineterminator="\n"))
-    write_text(stem.with_name(f"{stem.name}.md"), markdown(frame, spec))
-    write_text(stem.with_name(f"{stem.name}.tex"), latex(frame, spec))
+    write_text(out.with_suffix(".csv"), frame.to_csv(lineterminator="\n"))
+    write_text(out.with_suffix(".md"), markdown(frame, spec))
+    write_text(out.with_suffix(".tex"), latex(frame, spec))
     return frame
 
 
 def tables_stage(results: str | Path) -> None:
     """Write all tables into RESULTS/tables."""
     for number in NUMBERS:
-        table(number, results, Path(results) / "tables" / f"table{number}")
+        table_stage(number, results, Path(results) / "tables" / f"table{number}.csv")
