@@ -140,7 +140,7 @@ def build(name: str, **options: Any) -> Network:
     Returns
     -------
     Network
-        In training mode, with torch's initial weights; `zfnet.nets.initialise` sets the paper's.
+        In training mode, with torch's initial weights; `zfnet.training.initialise` sets the paper's.
 
     Examples
     --------

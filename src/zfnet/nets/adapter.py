@@ -1,0 +1,246 @@
+"""Foreign nets under our names: any chain of convolutions, ReLUs, pools, norms and linear layers becomes a `Network`.
+
+The module is read, not run with hooks: its parts are copied in the order they are registered, each use becomes an
+operation of its own (a ReLU used five times is five operations, none of them in place), and a flatten is put in
+before the first linear layer. Whether that order is really what the module computes is checked by running both.
+
+Layers are numbered as in the paper: torchvision's AlexNet has conv1 … conv5 and fc6 … fc8, VGG-16 conv1 … fc16.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from zfnet.errors import ZfnetError
+from zfnet.nets.network import Network, Operation
+from zfnet.nets.norm import ContrastNorm
+
+
+class _Part(NamedTuple):
+    path: str
+    kind: str
+    module: nn.Module
+
+
+def adapt(
+    module: nn.Module, crop: int, mean: Tensor | Sequence[float] | None = None, std: Sequence[float] | None = None
+) -> Network:
+    """Give a foreign net the interface of ours: names, walk, trace, switches. The module itself is left as it is.
+
+    Parameters
+    ----------
+    module : a chain of layers: `nn.Sequential`, nested ones, or torchvision's AlexNet and VGG.
+    crop : side of its input, pixels.
+    mean : float (3, S, S) or three numbers, RGB 0..255, subtracted from the pictures before they come in;
+        None: zeros.
+    std : three numbers in units of RGB 0..255, if the net was trained on pictures divided by them. They are folded
+        into the first convolution, so that the adapted net takes mean-subtracted RGB 0..255 as ours do.
+
+    Returns
+    -------
+    Network
+        In eval mode, with its own copy of the weights.
+
+    Raises
+    ------
+    ZfnetError
+        The module has a part that cannot be read (the sentence gives its path), or computes something else than its
+        parts one after the other.
+
+    Examples
+    --------
+    >>> net = adapt(torchvision.models.alexnet(), 224, (123.7, 116.3, 103.5), (58.4, 57.1, 57.4))  # doctest: +SKIP
+    """
+    parts = list(_resolved(deepcopy(module).eval(), crop))
+    operations, layers = _named(parts)
+    mean = _image(mean, crop)
+    logits = _chain(parts, torch.zeros(1, 3, crop, crop, device=_place(module)))
+    net = Network(operations, layers, crop, mean.shape[1], logits.shape[1], None).eval()
+    _compare(module, net, crop)
+    net.mean.copy_(mean)
+    if std is not None:
+        _fold(net, std)
+    return net.to(_place(module))
+
+
+def _place(module: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
+
+
+# ------------------------------------------------------------------------------------------------ reading the parts
+
+
+def _leaves(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Every part in order of registration. `named_children` would skip the second use of a part."""
+    if not module._modules:
+        yield path, module
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _leaves(child, f"{path}.{name}".lstrip("."))
+
+
+@torch.no_grad()
+def _resolved(module: nn.Module, crop: int) -> Iterator[_Part]:
+    """Read every part, with the size it meets at this crop; flatten before the first linear layer."""
+    x = torch.zeros(1, 3, crop, crop, device=_place(module))
+    for path, leaf in _leaves(module):
+        if isinstance(leaf, nn.Linear) and x.ndim == 4:
+            yield _Part(path, "flatten", nn.Flatten())
+            x = x.flatten(1)
+        part = _read(path, leaf, x)
+        if part is not None:
+            yield part
+            x = _run(part, x)
+
+
+def _chain(parts: Sequence[_Part], x: Tensor) -> Tensor:
+    with torch.no_grad():
+        for part in parts:
+            x = part.module(x)
+    if x.ndim != 2:
+        raise ZfnetError(f"The net ends with an output of shape {tuple(x.shape)}; expected one number per class.")
+    return x
+
+
+def _run(part: _Part, x: Tensor) -> Tensor:
+    try:
+        return part.module(x)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise ZfnetError(f"{part.path} ({part.module}) does not fit its input {tuple(x.shape)}: {reason}") from None
+
+
+def _read(path: str, module: nn.Module, x: Tensor) -> _Part | None:
+    """Turn one part into an operation; None where it does nothing."""
+    for kind, reader in _READERS.items():
+        if isinstance(module, kind):
+            return reader(path, module, x)
+    raise ZfnetError(
+        f"{path or 'The net'} is a {type(module).__name__}, which cannot be read; expected a chain of "
+        f"{', '.join(sorted(kind.__name__ for kind in _READERS))}."
+    )
+
+
+def _plain(path: str, module: nn.Module, **allowed: object) -> None:
+    """Refuse rectangular windows and options that the backward pass does not know."""
+    for option in ("kernel_size", "stride", "padding"):
+        value = getattr(module, option)
+        if isinstance(value, str) or (isinstance(value, tuple) and len(set(value)) > 1):
+            raise ZfnetError(f"{path} ({module}) has {option}={value!r}; expected one number for both axes.")
+    for option, expected in allowed.items():
+        if getattr(module, option) not in (expected, (expected, expected)):
+            raise ZfnetError(f"{path} ({module}) has {option}={getattr(module, option)!r}; expected {expected!r}.")
+
+
+def _conv(path: str, module: nn.Conv2d, x: Tensor) -> _Part:
+    _plain(path, module, dilation=1, padding_mode="zeros")
+    return _Part(path, "conv", module)
+
+
+def _pool(path: str, module: nn.MaxPool2d, x: Tensor) -> _Part:
+    _plain(path, module, dilation=1, return_indices=False)
+    return _Part(path, "pool", module)
+
+
+def _average(path: str, module: nn.AvgPool2d, x: Tensor) -> _Part:
+    _plain(path, module)
+    return _Part(path, "average", module)
+
+
+def _adaptive(path: str, module: nn.AdaptiveAvgPool2d, x: Tensor) -> _Part | None:
+    """At a fixed crop it is nothing at all, or an average over fixed windows, or cannot be read."""
+    side, size = x.shape[-1], module.output_size
+    out = size[0] if isinstance(size, tuple) and len(set(size)) == 1 else size
+    if out in (None, side):
+        return None
+    if isinstance(out, int) and side % out == 0:
+        return _Part(path, "average", nn.AvgPool2d(side // out))
+    raise ZfnetError(
+        f"{path} ({module}) meets {side} x {side} units at this crop, which its output does not divide; "
+        "choose a crop at which it does."
+    )
+
+
+def _norm(path: str, module: nn.LocalResponseNorm, x: Tensor) -> _Part:
+    return _Part(path, "norm", ContrastNorm(module.size, module.alpha, module.beta, module.k))
+
+
+def _flatten(path: str, module: nn.Flatten, x: Tensor) -> _Part | None:
+    return _Part(path, "flatten", nn.Flatten()) if x.ndim == 4 else None
+
+
+def _kind(kind: str) -> Callable[[str, nn.Module, Tensor], _Part]:
+    return lambda path, module, x: _Part(path, kind, module)
+
+
+_READERS: dict[type[nn.Module], Callable[[str, nn.Module, Tensor], _Part | None]] = {
+    nn.Conv2d: _conv,
+    nn.ReLU: lambda path, module, x: _Part(path, "relu", nn.ReLU()),
+    nn.MaxPool2d: _pool,
+    nn.AvgPool2d: _average,
+    nn.AdaptiveAvgPool2d: _adaptive,
+    nn.LocalResponseNorm: _norm,
+    ContrastNorm: _kind("norm"),
+    nn.ZeroPad2d: _kind("pad"),
+    nn.Flatten: _flatten,
+    nn.Linear: _kind("linear"),
+    nn.Dropout: lambda path, module, x: _Part(path, "dropout", nn.Dropout(module.p)),
+    nn.Identity: lambda path, module, x: None,
+}
+
+
+# ------------------------------------------------------------------------------------------------ names and checks
+
+
+def _named(parts: Sequence[_Part]) -> tuple[list[Operation], dict[str, int]]:
+    """Name operations after the layer they belong to; a layer's output is taken after its ReLU."""
+    operations, layers, number, learned = [], {}, 0, ""
+    for index, part in enumerate(parts):
+        if part.kind in ("conv", "linear"):
+            number += 1
+            learned = f"{'conv' if part.kind == 'conv' else 'fc'}{number}"
+        public = {"conv": learned, "linear": learned, "relu": learned}.get(part.kind, f"{part.kind}{number}")
+        name = _free(f"relu{number}" if part.kind == "relu" else public, {one.name for one in operations})
+        operations.append(Operation(name, part.kind, part.module))
+        if part.kind in ("conv", "linear", "pool", "average", "norm") or (part.kind == "relu" and learned):
+            layers[public if part.kind == "relu" else name] = index
+    return operations, layers
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """`pool2`, or `pool2b` where layer 2 has a second pool."""
+    return next(
+        one for one in (name, *(f"{name}{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")) if one not in taken
+    )
+
+
+def _image(mean: Tensor | Sequence[float] | None, crop: int) -> Tensor:
+    values = torch.as_tensor([0.0, 0.0, 0.0] if mean is None else mean, dtype=torch.float32)
+    if values.shape == (3,):
+        size = round(crop * 256 / 224)
+        return values[:, None, None].expand(3, size, size)
+    if values.ndim == 3 and values.shape[0] == 3 and values.shape[1] == values.shape[2] >= crop:
+        return values
+    raise ZfnetError(f"The mean has shape {tuple(values.shape)}; expected 3 numbers or (3, S, S), S at least {crop}.")
+
+
+@torch.no_grad()
+def _compare(module: nn.Module, net: Network, crop: int) -> None:
+    """Both must give the same numbers: a forward pass of one's own (a shortcut, a reshape) shows here."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(2, 3, crop, crop, generator=generator).to(_place(module))
+    theirs, ours = deepcopy(module).eval()(images), net.to(_place(module))(images)
+    if theirs.shape != ours.shape or not torch.allclose(theirs, ours, rtol=1e-3, atol=1e-4 * float(ours.abs().max())):
+        raise ZfnetError(
+            f"{type(module).__name__} computes something else than its parts one after the other (a shortcut, a branch "
+            "or a function in its forward pass?); only plain chains can be adapted."
+        )
+
+
+@torch.no_grad()
+def _fold(net: Network, std: Sequence[float]) -> None:
+    first = next(operation.module for operation in net.operations if operation.kind == "conv")
+    first.weight.div_(torch.as_tensor(std, dtype=first.weight.dtype, device=first.weight.device)[:, None, None])

@@ -1,0 +1,77 @@
+"""Where in the input the units look: size, stride and place of every layer's receptive field (Figures 2 and 7).
+
+Both papers call the field of a layer what its convolution sees; pooling widens it further (27 pixels for conv2 of
+the ZF net, 43 after its pool). With the overhang padding of D2 nothing is padded on the left or top of layer 1, so
+the first field of conv1 begins at pixel 0.
+"""
+
+from typing import NamedTuple
+
+from torch import nn
+
+from zfnet.nets.network import Network, Operation
+
+
+class Field(NamedTuple):
+    """Receptive fields of one layer, in input pixels; the same along both axes.
+
+    Attributes
+    ----------
+    size : side of a unit's field. It may reach over the border of the input.
+    stride : step between the fields of neighbouring units (for fully connected layers: size).
+    offset : first row and column of the first unit's field; negative where the net pads.
+    map : units along one side of a map (1 for fully connected layers).
+
+    Examples
+    --------
+    The field of unit (row, column) begins at `offset + stride * row`, `offset + stride * column`.
+    """
+
+    size: int
+    stride: int
+    offset: int
+    map: int
+
+
+def receptive_fields(net: Network) -> dict[str, Field]:
+    """Receptive field of every named layer of `net`, in order of the layers."""
+    names = {index: name for name, index in net.layers.items()}
+    field, fields = Field(1, 1, 0, net.crop), {}
+    for index, operation in enumerate(net.operations):
+        field = _after(operation, field)
+        if index in names:
+            fields[names[index]] = field
+    return fields
+
+
+def _after(operation: Operation, field: Field) -> Field:
+    if operation.kind == "pad":
+        left, right = operation.module.padding[:2]
+        return field._replace(offset=field.offset - left * field.stride, map=field.map + left + right)
+    if operation.kind in ("conv", "pool", "average"):
+        return _slid(operation.module, field)
+    if operation.kind == "flatten":
+        size = field.size + (field.map - 1) * field.stride
+        return Field(size, size, field.offset, 1)
+    return field
+
+
+def _slid(module: nn.Module, field: Field) -> Field:
+    """A window of `kernel` units, moved by `stride` of them, sees the union of their fields."""
+    kernel, stride, padding = (_side(value) for value in (module.kernel_size, module.stride, module.padding))
+    return Field(
+        field.size + (kernel - 1) * field.stride,
+        field.stride * stride,
+        field.offset - padding * field.stride,
+        _windows(field.map, kernel, stride, padding, getattr(module, "ceil_mode", False)),
+    )
+
+
+def _windows(side: int, kernel: int, stride: int, padding: int, ceil: bool) -> int:
+    room = side + 2 * padding - kernel
+    windows = 1 + (-(-room // stride) if ceil else room // stride)
+    return windows - 1 if (windows - 1) * stride >= side + padding else windows  # torch: none begins beyond the edge
+
+
+def _side(value: int | tuple[int, ...]) -> int:
+    return value if isinstance(value, int) else value[0]
