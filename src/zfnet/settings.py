@@ -138,6 +138,7 @@ class Evaluation(Strict):
 
     batch: Count = Field(64, description="pictures at once, ten crops each")
     train_images: Count | None = Field(None, description="training pictures for the training error; None: all")
+    seed: int = Field(0, description="which training pictures, where not all")
 
 
 class Visualize(Strict):
