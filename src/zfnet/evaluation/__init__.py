@@ -1,0 +1,1 @@
+"""Errors of trained nets: ten crops, top-k, ensembles, submissions (Tables 2 and 3)."""

@@ -1,0 +1,100 @@
+"""What a net says about pictures: its softmax, averaged over the ten test crops or from the centre crop alone.
+
+The ten crops are the corners and the centre with their reflections; the mean is taken over probabilities, not logits
+(PAPER.md 2.4, D22). One crop after the other goes through the net, so memory does not depend on their number. Always
+in full precision and without dropout, whatever the state of the net, which is restored.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
+from zfnet.data.loader import Shards
+from zfnet.errors import ZfnetError
+from zfnet.nets import Network
+from zfnet.progress import track
+
+
+def ten_crop(net: Network, shards: Shards, indices: ArrayLike, batch: int, threads: int = 2) -> Tensor:
+    """Mean softmax over the ten test crops.
+
+    Parameters
+    ----------
+    net : on any device; its own mean image is subtracted.
+    shards : prepared pictures, squares of `net.size`.
+    indices : int (N,), which pictures, in which order.
+    batch : pictures at once; the result does not depend on it beyond rounding.
+    threads : decoding threads.
+
+    Returns
+    -------
+    Tensor
+        float32 (N, classes) on the CPU; rows add up to 1.
+    """
+    return _predict(net, shards, indices, batch, threads, ten_crop_views)
+
+
+def centre(net: Network, shards: Shards, indices: ArrayLike, batch: int, threads: int = 2) -> Tensor:
+    """Softmax of the centre crop; arguments and result as for `ten_crop`."""
+    return _predict(net, shards, indices, batch, threads, centre_views)
+
+
+def ten_crop_views(images: Tensor, net: Network) -> Iterator[Tensor]:
+    """The ten test crops of uint8 (B, S, S, 3), one float32 (B, 3, crop, crop) after the other."""
+    for top, left, flip in zip(*ten_crops(net.size, net.crop), strict=True):
+        crops = Crops(*(value.repeat(len(images)) for value in (top, left, flip)))
+        yield prepare(images, crops, net.crop, net.mean)
+
+
+def centre_views(images: Tensor, net: Network) -> Iterator[Tensor]:
+    """The centre crop of uint8 (B, S, S, 3): float32 (B, 3, crop, crop), alone in its iterator."""
+    yield prepare(images, centre_crops(len(images), net.size, net.crop), net.crop, net.mean)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Eval mode and no gradients inside; afterwards every module is in the mode it was in."""
+    modes = {module: module.training for module in net.modules()}
+    try:
+        with torch.inference_mode():
+            net.eval()
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+Views = Callable[[Tensor, Network], Iterator[Tensor]]
+
+
+def _predict(net: Network, shards: Shards, indices: ArrayLike, batch: int, threads: int, views: Views) -> Tensor:
+    indices = np.asarray(indices, dtype=np.int64)
+    check_size(net, shards)
+    found = torch.empty(len(indices), net.classes)
+    batches = track(shards.batches(indices, batch, threads), "Predicting", -(-len(indices) // batch))
+    with evaluating(net):
+        done = 0
+        for images, _, _ in batches:
+            rows = _probabilities(net, images.to(net.mean.device), views)
+            found[done : done + len(rows)] = rows.cpu()
+            done += len(rows)
+    return found
+
+
+def _probabilities(net: Network, images: Tensor, views: Views) -> Tensor:
+    softmaxes = [net(view).float().softmax(1) for view in views(images, net)]
+    return torch.stack(softmaxes).mean(0)  # (B, classes)
+
+
+def check_size(net: Network, shards: Shards) -> None:
+    """Refuse pictures of another size than those the net's mean image covers."""
+    if net.size != shards.size:
+        raise ZfnetError(
+            f"The net was trained on squares of {net.size} pixels, these shards hold squares of {shards.size}; "
+            "prepare the data with the same data.size."
+        )
