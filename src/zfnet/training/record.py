@@ -54,7 +54,7 @@ def log_line(run: str, row: dict[str, Any], epochs: int) -> str:
     val = "" if row["val_top1"] is None else f", val {row['val_top1']:.1f} / {row['val_top5']:.1f} %"
     left = _duration((epochs - row["epoch"]) * row["seconds"])
     return (
-        f"{run}: epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, error: train {row['train_top1']:.1f} %{val}, "
+        f"{run}: epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, train error {row['train_top1']:.1f} %{val}, "
         f"rate {row['rate']:.2g}, {row['images_per_second']:.0f} images/s, "
         f"{100 * row['wait_share']:.0f} % waiting for data, {left} left"
     )

@@ -42,7 +42,8 @@ def momenta(optimiser: torch.optim.SGD, net: nn.Module) -> dict[str, Tensor]:
 def set_momenta(optimiser: torch.optim.SGD, net: nn.Module, buffers: dict[str, Tensor]) -> None:
     """Put back what `momenta` gave."""
     for name, parameter in net.named_parameters():
-        optimiser.state[parameter]["momentum_buffer"] = buffers[name].to(parameter).clone()
+        buffer = torch.empty_like(parameter.detach()).copy_(buffers[name])  # the fused update needs its layout
+        optimiser.state[parameter]["momentum_buffer"] = buffer
 
 
 def update(

@@ -1,0 +1,88 @@
+"""A data set in memory that looks like `zfnet.data.loader.Shards`, and runs small enough for a test."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from zfnet.data.loader import Batch
+from zfnet.settings import Annealing, Recipe
+from zfnet.training.runs import NetSpec, RunSpec
+
+SIZE, CROP, CLASSES = 72, 64, 4
+
+
+@dataclass
+class FakeManifest:
+    name: str
+    hash: str
+
+
+class FakeShards:
+    """Noise on a class-dependent colour: anything that learns learns this."""
+
+    def __init__(self, images: int, seed: int = 0, classes: int = CLASSES) -> None:
+        random = np.random.default_rng(seed)
+        self.labels = np.arange(images) % classes
+        colours = np.random.default_rng(99).integers(40, 216, (classes, 3))
+        noise = random.normal(0, 20, (images, SIZE, SIZE, 3))
+        self.images = (colours[self.labels][:, None, None] + noise).clip(0, 255).astype(np.uint8)
+        self.keys = [f"n{label}/n{label}_{i}" for i, label in enumerate(self.labels)]
+        self.classes = [f"n{label}" for label in range(classes)]
+        self.size = SIZE
+        self.manifest = FakeManifest("fake", f"{images}-{seed}")
+        self.mean = torch.full((3, SIZE, SIZE), 128.0)
+        self.covariance = 400 * torch.eye(3)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(self, indices: np.ndarray, batch: int, threads: int = 2) -> Iterator[Batch]:
+        for start in range(0, len(indices), batch):
+            chosen = np.asarray(indices[start : start + batch])
+            yield Batch(*map(torch.from_numpy, (self.images[chosen], self.labels[chosen], chosen)))
+
+
+@pytest.fixture(scope="session")
+def train_set() -> FakeShards:
+    return FakeShards(28)
+
+
+@pytest.fixture(scope="session")
+def larger_set() -> FakeShards:
+    return FakeShards(64)
+
+
+@pytest.fixture(scope="session")
+def val_set() -> FakeShards:
+    return FakeShards(8, seed=1)
+
+
+@pytest.fixture
+def spec() -> Callable[..., RunSpec]:
+    def make(
+        run: str = "zf-s1", name: str = "zf", seed: int = 1, snapshots: tuple[int, ...] = (), **recipe: Any
+    ) -> RunSpec:
+        defaults = {
+            "batch": 8,
+            "epochs": 3,
+            "annealing": Annealing(milestones=(0.6,)),
+            "stuck": "warn",
+        }
+        net = NetSpec(name=name, width=1 / 16, crop=CROP, norm_alpha="over_n")
+        return RunSpec(
+            run=run, net=net, recipe=Recipe(**defaults | recipe), seed=seed, snapshots=snapshots, code="test"
+        )
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,270 @@
+"""Whole trainings, stopped, killed and continued."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from zfnet import nets
+from zfnet.errors import Stopped, ZfnetError
+from zfnet.training import trainer
+from zfnet.training.checkpoint import FILE, alone
+from zfnet.training.interrupt import Interrupt
+
+
+@pytest.fixture
+def train(tmp_path, train_set, val_set):
+    """Call the trainer in a folder `name`; each name is a run of its own."""
+
+    def call(spec, name="run", chosen=None, val=None, **options):
+        chosen = np.arange(len(train_set)) if chosen is None else chosen
+        val = np.arange(len(val_set)) if val is None else val
+        folder, checkpoints = tmp_path / name, tmp_path / f"{name}-checkpoints"
+        return trainer.train(spec, train_set, chosen, val_set, val, folder, checkpoints, threads=1, **options)
+
+    return call
+
+
+def weights(folder):
+    return load_file(folder / "weights.safetensors")
+
+
+def history(folder):
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+def without_times(rows):
+    return [{k: v for k, v in row.items() if k not in ("images_per_second", "wait_share", "seconds")} for row in rows]
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def in_slices(train, spec, name):
+    """Continue until it is finished; give how often it stopped."""
+    for stops in range(100):
+        try:
+            train(spec, name, budget_minutes=0)
+            return stops
+        except Stopped:
+            continue
+    pytest.fail("never finished")
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"dropout": 0.5, "colour": 0.1, "colour_stop": 0.5},
+        {"crops": "ten", "annealing": {"kind": "plateau", "patience": 1}, "precision": "bf16"},
+    ],
+)
+def test_stopping_after_every_step_changes_nothing(train, tmp_path, spec, recipe):
+    spec = spec(**recipe, snapshots=(1, 3))
+    train(spec, "whole")
+    assert in_slices(train, spec, "sliced") == 3 * 3  # three epochs of three steps
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "sliced"))
+    assert without_times(history(tmp_path / "whole")) == without_times(history(tmp_path / "sliced"))
+    for epoch in (1, 3):
+        path = f"snapshots/epoch-{epoch:02d}.safetensors"
+        assert_same(load_file(tmp_path / "whole" / path), load_file(tmp_path / "sliced" / path))
+
+
+def test_seeds_and_dropout_matter(train, tmp_path, spec):
+    train(spec(epochs=1), "a")
+    train(spec(epochs=1, seed=2), "b")
+    train(spec(epochs=1, dropout=0.0), "c")
+    conv1 = [weights(tmp_path / name)["conv1.weight"] for name in "abc"]
+    assert not torch.equal(conv1[0], conv1[1])
+    assert not torch.equal(conv1[0], conv1[2])
+
+
+def test_it_learns_colours(tmp_path, spec, larger_set, val_set):
+    run = spec(epochs=15, dropout=0.0, rate=0.02)
+    metrics = trainer.train(
+        run, larger_set, np.arange(64), val_set, np.arange(8), tmp_path, tmp_path / "checkpoints", 1
+    )
+    rows = history(tmp_path)
+    assert metrics["loss"] < 0.5 * np.log(4) < 0.9 * rows[0]["loss"]
+    assert metrics["val_top1"] < 50
+    assert not metrics["stuck"]
+    assert [row["epoch"] for row in rows] == list(range(1, 16))
+
+
+def test_the_result_is_described(train, tmp_path, spec, train_set):
+    run = spec(epochs=2, snapshots=(1, 2))
+    metrics = train(run)
+    folder = tmp_path / "run"
+    assert metrics == json.loads((folder / "metrics.json").read_text())
+    assert metrics["snapshots"] == ["epoch-01.safetensors", "epoch-02.safetensors"]
+    assert (metrics["epochs"], metrics["images"], metrics["classes"], metrics["precision"]) == (2, 28, 4, "fp32")
+    assert metrics["spec"] == run.hash
+    net = nets.load(folder / "weights.safetensors")
+    assert metrics["parameters"] == nets.parameters(net)
+    assert torch.equal(net.mean, train_set.mean)
+    metadata = nets.load_metadata(folder / "weights.safetensors")
+    assert (metadata["run"], metadata["spec"], metadata["classes"]) == ("zf-s1", run.hash, train_set.classes)
+    assert_same(weights(folder), load_file(folder / "snapshots/epoch-02.safetensors"))
+
+
+def test_renormalised_filters_stay_below_the_limit(train, tmp_path, spec):
+    train(spec(epochs=2, rate=0.05, std=0.1, dropout=0.0, renormalise=0.05))
+    for name, weight in weights(tmp_path / "run").items():
+        if weight.ndim == 4:
+            assert weight.square().mean((1, 2, 3)).sqrt().max() <= 0.05 + 1e-6, name
+
+
+def test_a_finished_training_is_only_written_again(train, tmp_path, spec, monkeypatch):
+    first = train(spec(), "run")
+    before = weights(tmp_path / "run")
+    for path in (tmp_path / "run").iterdir():
+        path.unlink()
+    monkeypatch.setattr(trainer, "update", lambda *_: pytest.fail("it learned again"))
+    assert train(spec(), "run") == first
+    assert_same(weights(tmp_path / "run"), before)
+    assert len(history(tmp_path / "run")) == 3
+
+
+def test_a_changed_recipe_trains_anew_and_says_why(train, tmp_path, spec, capsys):
+    train(spec(epochs=2))
+    train(spec(epochs=1))
+    assert "spec.recipe.epochs: 2 -> 1" in capsys.readouterr().out
+    assert len(history(tmp_path / "run")) == 1
+    train(spec(epochs=2))  # the old one was kept
+    assert "goes on from its checkpoint (epoch 3, step 0)" in capsys.readouterr().out
+
+
+def test_other_images_train_anew(train, spec, capsys):
+    train(spec(epochs=1))
+    train(spec(epochs=1), chosen=np.arange(1, 28))
+    assert "since this changed: data:" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_another_spec_is_refused(train, tmp_path, spec):
+    for epochs, name in ((1, "a"), (2, "b")):
+        with pytest.raises(Stopped):
+            train(spec(epochs=epochs), name, budget_minutes=0)
+    ours, theirs = (next((tmp_path / f"{name}-checkpoints").glob(f"*/{FILE}")) for name in "ab")
+    theirs.rename(ours)
+    with pytest.raises(ZfnetError, match=r"belongs to another training \(spec.recipe.epochs: 2 -> 1\)"):
+        train(spec(epochs=1), "a")
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors at all"])
+def test_a_damaged_checkpoint_is_named(train, tmp_path, spec, content):
+    with pytest.raises(Stopped):
+        train(spec(), budget_minutes=0)
+    path = next((tmp_path / "run-checkpoints").glob(f"*/{FILE}"))
+    path.write_bytes(content)
+    with pytest.raises(ZfnetError, match=f"{path}: not a readable checkpoint"):
+        train(spec())
+
+
+def test_a_history_that_ran_ahead_is_cut_back(train, tmp_path, spec):
+    """After a power cut the history may hold epochs that the last checkpoint does not know."""
+    with pytest.raises(Stopped):
+        train(spec(), budget_minutes=0)
+    (tmp_path / "run/history.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    train(spec())
+    assert [row["epoch"] for row in history(tmp_path / "run")] == [1, 2, 3]
+
+
+def test_only_one_process_trains_a_run(train, tmp_path, spec):
+    with (
+        alone(tmp_path / "run-checkpoints", "zf-s1"),
+        pytest.raises(ZfnetError, match=f"process {os.getpid()} is train"),
+    ):
+        train(spec())
+
+
+def test_a_signal_stops_in_good_order(train, tmp_path, spec, monkeypatch):
+    train(spec(), "whole")
+    steps, learn = iter(range(100)), trainer.update
+
+    def update(*arguments):
+        if next(steps) == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return learn(*arguments)
+
+    monkeypatch.setattr(trainer, "update", update)
+    with pytest.raises(Stopped, match=r"zf-s1: stopped in epoch 2 after step 2 of 3, because SIGTERM was received"):
+        train(spec(), "stopped")
+    assert not (tmp_path / "stopped/weights.safetensors").exists()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    train(spec(), "stopped")
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
+
+
+def test_a_killed_training_goes_on_from_its_last_checkpoint(train, tmp_path, spec):
+    """SIGKILL at a random moment, in a process of its own, while checkpoints are written after every step."""
+    train(spec(epochs=12), "whole")
+    child = os.fork()
+    if child == 0:  # no cleaning up, no exit handlers: it is going to be killed
+        train(spec(epochs=12), "killed", minutes=1e-9)
+        os._exit(0)
+    while not list((tmp_path / "killed-checkpoints").glob(f"*/{FILE}")):
+        time.sleep(0.01)
+    time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert not (tmp_path / "killed/weights.safetensors").exists()
+    train(spec(epochs=12), "killed")
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+
+
+def test_a_loss_that_is_no_number_ends_the_training(train, tmp_path, spec):
+    with pytest.raises(ZfnetError, match=r"the loss became \w+ in epoch \d, .* with learning rate 1e\+20"):
+        train(spec(rate=1e20, renormalise=None))
+    assert not (tmp_path / "run/weights.safetensors").exists()
+
+
+def test_a_stuck_training_is_noted_or_ended(train, spec):
+    stuck = {"rate": 1e-12, "std": 1e-6, "epochs": 2}
+    assert train(spec(**stuck), "warned")["stuck"]
+    with pytest.raises(ZfnetError, match="no better than chance"):
+        train(spec(**stuck, **{"stuck": "stop"}), "stopped")
+
+
+def test_without_validation_the_loss_is_watched(train, tmp_path, spec):
+    metrics = train(spec(annealing={"kind": "plateau"}), val=np.arange(0))
+    assert metrics["val_top1"] is None
+    assert [row["val_top5"] for row in history(tmp_path / "run")] == [None] * 3
+
+
+def test_a_set_smaller_than_a_batch_is_one_batch(train, tmp_path, spec):
+    train(spec(batch=128, epochs=1), chosen=np.arange(5))
+    assert len(history(tmp_path / "run")) == 1
+
+
+def test_variants_of_one_seed_see_the_same_crops_in_the_same_order(train, spec, monkeypatch):
+    seen, views = {}, trainer.training_views
+
+    def record(images, net, *rest):
+        found = views(images, net, *rest)
+        seen.setdefault(run, []).append(found.clone())
+        return found
+
+    monkeypatch.setattr(trainer, "training_views", record)
+    for run in ("zf", "krizhevsky"):
+        train(spec(run, name=run, epochs=1), run)
+    assert all(map(torch.equal, seen["zf"], seen["krizhevsky"]))
+
+
+def test_an_interrupt_outside_the_main_thread_only_keeps_time():
+    reasons = []
+
+    def work():
+        with Interrupt(0) as stop:
+            reasons.append(stop.reason)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert reasons == ["the time budget of 0 minutes is used up"]
