@@ -24,11 +24,11 @@ def short_side(image: np.ndarray, size: int) -> np.ndarray:
 
     Returns
     -------
-    uint8 (h, w, 3), C-contiguous, min(h, w) = size
+    uint8 (h, w, 3), C-contiguous and writable, min(h, w) = size
     """
+    image = np.require(image, np.uint8, ["C", "W"])  # torch warns about read-only memory, which PIL gives
     if min(image.shape[:2]) == size:
-        return np.ascontiguousarray(image)
-    image = np.require(image, np.uint8, ["C", "W"])  # torch warns about read-only memory
+        return image
     pixels = torch.from_numpy(image)[None].permute(0, 3, 1, 2)  # (1, 3, H, W), channels last: the fast path
     resized = F.interpolate(pixels, scaled(*image.shape[:2], size), mode="bilinear", antialias=True)
     return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())

@@ -147,10 +147,10 @@ class _Writer:
 
 
 def _read(picture: Picture, settings: Data) -> np.ndarray:
-    image = decode(picture.data, picture.source, settings.pixel_limit)
+    image = decode(picture.data, "the picture", settings.pixel_limit)
     height, width = image.shape[:2]
     if max(scaled(height, width, settings.size)) > _LONGEST:
-        raise DamagedPicture(f"{width} × {height} pixels are too narrow for a shorter side of {settings.size}")
+        raise DamagedPicture(f"the picture is too narrow ({width} × {height}) to have a shorter side of {settings.size}")
     return image
 
 

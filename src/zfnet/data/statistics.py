@@ -6,6 +6,7 @@ Both are sums over pictures, kept as whole numbers: exact, and independent of or
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.numpy import load_file, save_file
 
 from zfnet.files import atomic
@@ -18,8 +19,9 @@ def products(square: np.ndarray) -> np.ndarray:
 
     square : uint8 (S, S, 3)
     """
-    rows = square.astype(np.float32 if square.shape[1] <= _EXACT_ROW else np.float64)
-    return np.matmul(rows.transpose(0, 2, 1), rows).sum(0, dtype=np.float64).astype(np.int64)
+    exact = torch.float32 if square.shape[1] <= _EXACT_ROW else torch.float64
+    rows = torch.from_numpy(square).to(exact)  # (S, S, 3)
+    return torch.bmm(rows.transpose(1, 2), rows).double().sum(0).long().numpy()
 
 
 class Sums:
