@@ -4,8 +4,6 @@ Which head, on which layer, at how many training pictures per class, is listed i
 folds of `zfnet.transfer.splits`, so that they are paired, and each fold chooses its own C (`selection`).
 """
 
-import csv
-import io
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +12,7 @@ import numpy as np
 import torch
 
 from zfnet.errors import ZfnetError
-from zfnet.files import write_json, write_text
+from zfnet.files import write_json
 from zfnet.nets import device
 from zfnet.progress import track
 from zfnet.provenance import provenance
@@ -23,6 +21,7 @@ from zfnet.transfer.coordinates import Layer
 from zfnet.transfer.features import Features
 from zfnet.transfer.heads import Kind, one_hot
 from zfnet.transfer.measures import class_accuracy
+from zfnet.transfer.rows import write_rows
 from zfnet.transfer.selection import fit_chosen, inner_folds
 from zfnet.transfer.splits import Split, Splits, make_splits
 
@@ -99,15 +98,6 @@ def caltech_splits(name: str, labels: np.ndarray, keys: list[str], classes: list
     else:
         test = settings.caltech101_test
     return make_splits(labels, keys, classes, sizes, test, settings.folds, settings.seed)
-
-
-def write_rows(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    """Write a table in one step."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
 
 
 def _run(features: Features, splits: Splits, tasks: list[Task], heads: Heads) -> list[dict[str, Any]]:

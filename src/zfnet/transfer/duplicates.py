@@ -1,0 +1,221 @@
+"""Near-duplicates of transfer pictures in the training set, by normalised correlation (ZF sect. 5.2, PAPER.md 8.2).
+
+The paper names the measure and the counts (44 of Caltech-101, 243 of Caltech-256), neither size nor threshold (D29).
+Here every picture becomes grey thumbnails of 32 × 32, zero mean, unit norm; two pictures are the same where the
+absolute value of their product reaches 0.95, so that a negative counts too. Resizing and recompressing hardly change
+it, but a crop of 4 % takes it below 0.9. Therefore each transfer picture is compared
+
+- whole and as its centre square: the shards of the training set hold centre squares, but a copy may also have been
+  squashed into a square before it got there;
+- as it is and with 2 % and 4 % cut off each side, against the training picture as it is; and the other way round.
+
+The largest of the ten correlations counts. Copies that are mirrored, or cropped by more, are not found.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simplejpeg
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zfnet.data.loader import Shards
+from zfnet.files import write_json
+from zfnet.nets import device
+from zfnet.progress import track
+from zfnet.provenance import provenance
+from zfnet.settings import Transfer
+from zfnet.transfer.rows import write_rows
+from zfnet.transfer.sheet import contact_sheet
+
+CUTS = (0.0, 0.02, 0.04)  # of each side
+FLAT = 2.0  # a thumbnail that varies less, in grey levels, resembles nothing
+CURVE = tuple(round(0.8 + 0.01 * i, 2) for i in range(20))  # thresholds whose counts are told
+PRODUCTS = 1 << 24  # correlations held in memory at once
+COLUMNS = ["set", "key", "class", "train_key", "correlation"]
+
+
+@dataclass
+class Matches:
+    """What a search found.
+
+    pairs : int64 (M, 2), picture and training picture, ordered;  correlations : float32 (M,) of these pairs
+    best, best_train : float32 (N,), int64 (N,), the largest correlation of each picture and where
+    """
+
+    pairs: np.ndarray
+    correlations: np.ndarray
+    best: np.ndarray
+    best_train: np.ndarray
+
+
+def grey(images: Tensor) -> Tensor:
+    """Return the luminance, float32 (B, H, W) 0..255, of uint8 (B, H, W, 3)."""
+    return images.float() @ images.new_tensor([0.299, 0.587, 0.114], dtype=torch.float32)
+
+
+def thumbnails(greys: Tensor, size: int, cut: float = 0.0) -> Tensor:
+    """Shrink pictures to vectors whose products are normalised correlations.
+
+    Parameters
+    ----------
+    greys : float (B, H, W), 0..255
+        The whole of each picture is squashed into the thumbnail.
+    size
+        Side of the thumbnails, pixels.
+    cut
+        Share of the height and the width that is cut off each side before.
+
+    Returns
+    -------
+    float32 (B, size²), zero mean, unit norm; zeros where a picture is flat.
+    """
+    top, left = round(greys.shape[1] * cut), round(greys.shape[2] * cut)
+    greys = greys[:, top : greys.shape[1] - top, left : greys.shape[2] - left]
+    small = F.interpolate(greys[:, None], (size, size), mode="bilinear", antialias=True).flatten(1)
+    small = small - small.mean(1, keepdim=True)
+    norm = small.norm(dim=1, keepdim=True)
+    return small / norm.clamp_min(1e-6) * (norm > FLAT * size)
+
+
+def query_thumbnails(image: Tensor, size: int) -> Tensor:
+    """Return the six thumbnails, (2, len(CUTS), size²), of a whole grey picture (H, W) and of its centre square."""
+    height, width = image.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = image[top : top + side, left : left + side]
+    return torch.stack([torch.cat([thumbnails(view[None], size, cut) for cut in CUTS]) for view in (image, square)])
+
+
+def correlate(queries: Tensor, train: Tensor) -> Tensor:
+    """Return the largest absolute correlation, (N, B), over the ways of cutting.
+
+    Parameters
+    ----------
+    queries : (N, 2, len(CUTS), d);  train : (len(CUTS), B, d)
+    """
+    ours = (queries.flatten(1, 2) @ train[0].T).abs().amax(1)  # (N, 6, B) -> (N, B)
+    theirs = (queries[:, :, 0] @ train[1:].flatten(0, 1).T).abs()  # (N, 2, (len(CUTS) - 1) * B)
+    return torch.maximum(ours, theirs.unflatten(2, (len(CUTS) - 1, -1)).amax((1, 2)))
+
+
+def search(queries: Tensor, train: Iterator[tuple[np.ndarray, Tensor]], threshold: float) -> Matches:
+    """Compare all pictures with all training pictures, in blocks of bounded size.
+
+    Parameters
+    ----------
+    queries : (N, 2, len(CUTS), d)
+        `query_thumbnails` of the pictures looked for.
+    train
+        Yields numbers (B,) and thumbnails (len(CUTS), B, d) of training pictures.
+    threshold
+        Correlation from which a pair is kept.
+    """
+    best = queries.new_full((len(queries),), -1)
+    best_train = torch.full((len(queries),), -1)
+    pairs, correlations = [], []
+    for numbers, block in train:
+        chunk = max(1, PRODUCTS // (2 * len(CUTS) * len(numbers)))
+        for first in range(0, len(queries), chunk):
+            found = correlate(queries[first : first + chunk], block)  # (chunk, B)
+            _note_best(found, numbers, best[first : first + chunk], best_train[first : first + chunk])
+            rows, columns = (found >= threshold).nonzero(as_tuple=True)
+            correlations.append(found[rows, columns].cpu().numpy())
+            pairs.append(np.stack([rows.cpu().numpy() + first, numbers[columns.cpu().numpy()]], 1))
+    pairs, correlations = np.concatenate(pairs), np.concatenate(correlations)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return Matches(pairs[order], correlations[order], best.cpu().numpy(), best_train.numpy())
+
+
+def duplicates_stage(
+    train_manifest: Path, manifests: dict[str, Path], settings: Transfer, out_csv: Path, threads: int = 2
+) -> None:
+    """Look for the pictures of some sets in a training set.
+
+    Parameters
+    ----------
+    train_manifest, manifests
+        manifest.json of the training set, and of the sets looked for by their names.
+    settings
+        `duplicates_size` and `duplicates_threshold` count here.
+    out_csv
+        A row per pair; beside it .json with counts and their dependence on the threshold, and .png with the pairs
+        next to the threshold side by side, so that it can be judged by eye.
+    """
+    torch.set_num_threads(threads)
+    start, train = time.monotonic(), Shards(train_manifest)
+    sets = {name: Shards(path) for name, path in manifests.items()}
+    queries = torch.cat([_read_queries(shards, settings.duplicates_size) for shards in sets.values()])
+    blocks = _read_train(train, settings.duplicates_size, threads)
+    matches = search(queries.to(device()), blocks, settings.duplicates_threshold)
+    places = [(name, i) for name, shards in sets.items() for i in range(len(shards))]
+    write_rows(out_csv, COLUMNS, _rows(matches, places, sets, train))
+    contact_sheet(matches, places, sets, train, settings.duplicates_threshold, Path(out_csv).with_suffix(".png"))
+    summary = _summary(matches, places, sets, settings.duplicates_threshold)
+    origin = provenance(seconds=time.monotonic() - start, device=str(device()), train=train.manifest.hash)
+    write_json(Path(out_csv).with_suffix(".json"), summary | {"left_out": [], "provenance": origin})
+
+
+def _note_best(found: Tensor, numbers: np.ndarray, best: Tensor, best_train: Tensor) -> None:
+    """Raise the running maxima in place."""
+    values, columns = found.max(1)
+    better = values > best
+    best[better] = values[better]
+    best_train[better.cpu()] = torch.from_numpy(numbers)[columns[better].cpu()]
+
+
+def _read_queries(shards: Shards, size: int) -> Tensor:
+    numbers = track(range(len(shards)), f"thumbnails of {shards.manifest.name}", len(shards))
+    return torch.stack([query_thumbnails(whole_grey(shards, number), size) for number in numbers])
+
+
+def whole_grey(shards: Shards, number: int) -> Tensor:
+    """Return the luminance, float32 (H, W), of a whole picture."""
+    return torch.from_numpy(simplejpeg.decode_jpeg(shards.jpeg(number), "GRAY")[:, :, 0]).float()
+
+
+def _read_train(train: Shards, size: int, threads: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+    order, batch = np.arange(len(train)), 256
+    blocks = train.batches(order, batch, threads)
+    for images, _, numbers in track(blocks, "comparing training pictures", -(-len(order) // batch)):
+        greys = grey(images.to(device()))
+        yield np.asarray(numbers), torch.stack([thumbnails(greys, size, cut) for cut in CUTS])
+
+
+def _rows(matches: Matches, places: list[tuple[str, int]], sets: dict[str, Shards], train: Shards) -> list[dict]:
+    rows = []
+    for (query, twin), correlation in zip(matches.pairs.tolist(), matches.correlations.tolist(), strict=True):
+        name, number = places[query]
+        shards = sets[name]
+        of_class = shards.classes[shards.labels[number]]
+        values = (name, shards.keys[number], of_class, train.keys[twin], round(correlation, 4))
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    return rows
+
+
+def _summary(
+    matches: Matches, places: list[tuple[str, int]], sets: dict[str, Shards], threshold: float
+) -> dict[str, Any]:
+    found: dict[str, set[int]] = {name: set() for name in sets}
+    for query in matches.pairs[:, 0].tolist():
+        name, number = places[query]
+        found[name].add(number)
+    names = np.array([name for name, _ in places])
+    return {
+        "threshold": threshold,
+        "sets": {name: _counts(shards, found[name]) for name, shards in sets.items()},
+        "curve": {
+            name: [[value, int((matches.best[names == name] >= value).sum())] for value in CURVE] for name in sets
+        },
+    }
+
+
+def _counts(shards: Shards, found: set[int]) -> dict[str, int]:
+    classes = Counter(int(shards.labels[number]) for number in found)
+    return {"found": len(found), "images": len(shards), "most_in_one_class": max(classes.values(), default=0)}
