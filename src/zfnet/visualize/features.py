@@ -1,0 +1,79 @@
+"""Features of a trained net (Figure 2; layer 2 also for Figure 6 d, e): the strongest patches and their projections.
+
+For random maps of each layer the nine strongest activations over the validation set, at most one per picture, are each
+projected to pixels with that picture's own switches, and shown beside the patches that caused them (PAPER.md ZF-F2).
+Maps that never respond are kept, for they were drawn: their activation is 0 and their projection empty.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zfnet.nets import Network
+from zfnet.progress import track
+from zfnet.settings import Visualize
+from zfnet.visualize.output import Origin, write_arrays, write_table
+from zfnet.visualize.patches import Tiles, look_again
+from zfnet.visualize.pictures import Gallery, open_gallery
+from zfnet.visualize.strongest import LAYERS, Strongest, find_strongest, random_maps
+
+COLUMNS = ("layer", "map", "rank", "key", "label", "row", "column", "activation", "top", "left", "size")
+
+
+def features_stage(weights: Path, manifest: Path, settings: Visualize, out: Path, threads: int = 2) -> None:
+    """Write features-RUN.safetensors (`out`), and beside it the table (.csv) and the provenance (.json).
+
+    Arrays, for L = 1..5: layerL/maps int64 (M,); layerL/patches uint8 (M, top, t, t, 3); layerL/projections float16
+    (M, top, t, t, 3), signed, peak 127; layer1/filters float32 (all maps, 3, k, k) moved to (all maps, k, k, 3).
+    Columns: layer, map, rank (from 0), key and label of the picture, row and column in the map, activation, and the
+    patch's box in the centre crop: top, left, size.
+    """
+    origin = Origin(settings, weights=weights, manifest=manifest)
+    gallery = open_gallery(weights, manifest, threads)
+    maps = random_maps(gallery.net, map_counts(settings), settings.seed)
+    views = track(gallery.views(), "Strongest activations, batches", -(-len(gallery) // gallery.batch))
+    found = find_strongest(gallery.net, views, maps, settings.top)
+    tiles = look_again(gallery, found, maps)
+    write_table(out.with_suffix(".csv"), COLUMNS, _rows(gallery, maps, found, tiles))
+    write_arrays(out, _arrays(gallery.net, maps, tiles))
+    origin.write(out.with_suffix(".json"), images=len(gallery), maps=maps)
+
+
+def map_counts(settings: Visualize) -> dict[int, int]:
+    """Maps per layer; layer 2 has enough for Figure 6 as well."""
+    counts = dict(zip(LAYERS, settings.maps, strict=False))
+    return counts | {2: max(counts.get(2, 0), settings.filters_maps)}
+
+
+def first_filters(net: Network) -> np.ndarray:
+    """The filters of layer 1: float32 (maps, k, k, 3)."""
+    return net.get_submodule("conv1").weight.permute(0, 2, 3, 1).float().cpu().numpy()
+
+
+def _arrays(net: Network, maps: dict[str, list[int]], tiles: dict[str, Tiles]) -> dict[str, np.ndarray]:
+    arrays = {"layer1/filters": first_filters(net)}
+    for layer, chosen in maps.items():
+        name = f"layer{number(layer)}"
+        arrays[f"{name}/maps"] = np.array(chosen, np.int64)
+        arrays[f"{name}/patches"] = tiles[layer].patches
+        arrays[f"{name}/projections"] = tiles[layer].projections
+    return arrays
+
+
+def _rows(
+    gallery: Gallery, maps: dict[str, list[int]], found: dict[str, Strongest], tiles: dict[str, Tiles]
+) -> list[tuple[Any, ...]]:
+    rows, keys, labels = [], gallery.shards.keys, gallery.shards.labels
+    for layer, best in found.items():
+        for one, chosen in enumerate(maps[layer]):
+            winners = zip(*(part[one].tolist() for part in best), tiles[layer].boxes[one], strict=True)
+            for rank, (value, image, row, column, place) in enumerate(winners):
+                picture = keys[image], int(labels[image])
+                rows.append((number(layer), chosen, rank, *picture, row, column, value, *place))
+    return rows
+
+
+def number(layer: str) -> int:
+    """The paper's number of a layer: 5 of "conv5"."""
+    return int(layer.removeprefix("conv"))

@@ -1,0 +1,46 @@
+"""Files of the figures' numbers: arrays as safetensors, tables as CSV, and where they come from as JSON."""
+
+import csv
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from zfnet.files import atomic, sha256, write_json
+from zfnet.nets import device
+from zfnet.provenance import provenance
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as one safetensors file."""
+    with atomic(path) as beside:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, beside)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV with a header line; numbers with seven significant digits."""
+    with atomic(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+
+
+class Origin:
+    """What a stage was made of; started before the work, so that it knows how long the work took."""
+
+    def __init__(self, settings: Any, **files: Path | Sequence[Path]) -> None:
+        self._start, self._settings, self._files = time.monotonic(), settings, files
+
+    def write(self, path: Path, **more: Any) -> None:
+        """Write `more` with settings, hashes of the inputs and `provenance` as JSON."""
+        files = {name: _hashes(value) for name, value in self._files.items()}
+        seconds = round(time.monotonic() - self._start, 2)
+        made = provenance(device=str(device()), seconds=seconds, settings=self._settings.model_dump(), inputs=files)
+        write_json(path, {**more, "provenance": made})
+
+
+def _hashes(value: Path | Sequence[Path]) -> Any:
+    return {"path": str(value), "sha256": sha256(value)} if isinstance(value, Path) else [_hashes(one) for one in value]
