@@ -1,0 +1,97 @@
+"""Names and labels of ILSVRC-2012: the development kit of image-net.org, or the tables that come with Kaggle's copy.
+
+The kit numbers its 1,000 leaves and 860 internal nodes in an order of its own; only the leaves are classes, and the
+WordNet ids alone are used from here on.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from zfnet.data.archives import Member, kind, members
+from zfnet.errors import ZfnetError
+
+META = "meta.mat"
+TRUTH = "ILSVRC2012_validation_ground_truth.txt"
+MAPPING = "LOC_synset_mapping.txt"
+SOLUTION = "LOC_val_solution.csv"
+OFFICIAL = "the official kit is ILSVRC2012_devkit_t12.tar.gz of image-net.org"
+
+
+@dataclass(frozen=True)
+class Devkit:
+    """What is known of the classes: words (WordNet id -> names), counts (WordNet id -> training pictures, if told),
+    truth (stem of a validation picture's name -> WordNet id)."""
+
+    words: dict[str, str]
+    counts: dict[str, int]
+    truth: dict[str, str]
+
+
+def read_devkit(path: Path) -> Devkit:
+    """Read the development kit, packed or extracted, or the folder that holds Kaggle's two tables.
+
+    Raises
+    ------
+    ZfnetError
+        A file is missing or cannot be read.
+    """
+    path = Path(path)
+    files = {PurePosixPath(member.name).name: member.read() for member in _files(path)}
+    if META in files and TRUTH in files:
+        return _official(files[META], files[TRUTH].decode("ascii", "replace"), path)
+    if MAPPING in files and SOLUTION in files:
+        return _kaggle(files[MAPPING].decode("utf-8", "replace"), files[SOLUTION].decode("utf-8", "replace"), path)
+    missing = TRUTH if META in files else META
+    raise ZfnetError(f"{path}: {missing} is missing; {OFFICIAL} (Kaggle's copy has {MAPPING} and {SOLUTION} instead).")
+
+
+def _files(path: Path) -> Iterator[Member]:
+    """The files that matter. In a folder, only where they can be is looked: Kaggle's holds a million others."""
+    if kind(path) != "folder":
+        yield from (member for member in members(path) if PurePosixPath(member.name).name in (META, TRUTH))
+        return
+    for folder in (path, path / "data", path / "ILSVRC2012_devkit_t12" / "data"):
+        for name in (META, TRUTH, MAPPING, SOLUTION):
+            file = folder / name
+            if file.is_file():
+                yield Member(name, file.stat().st_size, str(file), lambda file=file: file.open("rb"))
+
+
+def _official(meta: bytes, truth: str, path: Path) -> Devkit:
+    leaves = {int(node["ILSVRC2012_ID"]): node for node in _synsets(meta, path) if int(node["num_children"]) == 0}
+    ids = {number: str(node["WNID"]) for number, node in leaves.items()}
+    try:
+        labels = [ids[int(line)] for line in truth.split()]
+    except (ValueError, KeyError) as error:
+        raise ZfnetError(f"{path}: {TRUTH} has a line that is no class of {META} ({error}); {OFFICIAL}.") from None
+    return Devkit(
+        words={str(node["WNID"]): str(node["words"]) for node in leaves.values()},
+        counts={str(node["WNID"]): int(node["num_train_images"]) for node in leaves.values()},
+        truth={f"ILSVRC2012_val_{number:08d}": wnid for number, wnid in enumerate(labels, 1)},
+    )
+
+
+def _synsets(meta: bytes, path: Path) -> list[Any]:
+    from scipy.io import loadmat  # half a second that only this reader needs
+
+    try:
+        synsets = loadmat(io.BytesIO(meta), squeeze_me=True, variable_names=["synsets"])["synsets"]
+        return [node for node in synsets if node["WNID"] and int(node["num_train_images"]) >= 0]
+    except Exception as error:  # loadmat raises anything on a damaged file
+        raise ZfnetError(f"{path}: {META} cannot be read ({error}); {OFFICIAL}.") from None
+
+
+def _kaggle(mapping: str, solution: str, path: Path) -> Devkit:
+    words = dict(line.split(" ", 1) for line in mapping.splitlines() if " " in line)
+    rows = list(csv.DictReader(io.StringIO(solution)))
+    try:
+        truth = {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
+    except (KeyError, IndexError, AttributeError):
+        raise ZfnetError(
+            f"{path}: {SOLUTION} lacks ImageId or PredictionString; get it from Kaggle's ImageNet challenge."
+        ) from None
+    return Devkit(words, {}, truth)

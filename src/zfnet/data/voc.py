@@ -1,0 +1,133 @@
+"""PASCAL VOC 2012, training and validation set of the classification task (PAPER.md 8.3).
+
+A picture has several objects, so there is no label: the objects are its annotation, and which of the two sets it
+belongs to. Boxes are in pixels of the picture, counted from 1 as in the files; a few have fractions.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from zfnet.data.archives import Member, members
+from zfnet.data.pictures import Picture, Source, is_picture, make_key
+from zfnet.errors import ZfnetError
+
+# fmt: off
+CLASSES = [
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+]
+# fmt: on
+ANNOTATION_LIMIT = 1 << 20  # bytes; the longest official one has 20 thousand
+SETS = ("train", "val")
+YEAR = "VOC2012"
+
+
+def voc2012(path: Path) -> Source:
+    """Open the trainval archive of VOC 2012.
+
+    Parameters
+    ----------
+    path : VOCtrainval_11-May-2012.tar or the extracted folder
+
+    Returns
+    -------
+    Pictures with label -1 and annotation {"objects": [{"name", "difficult", "box": [x1, y1, x2, y2]}], "set"}, where
+    set is "train" or "val"; pictures outside ImageSets/Main (those for segmentation or layout alone) are left out.
+
+    Raises
+    ------
+    ZfnetError
+        The archive is missing, damaged or another one; a picture of the sets or its annotation is missing or bad.
+    """
+    path = Path(path)
+    labels = _read_labels(path)
+    words = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
+
+    def pictures() -> Iterator[Picture]:
+        missing = dict(labels.sets)
+        for member in members(path):
+            if _is_in(member, "JPEGImages") and is_picture(member.name) and missing.pop(member.stem, None):
+                yield Picture(make_key(member.stem), -1, member.read(), member.where, labels.annotation(member.stem))
+        if missing:
+            raise ZfnetError(
+                f"{path}: {len(missing)} pictures of ImageSets/Main are missing, such as {min(missing)}.jpg."
+            )
+
+    return Source(
+        "voc2012", CLASSES, {name: words.get(name, name) for name in CLASSES}, [path], pictures, len(labels.sets)
+    )
+
+
+@dataclass
+class _Labels:
+    sets: dict[str, str] = field(default_factory=dict)  # stem -> "train" or "val"
+    objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # stem -> its objects
+
+    def annotation(self, stem: str) -> dict[str, Any]:
+        return {"objects": self.objects[stem], "set": self.sets[stem]}
+
+
+def _read_labels(path: Path) -> _Labels:
+    """One pass over the archive that reads its small files only."""
+    labels = _Labels()
+    for member in members(path):
+        if _is_in(member, "Main") and member.stem in SETS and member.name.endswith(".txt"):
+            labels.sets |= dict.fromkeys(member.read().decode("ascii", "replace").split(), member.stem)
+        elif _is_in(member, "Annotations") and member.name.endswith(".xml"):
+            labels.objects[member.stem] = read_objects(_read_small(member), member.where)
+    if set(labels.sets.values()) != set(SETS):
+        raise ZfnetError(f"{path}: no {YEAR}/ImageSets/Main/{{train,val}}.txt; expected VOCtrainval_11-May-2012.tar.")
+    if bare := sorted(labels.sets.keys() - labels.objects.keys()):
+        raise ZfnetError(
+            f"{path}: {len(bare)} pictures have no annotation, such as {bare[0]}.xml; get the archive again."
+        )
+    return labels
+
+
+def read_objects(xml: bytes, where: str) -> list[dict[str, Any]]:
+    """Read the objects of one annotation: [{"name", "difficult", "box": [x1, y1, x2, y2]}].
+
+    Raises
+    ------
+    ZfnetError
+        Not XML, with a document type (where entities would be declared), or not as VOC writes it.
+    """
+    try:
+        return [_object(element) for element in _parse(xml).findall("object")]
+    except (expat.ExpatError, ValueError, AssertionError) as error:
+        raise ZfnetError(f"{where}: not an annotation of PASCAL VOC ({error}); get the archive again.") from None
+
+
+def _object(element: Element) -> dict[str, Any]:
+    name = element.findtext("name", "").strip()
+    if name not in CLASSES:
+        raise ValueError(f"object {name!r}, which is none of the 20 classes")
+    box = [float(element.findtext(f"bndbox/{side}", "no number")) for side in ("xmin", "ymin", "xmax", "ymax")]
+    return {"name": name, "difficult": int(element.findtext("difficult", "0")), "box": box}
+
+
+def _parse(xml: bytes) -> Element:
+    """Parse without any document type: no entities, so nothing can be fetched or multiplied."""
+    parser, builder = expat.ParserCreate(), TreeBuilder()
+    parser.StartElementHandler, parser.EndElementHandler = builder.start, builder.end
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = builder.data, _refuse
+    parser.Parse(xml, True)
+    return builder.close()
+
+
+def _refuse(*_: Any) -> None:
+    raise ValueError("it declares a document type")
+
+
+def _read_small(member: Member) -> bytes:
+    if member.size > ANNOTATION_LIMIT:
+        raise ZfnetError(f"{member.where}: {member.size} bytes, too many for an annotation; get the archive again.")
+    return member.read()
+
+
+def _is_in(member: Member, folder: str) -> bool:
+    return YEAR in member.parts and member.parts[-2] == folder
