@@ -103,7 +103,7 @@ def smooth(rng, shape, size, scale=6):
     share = np.where(at >= scale - 1, 1.0, share)
     rows = coarse[..., low, :, :] * (1 - share)[:, None, None] + coarse[..., low + 1, :, :] * share[:, None, None]
     both = rows[..., low, :] * (1 - share)[:, None] + rows[..., low + 1, :] * share[:, None]
-    return np.tanh(both)
+    return np.ascontiguousarray(np.tanh(both))
 
 
 def photo(rng, shape, size):
@@ -165,10 +165,11 @@ def write_invariance(folder, crop, rng):
         arrays[f"{transform}/examples"] = photo(rng, (5, 6), crop)
         for image in range(5):
             for amount in values:
-                away = min(abs(amount - values[len(values) // 2 if amount < 0 else 0]) / (values[-1] - values[0]), 1)
+                start = 0 if values[0] == 0 or values[0] == 1 else amounts[transform][len(values) // 2]
+                away = abs(amount - (values[0] if start == 0 else start)) / (values[-1] - values[0]) + 0.01 * image
                 first, last = 1 - np.exp(-9 * away), away * 0.8
                 rows.append((image, f"n0/p{image}", WORDS[image], transform, amount, first * 90, first, last * 9, last,
-                             max(0, 0.9 - away * rng.random())))  # fmt: skip
+                             max(0, 0.9 - away)))  # fmt: skip
     names = "image key class transform amount layer1 layer1_relative layer7 layer7_relative probability"
     write_csv(folder / "invariance.csv", rows, names)
     save_file(arrays, folder / "invariance.safetensors")

@@ -12,7 +12,7 @@ from zfnet.nets.architecture import Architecture, Planned, describe
 from zfnet.paper.figures import INK, WIDTH, Page
 from zfnet.paper.results import Results
 
-HEIGHT = 3.3
+HEIGHT = 2.9
 FRONT, TOP, SIDE = "#dce9f5", "#eef5fb", "#b9d2e8"  # faces of a block
 FULL = ("#f6e3cf", "#fbf1e6", "#e8cba9")  # of a fully connected layer
 SYMBOLS = {"relu": "ReLU", "norm": "contrast norm", "dropout": "dropout"}
@@ -40,8 +40,8 @@ def draw(results: Results) -> Figure:
     for index in range(len(drawn) - 1):
         axes.annotate(
             "",
-            (step * (index + 1) + 0.05, 1.95),
-            (step * (index + 1) - 0.1, 1.95),
+            (step * (index + 1) + 0.05, 1.82),
+            (step * (index + 1) - 0.1, 1.82),
             arrowprops={"arrowstyle": "->", "lw": 0.8},
         )
     return page.figure
@@ -84,12 +84,12 @@ def _words(planned: Planned) -> str:
 
 def _stage(axes: Axes, stage: Stage, centre: float, step: float, crop: int, most: int) -> None:
     flat = len(stage.shape) == 1
-    side = 1.25 if flat else 0.22 + 0.68 * (stage.shape[1] / crop) ** 0.5
-    depth = 0.1 if flat else 0.06 + 0.24 * stage.shape[0] / max(most, 1)
-    _block(axes, centre - 0.03, 1.95, 0.1 if flat else side, side, depth, FULL if flat else (FRONT, TOP, SIDE))
-    axes.text(centre, 3.08, stage.name, ha="center", weight="bold")
+    side = 1.1 if flat else 0.18 + 0.5 * (stage.shape[1] / crop) ** 0.5
+    depth = 0.1 if flat else 0.05 + 0.2 * stage.shape[0] / max(most, 1)
+    _block(axes, centre - 0.03, 1.82, 0.1 if flat else side, side, depth, FULL if flat else (FRONT, TOP, SIDE))
+    axes.text(centre, 2.68, stage.name, ha="center", weight="bold")
     size = f"{stage.shape[0]} units" if flat else f"{stage.shape[1]}×{stage.shape[2]}×{stage.shape[0]}"
-    axes.text(centre, 1.03, size.replace("units", "classes" if stage.name == "Output" else "units"), ha="center")
+    axes.text(centre, 1.0, size.replace("units", "classes" if stage.name == "Output" else "units"), ha="center")
     for line, words in enumerate(stage.words):
         axes.text(centre, 0.78 - 0.17 * line, words, ha="center", size=7, color="#555555")
 

@@ -19,7 +19,7 @@ from zfnet.paper.tiles import contrast, mosaic
 
 TITLES = (
     "(a) input",
-    "(b) layer 5, strongest map",
+    "(b) strongest map",
     "(c) its projections",
     "(d) P(true class)",
     "(e) most probable class",
@@ -57,7 +57,7 @@ def _row(page: Page, arrays: dict[str, np.ndarray], picture: dict[str, Any], row
     page.text(f"{picture['class']}", 0.2, top + SIDE / 2, rotation=90, va="center", ha="center", size=8)
     page.picture(arrays["images"], _left(0), top, SIDE)
     page.picture(arrays["activity"], _left(1), top, SIDE, cmap="jet")
-    page.text(f"map {picture['map']}; blue: low, red: high", _left(1), top + SIDE + 0.16, size=7, color="#555555")
+    page.text(f"layer 5, map {picture['map']}; red: high", _left(1), top + SIDE + 0.16, size=7, color="#555555")
     _projections(page, arrays["projections"], int(arrays["own"]), top)
     _probability(page, arrays["probability"], top)
     _classes(page, arrays["best"], picture["legend"], top)

@@ -1,0 +1,55 @@
+"""What reproduced: every claim of the papers with our numbers, their interval and a verdict (PAPER.md 12).
+
+The claims stand in claims.yaml; a function in claims_imagenet, claims_transfer or claims_visual decides each one that
+this workflow measures. The rest says what would have to be run. The papers' own numbers are context, no pass mark.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from zfnet.files import write_text
+from zfnet.paper import claims_imagenet, claims_transfer, claims_visual
+from zfnet.paper.findings import Evidence, Finding, not_run
+from zfnet.paper.results import Results
+from zfnet.settings import Paper
+
+DECIDED = {**claims_imagenet.DECIDED, **claims_transfer.DECIDED, **claims_visual.DECIDED}
+COLUMNS = ("claim", "item", "statement", "paper", "ours", "interval", "verdict", "reason", "how")
+
+
+@cache
+def statements() -> dict[str, dict[str, str]]:
+    """All claims by their id: item, statement, the paper's numbers, how they are decided, what is missing."""
+    return yaml.safe_load(Path(__file__).with_name("claims.yaml").read_text(encoding="utf-8"))
+
+
+def decide(name: str, evidence: Evidence) -> Finding:
+    """Decide one claim (C1-C55)."""
+    if name not in DECIDED:
+        return not_run(statements()[name]["missing"])
+    return DECIDED[name](evidence)
+
+
+def table(results: Results, settings: Paper) -> pd.DataFrame:
+    """All claims with their verdicts, in the order of their numbers."""
+    evidence = Evidence(results, settings)
+    rows = [_row(name, claim, decide(name, evidence)) for name, claim in statements().items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _row(name: str, claim: dict[str, str], finding: Finding) -> dict[str, str]:
+    return {
+        "claim": name,
+        **{key: claim[key] for key in ("item", "statement", "paper", "how")},
+        **{key: getattr(finding, key) for key in ("ours", "interval", "verdict", "reason")},
+    }
+
+
+def claims_stage(results: str | Path, settings: Paper, out: str | Path) -> pd.DataFrame:
+    """Write claims.csv of a results folder."""
+    frame = table(Results(results), settings)
+    write_text(out, frame.to_csv(index=False, lineterminator="\n"))
+    return frame

@@ -1,0 +1,251 @@
+"""Claims about what is seen: Figures 2, 4, 5, 6 and Table 1. Units are feature maps, pictures or animals of one net.
+
+Bootstrap over maps and animals, Student's t over the few pictures of Figure 5. One net only: the papers' way would
+repeat each measure on several trained nets, so the reasons say "one net".
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from zfnet.paper import visual_measures as measures
+from zfnet.paper.findings import Contrast, Evidence, Finding, Part, conclude, contrast, directed, not_run
+from zfnet.paper.statistics import Interval, bootstrap_clusters, bootstrap_mean
+
+ONE_NET = "one net"
+PARTS = ("right eye", "left eye", "nose")
+
+
+# ---- Figure 6: filters -----------------------------------------------------------------------------------------------
+def smaller_filters_are_more_distinctive(evidence: Evidence) -> Finding:
+    """C12: Krizhevsky's first layer has less energy at middle frequencies and more dead filters than ours."""
+    filters = _filters(evidence)
+    if filters is None:
+        return not_run("needs visualize/filters.csv")
+    ours, theirs = filters.loc["zf-s1"], filters.loc["krizhevsky-s1"]
+    middle = ours["middle"] / _total(ours) - theirs["middle"] / _total(theirs)
+    dead = ours["dead"] / ours["filters"] - theirs["dead"] / theirs["filters"]
+    parts = [_single("middle frequencies, ours - Krizhevsky", middle), _single("dead share, ours - Krizhevsky", dead)]
+    return conclude(parts, ONE_NET)
+
+
+def stride_four_aliases(evidence: Evidence) -> Finding:
+    """C13: periodic energy of layer-2 projections, stride 4 minus stride 2."""
+    filters = _filters(evidence)
+    if filters is None:
+        return not_run("needs visualize/filters.csv")
+    d = filters.loc["krizhevsky-s1", "aliasing"] - filters.loc["zf-s1", "aliasing"]
+    return conclude([_single("aliasing, stride 4 - stride 2", d, 3)], ONE_NET)
+
+
+def clipping_prevents_dominance(evidence: Evidence) -> Finding:
+    """C14: largest over median filter norm, without minus with clipping."""
+    filters = _filters(evidence)
+    if filters is None or "zf-unclipped" not in filters.index:
+        return not_run("needs visualize/filters.csv with the net without clipping")
+    ratio = filters["norm_max"] / filters["norm_median"]
+    return conclude([_single("max/median, without - with", ratio["zf-unclipped"] - ratio["zf-s1"], 2)], ONE_NET)
+
+
+# ---- Figure 5: invariance --------------------------------------------------------------------------------------------
+def layer_one_jumps_layer_seven_glides(evidence: Evidence) -> Finding:
+    """C26: layer 1 reaches more of its final distance at the smallest step; layer 7 is closer to a straight line."""
+    curves = evidence.results.frame("visualize/invariance.csv")
+    if curves is None:
+        return not_run("needs visualize/invariance.csv")
+    parts = []
+    for transform in ("vertical", "scale"):
+        shapes = pd.DataFrame(
+            [measures.shape(one, transform) for _, one in curves[curves["transform"] == transform].groupby("image")]
+        )
+        jump, line = shapes["jump1"] - shapes["jump7"], shapes["line7"] - shapes["line1"]
+        parts += [_over_pictures(evidence, f"{transform}: first step, layer 1 - 7", jump)]
+        parts += [_over_pictures(evidence, f"{transform}: R² of a line, layer 7 - 1", line)]
+    return conclude(parts, ONE_NET)
+
+
+def output_is_stable_to_shift_and_scale(evidence: Evidence) -> Finding:
+    """C27: the true class loses less under translation and under scaling than under rotation."""
+    losses = _losses(evidence)
+    if losses is None:
+        return not_run("needs visualize/invariance.csv")
+    names = ("vertical", "scale")
+    parts = [_over_pictures(evidence, f"rotation - {name}", losses["rotation"] - losses[name]) for name in names]
+    return conclude(parts, f"mean loss of P(true class); {ONE_NET}")
+
+
+def output_is_not_invariant_to_rotation(evidence: Evidence) -> Finding:
+    """C28: the true class loses under rotation; symmetric objects are not labelled."""
+    losses = _losses(evidence)
+    if losses is None:
+        return not_run("needs visualize/invariance.csv")
+    part = _over_pictures(evidence, "loss under rotation", losses["rotation"])
+    return conclude([part], ONE_NET, "no objects were labelled symmetric beforehand")
+
+
+def horizontal_moves_less(evidence: Evidence) -> Finding:
+    """C29: layer-7 distance under vertical minus horizontal shift of equal size."""
+    curves = evidence.results.frame("visualize/invariance.csv")
+    if curves is None or "horizontal" not in set(curves["transform"]):
+        return not_run("needs visualize/invariance.csv with both translations")
+    means = curves.groupby(["transform", "image"])["layer7_relative"].mean()
+    return conclude(
+        [_over_pictures(evidence, "vertical - horizontal", means["vertical"] - means["horizontal"])], ONE_NET
+    )
+
+
+# ---- Table 1: correspondence -----------------------------------------------------------------------------------------
+def parts_correspond(evidence: Evidence) -> Finding:
+    """C30: random minus part is above zero at layer 5, and the gap shrinks from layer 5 to 7; animals resampled."""
+    pairs = evidence.results.frame("visualize/correspondence-pairs.csv")
+    if pairs is None:
+        return not_run("needs visualize/correspondence-pairs.csv")
+    wide = pairs.groupby(["first", "second", "layer", "location"])["distance"].mean().unstack(["layer", "location"])
+    values = {f"layer 5: random - {part}": wide[5, "random"] - wide[5, part] for part in PARTS}
+    gaps = {layer: wide[layer, "random"] - wide[layer][list(PARTS)].mean(axis=1) for layer in (5, 7)}
+    values["gap(5) - gap(7)"] = gaps[5] - gaps[7]
+    animals = pd.factorize(np.concatenate([wide.index.get_level_values(name) for name in ("first", "second")]))[0]
+    clusters = animals.reshape(2, -1).T  # (pairs, 2)
+    settings = evidence.settings
+    parts = [
+        directed(name, bootstrap_clusters(one, clusters, settings.level, settings.resamples), True, 3)
+        for name, one in values.items()
+    ]
+    few = "" if animals.max() >= 19 else "fewer than 20 animals; "
+    return conclude(parts, f"{few}animals resampled; {ONE_NET}")
+
+
+# ---- Figure 2: strongest activations ---------------------------------------------------------------------------------
+def maps_become_class_specific(evidence: Evidence) -> Finding:
+    """C35: entropy of the labels among the nine strongest pictures of a map falls with the layer."""
+    table = evidence.results.frame("visualize/features-zf-s1.csv")
+    if table is None:
+        return not_run("needs visualize/features-zf-s1.csv")
+    entropy = table.groupby(["layer", "map"])["label"].apply(measures.entropy)
+    layers = entropy.index.get_level_values("layer").to_numpy(float)
+    return conclude(
+        [_over_maps(evidence, "bits per layer", measures.slope_terms(layers, entropy.to_numpy()), False)], ONE_NET
+    )
+
+
+def invariance_grows(evidence: Evidence) -> Finding:
+    """C36: dissimilarity of a map's patches, relative to patches of other maps, grows with the layer."""
+    arrays = _features(evidence)
+    if arrays is None:
+        return not_run("needs visualize/features-zf-s1.safetensors")
+    layers, ratios = [], []
+    for layer in range(1, 6):
+        patches = arrays[f"layer{layer}/patches"].astype(np.float32)
+        inside = measures.dissimilarity(patches)
+        across = measures.dissimilarity(patches.swapaxes(0, 1)).mean()
+        layers += [layer] * len(inside)
+        ratios += list(inside / across)
+    return conclude(
+        [_over_maps(evidence, "per layer", measures.slope_terms(np.array(layers), np.array(ratios)), True)], ONE_NET
+    )
+
+
+def patches_vary_more_than_projections(evidence: Evidence) -> Finding:
+    """C37: dissimilarity (1 - correlation) among patches minus that among projections of the same map, layers 2-5."""
+    arrays = _features(evidence)
+    if arrays is None:
+        return not_run("needs visualize/features-zf-s1.safetensors")
+    sides = {
+        name: [measures.dissimilarity(arrays[f"layer{layer}/{name}"].astype(np.float32)) for layer in range(2, 6)]
+        for name in ("patches", "projections")
+    }
+    d = np.concatenate(sides["patches"]) - np.concatenate(sides["projections"])
+    return conclude([_over_maps(evidence, "patches - projections", d, True)], ONE_NET)
+
+
+# ---- Figure 4: evolution ---------------------------------------------------------------------------------------------
+def top_layers_develop_later(evidence: Evidence) -> Finding:
+    """C39: first epoch at which a map's projection resembles its last one, layer 5 minus layer 1."""
+    arrays = _evolution(evidence)
+    if arrays is None:
+        return not_run("needs visualize/evolution.safetensors")
+    first = {layer: measures.developed(arrays[f"layer{layer}/projections"], arrays["epochs"]) for layer in (1, 5)}
+    part = _over_maps(evidence, "epochs, layer 5 - layer 1", measures.difference_terms(first[5], first[1]), True, 1)
+    return conclude([part], f"cosine of projections from {measures.SIMILAR:g}; {ONE_NET}")
+
+
+def jumps_are_changes_of_the_picture(evidence: Evidence) -> Finding:
+    """C40: change of a projection between snapshots, when the strongest picture changed minus when it did not."""
+    arrays, table = _evolution(evidence), evidence.results.frame("visualize/evolution.csv")
+    if arrays is None or table is None:
+        return not_run("needs visualize/evolution.safetensors and evolution.csv")
+    jumps: dict[bool, list[float]] = {True: [], False: []}
+    for layer in range(1, 6):
+        keys = table[table["layer"] == layer].pivot(index="map", columns="epoch", values="key")
+        maps, projections = arrays[f"layer{layer}/maps"], arrays[f"layer{layer}/projections"].astype(np.float32)
+        changes = 1 - measures.cosine(projections[:, 1:], projections[:, :-1])  # (M, E - 1)
+        changed = keys.loc[maps].to_numpy()
+        for new, change in zip((changed[:, 1:] != changed[:, :-1]).ravel(), changes.ravel(), strict=True):
+            jumps[bool(new)].append(change)
+    if not all(jumps.values()):
+        return not_run("needs maps whose strongest picture changed and maps where it stayed")
+    terms = measures.difference_terms(np.array(jumps[True]), np.array(jumps[False]))
+    return conclude([_over_maps(evidence, "changed - same picture", terms, True)], ONE_NET)
+
+
+DECIDED: dict[str, Callable[[Evidence], Finding]] = {
+    "C12": smaller_filters_are_more_distinctive,
+    "C13": stride_four_aliases,
+    "C14": clipping_prevents_dominance,
+    "C26": layer_one_jumps_layer_seven_glides,
+    "C27": output_is_stable_to_shift_and_scale,
+    "C28": output_is_not_invariant_to_rotation,
+    "C29": horizontal_moves_less,
+    "C30": parts_correspond,
+    "C35": maps_become_class_specific,
+    "C36": invariance_grows,
+    "C37": patches_vary_more_than_projections,
+    "C39": top_layers_develop_later,
+    "C40": jumps_are_changes_of_the_picture,
+}
+
+
+# ---- inputs and intervals --------------------------------------------------------------------------------------------
+def _filters(evidence: Evidence) -> pd.DataFrame | None:
+    """Numbers of Figure 6 by run, None without both designs."""
+    found = evidence.results.frame("visualize/filters.csv")
+    if found is None or not {"zf-s1", "krizhevsky-s1"} <= set(found["run"]):
+        return None
+    return found.set_index("run")
+
+
+def _total(filters: pd.Series) -> float:
+    return filters["low"] + filters["middle"] + filters["high"]
+
+
+def _losses(evidence: Evidence) -> pd.DataFrame | None:
+    curves = evidence.results.frame("visualize/invariance.csv")
+    return None if curves is None else measures.losses(curves)
+
+
+def _features(evidence: Evidence) -> dict[str, np.ndarray] | None:
+    return _optional(evidence, "visualize/features-zf-s1.safetensors")
+
+
+def _evolution(evidence: Evidence) -> dict[str, np.ndarray] | None:
+    return _optional(evidence, "visualize/evolution.safetensors")
+
+
+def _optional(evidence: Evidence, name: str) -> dict[str, np.ndarray] | None:
+    return evidence.results.arrays(name) if (evidence.results.root / name).exists() else None
+
+
+def _single(name: str, value: float, digits: int = 2) -> Part:
+    """A difference between two nets: one value, no interval."""
+    return Part(name, Interval(float(value)), "undecided", digits)
+
+
+def _over_pictures(evidence: Evidence, name: str, values: pd.Series) -> Part:
+    part = contrast(Contrast(name, values.to_numpy(), True), evidence.settings.level)
+    return Part(part.name, part.interval, part.verdict, 2)
+
+
+def _over_maps(evidence: Evidence, name: str, values: np.ndarray, above: bool, digits: int = 2) -> Part:
+    settings = evidence.settings
+    return directed(name, bootstrap_mean(values, settings.level, settings.resamples), above, digits)

@@ -1,0 +1,84 @@
+"""What the visual claims measure, as functions of arrays and tables: curves, label entropy, likeness of tiles."""
+
+import numpy as np
+import pandas as pd
+
+SIMILAR = 0.9  # cosine from which a projection counts as developed (C39)
+
+
+def shape(curve: pd.DataFrame, transform: str) -> dict[str, float]:
+    """How distances grow with one picture's transform, for layers 1 and 7.
+
+    Returns
+    -------
+    dict
+        `jump1`, `jump7`: distance at the smallest step as a share of the largest one; `line1`, `line7`: R² of a
+        straight line through distance against the size of the transform.
+    """
+    size = (curve["amount"] - (1 if transform == "scale" else 0)).abs().to_numpy(float)
+    moved = size > 0
+    found = {}
+    for layer in (1, 7):
+        distance = curve[f"layer{layer}_relative"].to_numpy(float)
+        last = distance[size == size.max()].mean()
+        found[f"jump{layer}"] = distance[size == size[moved].min()].mean() / max(last, 1e-12)
+        found[f"line{layer}"] = _straightness(size, distance)
+    return found
+
+
+def _straightness(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.corrcoef(x, y)[0, 1] ** 2) if x.std() > 0 and y.std() > 0 else 0.0
+
+
+def losses(curves: pd.DataFrame) -> pd.DataFrame:
+    """Mean loss of P(true class) over the range of a transform: rows pictures, columns transforms."""
+    neutral = np.where(curves["transform"] == "scale", 1.0, 0.0)
+    untouched = curves[np.isclose(curves["amount"], neutral)].groupby(["transform", "image"])["probability"].mean()
+    moved = curves[~np.isclose(curves["amount"], neutral)].groupby(["transform", "image"])["probability"].mean()
+    return (untouched - moved).unstack("transform")
+
+
+def entropy(labels: pd.Series) -> float:
+    """Entropy of the labels in bits: 0 where all are the same."""
+    share = labels.value_counts(normalize=True).to_numpy()
+    return float(-(share * np.log2(share)).sum())
+
+
+def dissimilarity(tiles: np.ndarray) -> np.ndarray:
+    """Mean of 1 - correlation over all pairs in each group; tiles float (M, k, t, t, 3) give float (M,).
+
+    Free of scale and offset, so that patches and projections can be compared. Flat tiles correlate with nothing.
+    """
+    flat = np.asarray(tiles, dtype=np.float32).reshape(*tiles.shape[:2], -1)
+    flat = flat - flat.mean(-1, keepdims=True)
+    flat = flat / np.maximum(np.linalg.norm(flat, axis=-1, keepdims=True), 1e-6)
+    k = flat.shape[1]
+    total = (flat @ flat.swapaxes(1, 2)).sum((1, 2)) - np.square(flat).sum((1, 2))
+    return 1 - total / (k * (k - 1))
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cosine between tiles (..., t, t, 3); 0 where one is empty."""
+    a, b = (np.asarray(one, dtype=np.float32).reshape(*one.shape[:-3], -1) for one in (a, b))
+    norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    return (a * b).sum(-1) / np.maximum(norms, 1e-12)
+
+
+def developed(projections: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """First epoch at which each map's projection resembles its last one; float (M, E, t, t, 3), (E,) give (M,)."""
+    alike = cosine(projections, projections[:, -1:]) >= SIMILAR  # (M, E)
+    alike[:, -1] = True
+    return epochs[alike.argmax(1)].astype(float)
+
+
+# A slope and a difference of means are means of one term per unit, so one bootstrap of a mean serves all three.
+def slope_terms(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """One term per unit; their mean is the slope of y against x."""
+    centred = x - x.mean()
+    return x.size * centred * (y - y.mean()) / np.square(centred).sum()
+
+
+def difference_terms(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """One term per unit of both groups; their mean is mean(a) - mean(b)."""
+    count, centre = a.size + b.size, np.concatenate([a, b]).mean()
+    return np.concatenate([(a - centre) * count / a.size, (centre - b) * count / b.size])
