@@ -56,9 +56,9 @@ def cut(image: np.ndarray, place: Box) -> np.ndarray:
     """Cut a tile out of (H, W, C), zeros outside: -> (size, size, C)."""
     tile = np.zeros((place.size, place.size, image.shape[2]), image.dtype)
     rows, columns = (_overlap(start, place.size, n) for start, n in zip(place[:2], image.shape[:2], strict=True))
-    tile[rows.start - place.top : rows.stop - place.top, columns.start - place.left : columns.stop - place.left] = image[
-        rows, columns
-    ]
+    tile[rows.start - place.top : rows.stop - place.top, columns.start - place.left : columns.stop - place.left] = (
+        image[rows, columns]
+    )
     return tile
 
 

@@ -1,0 +1,103 @@
+"""Evolution of features during training (Figure 4): the strongest activation of some maps at every snapshot.
+
+For each snapshot the strongest activation of a map over the training pictures is found and projected to pixels; the
+same maps are followed through all epochs, so a sudden jump means that another picture took over (PAPER.md ZF-F4). All
+snapshots look at a picture when it is decoded, so the training set is read once. A snapshot's epoch is that of its file
+name, which counts the epochs really trained.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from zfnet.errors import ZfnetError
+from zfnet.files import read_json
+from zfnet.nets import Network
+from zfnet.progress import track
+from zfnet.settings import Visualize
+from zfnet.visualize.features import number
+from zfnet.visualize.output import Origin, write_arrays, write_table
+from zfnet.visualize.patches import Tiles, look_again
+from zfnet.visualize.pictures import Gallery, open_gallery, open_net
+from zfnet.visualize.strongest import LAYERS, Strongest, Tally, random_maps, take_in
+
+COLUMNS = ("layer", "map", "epoch", "key", "activation")
+
+
+def evolution_stage(metrics: Path, manifest: Path, settings: Visualize, out: Path, threads: int = 2) -> None:
+    """Write evolution.safetensors (`out`), and beside it the table (.csv) and the provenance (.json).
+
+    `metrics` is the metrics.json of a run that kept snapshots. Arrays: epochs int64 (E,); for L = 1..5 layerL/maps
+    int64 (M,), layerL/projections float16 (M, E, t, t, 3), signed, peak 127. Columns: layer, map, epoch, key of the
+    picture with the strongest activation, activation.
+
+    Raises
+    ------
+    ZfnetError
+        The run kept no snapshots, or one is missing.
+    """
+    origin = Origin(settings, metrics=metrics, manifest=manifest)
+    snapshots = find_snapshots(metrics)
+    gallery = open_gallery(snapshots[max(snapshots)], manifest, threads)
+    nets = {epoch: open_net(path) for epoch, path in snapshots.items()}
+    maps = random_maps(gallery.net, dict.fromkeys(LAYERS, settings.evolution_maps), settings.seed)
+    indices = some(len(gallery), settings.evolution_images, settings.seed)
+    found = _watch(gallery, nets, maps, indices)
+    tiles = {epoch: look_again(replace(gallery, net=nets[epoch]), best, maps) for epoch, best in found.items()}
+    write_table(out.with_suffix(".csv"), COLUMNS, _rows(gallery, maps, found))
+    write_arrays(out, _arrays(maps, tiles))
+    origin.write(out.with_suffix(".json"), images=len(indices), epochs=list(snapshots), maps=maps)
+
+
+def find_snapshots(metrics: Path) -> dict[int, Path]:
+    """The snapshots that a run's metrics name, by epoch in order."""
+    found = {}
+    for name in read_json(metrics).get("snapshots") or []:
+        path = metrics.parent / "snapshots" / Path(name).name
+        epoch = re.search(r"(\d+)$", path.stem)
+        if epoch is None or not path.exists():
+            raise ZfnetError(f"{path}: named in {metrics}, but there is no such snapshot; train the run again.")
+        found[int(epoch[1])] = path
+    if not found:
+        raise ZfnetError(f"{metrics}: the run kept no snapshots; set training.snapshots and train it again.")
+    return dict(sorted(found.items()))
+
+
+def some(count: int, limit: int | None, seed: int) -> list[int]:
+    """`limit` of `count` pictures at random, in order; None: all."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return np.sort(np.random.default_rng(seed).permutation(count)[:limit]).tolist()
+
+
+def _watch(
+    gallery: Gallery, nets: dict[int, Network], maps: dict[str, list[int]], indices: Sequence[int]
+) -> dict[int, dict[str, Strongest]]:
+    """The single strongest activation of each map, epoch by epoch, from one pass over the pictures."""
+    tallies = {epoch: {layer: Tally(chosen, 1) for layer, chosen in maps.items()} for epoch in nets}
+    for view in track(gallery.views(indices), "Evolution, batches", -(-len(indices) // gallery.batch)):
+        for epoch, net in nets.items():
+            take_in(net, view, tallies[epoch])
+    return {epoch: {layer: tally.result for layer, tally in one.items()} for epoch, one in tallies.items()}
+
+
+def _arrays(maps: dict[str, list[int]], tiles: dict[int, dict[str, Tiles]]) -> dict[str, np.ndarray]:
+    arrays = {"epochs": np.array(list(tiles), np.int64)}
+    for layer, chosen in maps.items():
+        arrays[f"layer{number(layer)}/maps"] = np.array(chosen, np.int64)
+        by_epoch = [one[layer].projections for one in tiles.values()]  # E of (M, 1, t, t, 3)
+        arrays[f"layer{number(layer)}/projections"] = np.concatenate(by_epoch, 1)
+    return arrays
+
+
+def _rows(gallery: Gallery, maps: dict[str, list[int]], found: dict[int, dict[str, Strongest]]) -> list[tuple]:
+    keys = gallery.shards.keys
+    return [
+        (number(layer), chosen, epoch, keys[best[layer].images[one, 0]], best[layer].values[one, 0].item())
+        for layer in maps
+        for one, chosen in enumerate(maps[layer])
+        for epoch, best in found.items()
+    ]

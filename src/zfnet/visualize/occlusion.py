@@ -1,0 +1,168 @@
+"""Occlusion (Figure 7): a grey square slides over a picture, and the net says what it misses.
+
+At every place of the square: (b) total activation of the layer-5 map that was strongest, by total, on the uncovered
+picture; (d) probability of the true class; (e) the most probable class. (c) is that map's projection for this picture
+and for the three others with the largest maximum of the map, in the order of their maxima (PAPER.md ZF-F7). The
+square is as measured on the paper's bitmaps: grey 124, 50 px, stride 6, inside the picture, so 30 × 30 places at a 224
+crop (D20); side and stride scale with the crop.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zfnet.nets import Network
+from zfnet.progress import track
+from zfnet.settings import Visualize
+from zfnet.visualize.examples import choose
+from zfnet.visualize.output import Origin, write_arrays
+from zfnet.visualize.patches import tiles
+from zfnet.visualize.pictures import GREY, Gallery, open_gallery, to_inputs
+from zfnet.visualize.strongest import Strongest, find_strongest
+
+LAYER = "conv5"
+OTHERS = 3
+SHOWN = (14, 2)  # row and column of the place at which the paper draws the square
+_TOGETHER = 128
+
+
+class Square(NamedTuple):
+    """The occluder, pixels of the crop."""
+
+    side: int
+    stride: int
+
+    def starts(self, crop: int) -> range:
+        """First rows (and first columns) of the square."""
+        return range(0, crop - self.side + 1, self.stride)
+
+
+class Maps(NamedTuple):
+    """What the net says at every place of the square, (h, w) each."""
+
+    activity: Tensor  # float32, total activation of the map
+    probability: Tensor  # float32, of the true class
+    best: Tensor  # int64, the most probable class
+
+
+def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Path, threads: int = 2) -> None:
+    """Write occlusion.safetensors (`out`) and beside it its description with the provenance (.json).
+
+    Arrays: images uint8 (n, crop, crop, 3) with the square drawn; activity and probability float32 (n, h, w); best
+    int64 (n, h, w); projections float16 (n, 4, t, t, 3), signed, peak 127; own int64 (n,), which of the four is the
+    picture's. Description: of each picture key, class, label, map, keys of the four, and legend (name of each class in
+    `best`); occluder and stride in pixels.
+    """
+    origin = Origin(settings, weights=weights, manifest=manifest)
+    gallery = open_gallery(weights, manifest, threads)
+    square = scaled(settings, gallery.net.crop)
+    chosen = choose(gallery, settings.occlusion_images, settings.seed)
+    pixels = [view.pixels[0] for index in chosen for view in gallery.views([index])]
+    maps = [strongest_map(gallery.net, one) for one in pixels]
+    four = the_four(gallery, chosen, maps)
+    found = [
+        slide(gallery.net, one, square, chosen_map, int(gallery.shards.labels[index]))
+        for one, chosen_map, index in track(list(zip(pixels, maps, chosen, strict=True)), "Occlusion")
+    ]
+    arrays = {name: torch.stack([getattr(one, name) for one in found]).numpy() for name in Maps._fields}
+    arrays["images"] = torch.stack([_drawn(one, square) for one in pixels]).numpy()
+    arrays["projections"] = tiles(gallery, LAYER, maps, four).projections
+    arrays["own"] = (four.images == torch.tensor(chosen)[:, None]).long().argmax(1).numpy()
+    write_arrays(out, arrays)
+    pictures = _describe(gallery, chosen, maps, four, arrays["best"])
+    origin.write(out.with_suffix(".json"), images=pictures, occluder=square.side, stride=square.stride)
+
+
+def scaled(settings: Visualize, crop: int) -> Square:
+    """The square of the settings, which are for a 224 crop, at this crop."""
+    return Square(*(max(1, round(value * crop / 224)) for value in (settings.occluder, settings.stride)))
+
+
+@torch.no_grad()
+def strongest_map(net: Network, pixels: Tensor) -> int:
+    """The layer-5 map with the largest total activation on a picture, uint8 (crop, crop, 3)."""
+    *_, last = net.walk(to_inputs(net, pixels[None]), LAYER)
+    return int(last.output[0].sum((1, 2)).argmax())
+
+
+def cover(pixels: Tensor, top: int, left: int, side: int) -> Tensor:
+    """Cover a square with grey: uint8 (H, W, 3) -> a covered copy. What hangs over the edge is cut off."""
+    covered = pixels.clone()
+    covered[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = GREY
+    return covered
+
+
+def slide(net: Network, pixels: Tensor, square: Square, chosen: int, label: int) -> Maps:
+    """Cover a picture at every place and ask the net.
+
+    Parameters
+    ----------
+    pixels : uint8 (crop, crop, 3).
+    chosen : the layer-5 map whose activity is summed.
+    label : the true class.
+    """
+    starts = square.starts(net.crop)
+    places = [(top, left) for top in starts for left in starts]
+    parts = [places[begin : begin + _TOGETHER] for begin in range(0, len(places), _TOGETHER)]
+    found = [
+        _ask(net, torch.stack([cover(pixels, *place, square.side) for place in part]), chosen, label) for part in parts
+    ]
+    return Maps(*(torch.cat(part).reshape(len(starts), len(starts)).cpu() for part in zip(*found, strict=True)))
+
+
+@torch.no_grad()
+def _ask(net: Network, pixels: Tensor, chosen: int, label: int) -> Maps:
+    """Activity, probability and most probable class of some covered pictures, (B,) each."""
+    for index, step in enumerate(net.walk(to_inputs(net, pixels))):
+        if index == net.layers[LAYER]:
+            activity = step.output[:, chosen].sum((1, 2))
+    chances = step.output.softmax(1)
+    return Maps(activity, chances[:, label], chances.argmax(1))
+
+
+def the_four(gallery: Gallery, chosen: Sequence[int], maps: Sequence[int]) -> Strongest:
+    """Of each picture's map: its maximum in this picture and in the three others with the largest, in order."""
+    net = gallery.net
+    single = [
+        find_strongest(net, gallery.views([index]), {LAYER: [one]}, 1)[LAYER]
+        for index, one in zip(chosen, maps, strict=True)
+    ]
+    own = Strongest(*(torch.cat(part) for part in zip(*single, strict=True)))
+    views = track(gallery.views(), "Strongest others, batches", -(-len(gallery) // gallery.batch))
+    best = find_strongest(net, views, {LAYER: maps}, OTHERS + 1)[LAYER]
+    others = _ordered(best, best.values.masked_fill(best.images == own.images, -torch.inf))
+    joined = Strongest(*(torch.cat([mine, other[:, :OTHERS]], 1) for mine, other in zip(own, others, strict=True)))
+    return _ordered(joined, joined.values)
+
+
+def _ordered(found: Strongest, values: Tensor) -> Strongest:
+    order = values.argsort(dim=1, descending=True, stable=True)
+    return Strongest(*(part.gather(1, order) for part in found))
+
+
+def _drawn(pixels: Tensor, square: Square) -> Tensor:
+    """The picture with the square where the paper draws it, or the nearest place."""
+    starts = square.starts(len(pixels))
+    row, column = (starts[min(place, len(starts) - 1)] for place in SHOWN)
+    return cover(pixels, row, column, square.side)
+
+
+def _describe(
+    gallery: Gallery, chosen: Sequence[int], maps: Sequence[int], four: Strongest, best: np.ndarray
+) -> list[dict[str, Any]]:
+    keys, labels = gallery.shards.keys, gallery.shards.labels
+    return [
+        {
+            "key": keys[index],
+            "class": gallery.name(int(labels[index])),
+            "label": int(labels[index]),
+            "map": one,
+            "projections": [keys[image] for image in images],
+            "legend": {str(label): gallery.name(label) for label in np.unique(seen).tolist()},
+        }
+        for index, one, images, seen in zip(chosen, maps, four.images.tolist(), best, strict=True)
+    ]
