@@ -10,7 +10,6 @@ depend on any other. Beside it a part file keeps its sums; a run that was killed
 part file has the stamp of the same source, settings and libraries, and ends with the same bytes.
 """
 
-import json
 import shutil
 import threading
 from collections import deque
@@ -18,31 +17,28 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import simplejpeg
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from zfnet.data.manifest import Archive, Damaged, Manifest, Shard, describe_archive, listing
+from zfnet.data.manifest import Archive, Damaged, Manifest, Shard, describe_archive
 from zfnet.data.pictures import DamagedPicture, Picture, Source, decode
 from zfnet.data.resize import centre_square, scaled, short_side
 from zfnet.data.shardfile import ShardWriter
 from zfnet.data.statistics import Sums, products, write_statistics
+from zfnet.data.unfinished import UNFINISHED, Part, load_part, make_stamp, save_part
 from zfnet.errors import ZfnetError
-from zfnet.files import atomic, canonical_json, sha256, text_hash, write_json
+from zfnet.files import atomic, sha256, write_json
 from zfnet.progress import track
 from zfnet.settings import Data
 
 T, U = TypeVar("T"), TypeVar("U")
 
 _STATISTICS = "statistics.safetensors"
-_PARTS = ".unfinished"
 _AHEAD = 4  # pictures per thread that wait for their turn
 _LONGEST = 65_500  # JPEG's limit to a side, pixels
 
@@ -54,15 +50,6 @@ class Prepared(NamedTuple):
     jpeg: bytes
     square: np.ndarray  # uint8 (S, S, 3)
     products: np.ndarray  # int64 (3, 3)
-
-
-@dataclass
-class Part:
-    """A finished shard with all that the manifest needs of it."""
-
-    shard: Shard
-    damaged: list[Damaged]
-    sums: Sums
 
 
 def write_shards(source: Source, settings: Data, manifest: str | Path, square: bool, threads: int) -> Manifest:
@@ -84,7 +71,7 @@ def write_shards(source: Source, settings: Data, manifest: str | Path, square: b
     """
     manifest = Path(manifest)
     manifest.unlink(missing_ok=True)  # while shards are replaced, nothing must look finished
-    parts = manifest.parent / _PARTS
+    parts = manifest.parent / UNFINISHED
     parts.mkdir(parents=True, exist_ok=True)
     with _described(source.archives) as archives, _one_torch_thread(), ThreadPoolExecutor(threads) as pool:
         writer = _Writer(source, settings, manifest.parent, square, pool, threads * _AHEAD)
@@ -102,7 +89,7 @@ class _Writer:
     ):
         self.source, self.settings, self.folder, self.square = source, settings, folder, square
         self.pool, self.ahead = pool, ahead
-        self.stamp = _stamp(source, settings, square)
+        self.stamp = make_stamp(source, settings, square)
 
     def parts(self) -> Iterator[Part]:
         """The parts, in order."""
@@ -113,12 +100,12 @@ class _Writer:
             yield self._part(f"{source.name}-{number:06d}", mine)
 
     def _part(self, name: str, pictures: Iterable[Picture]) -> Part:
-        shard, beside = self.folder / f"{name}.tar", self.folder / _PARTS / f"{name}.safetensors"
-        if (part := _load_part(beside, self.stamp, shard)) is not None:
+        shard, beside = self.folder / f"{name}.tar", self.folder / UNFINISHED / f"{name}.safetensors"
+        if (part := load_part(beside, self.stamp, shard)) is not None:
             deque(pictures, maxlen=0)  # read past them
             return part
         part = self._write(shard, pictures)
-        _save_part(beside, self.stamp, part)
+        save_part(beside, self.stamp, part)
         return part
 
     def _write(self, path: Path, pictures: Iterable[Picture]) -> Part:
@@ -150,7 +137,7 @@ def _read(picture: Picture, settings: Data) -> np.ndarray:
     image = decode(picture.data, "the picture", settings.pixel_limit)
     height, width = image.shape[:2]
     if max(scaled(height, width, settings.size)) > _LONGEST:
-        raise DamagedPicture(f"the picture is too narrow ({width} × {height}) to have a shorter side of {settings.size}")
+        raise DamagedPicture(f"the picture is too narrow ({width} × {height}) for a shorter side of {settings.size}")
     return image
 
 
@@ -175,59 +162,6 @@ def _unique(pictures: Iterable[Picture]) -> Iterator[Picture]:
             )
         seen.add(picture.key)
         yield picture
-
-
-# Parts: what a killed run leaves behind ------------------------------------------------------------------------------
-
-
-def _stamp(source: Source, settings: Data, square: bool) -> str:
-    """Hash of all that a shard depends on, as far as can be known without reading the archives."""
-    content = {
-        "name": source.name,
-        "classes": source.classes,
-        "archives": [_state(path) for path in source.archives],
-        "settings": settings.model_dump(mode="json", exclude={"bad_share"}),
-        "square": square,
-        "versions": {name: version(name) for name in ("zfnet", "torch", "simplejpeg", "pillow")},
-    }
-    return text_hash(canonical_json(content))
-
-
-def _state(path: Path) -> tuple[Any, ...]:
-    if path.is_dir():
-        return (path.name, *listing(path))
-    try:
-        return path.name, path.stat().st_size, path.stat().st_mtime_ns
-    except OSError as error:
-        raise ZfnetError(
-            f"{path}: the archive cannot be read ({error.strerror}); check archives in config.yaml."
-        ) from None
-
-
-def _save_part(path: Path, stamp: str, part: Part) -> None:
-    damaged = [entry.model_dump() for entry in part.damaged]
-    about = {"stamp": stamp, "shard": part.shard.model_dump_json(), "damaged": json.dumps(damaged)}
-    with atomic(path) as beside:
-        save_file(part.sums.tensors(), beside, about)
-
-
-def _load_part(path: Path, stamp: str, shard: Path) -> Part | None:
-    """The part, if it is of this stamp and its shard is there."""
-    try:
-        with safe_open(path, "np") as file:
-            about = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (OSError, SafetensorError):
-        return None
-    described = Shard.model_validate_json(about["shard"]) if about.get("stamp") == stamp else None
-    if described is None or not shard.exists() or shard.stat().st_size != described.bytes:
-        return None
-    sums = Sums(tensors["pixels"].shape[0])
-    sums.merge(tensors)
-    return Part(described, [Damaged(**entry) for entry in json.loads(about["damaged"])], sums)
-
-
-# The whole ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -293,7 +227,7 @@ def _clean(folder: Path, manifest: Manifest) -> None:
         for path in folder.glob(pattern):
             if path.name not in wanted:
                 path.unlink()
-    shutil.rmtree(folder / _PARTS)
+    shutil.rmtree(folder / UNFINISHED)
 
 
 @contextmanager

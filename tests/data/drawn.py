@@ -1,0 +1,46 @@
+"""Drawn pictures as a source, for the tests of shards and loader."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from zfnet.data.pictures import Picture, Source
+
+SIDES = [(40, 60), (60, 40), (32, 32), (21, 33), (90, 50)]  # larger, smaller and just as large as 32
+
+
+def draw(number: int) -> np.ndarray:
+    """A smooth picture with noise, uint8 (H, W, 3)."""
+    random = np.random.default_rng(number)
+    height, width = SIDES[number % len(SIDES)]
+    rough = Image.fromarray(random.integers(0, 256, (5, 5, 3), np.uint8)).resize((width, height), Image.BICUBIC)
+    return (np.asarray(rough) + random.integers(-8, 9, (height, width, 3))).clip(0, 255).astype(np.uint8)
+
+
+def encode(image: np.ndarray) -> bytes:
+    """The picture as PNG, which keeps every value."""
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, "PNG")
+    return content.getvalue()
+
+
+def pictures(count: int, damaged: tuple[int, ...] = ()) -> list[Picture]:
+    """`count` pictures of three classes; every fourth has an annotation, the `damaged` ones are cut off."""
+    made = []
+    for number in range(count):
+        data = encode(draw(number))
+        data = data[: len(data) // 2] if number in damaged else data
+        annotation = {"objects": [{"name": "dog", "box": [1, 2, 3, number]}]} if number % 4 == 0 else None
+        made.append(Picture(f"class-{number % 3}/{number:04d}", number % 3, data, f"drawn.tar: {number}", annotation))
+    return made
+
+
+def make_source(folder: Path, count: int, damaged: tuple[int, ...] = (), name: str = "drawn") -> Source:
+    """A source of `pictures`, whose archive is a file of some bytes."""
+    archive = folder / "drawn.tar"
+    if not archive.exists():
+        archive.write_bytes(b"archive" * 1000)
+    made = pictures(count, damaged)
+    return Source(name, ["a", "b", "c"], {"a": "apple"}, [archive], lambda: iter(made), count)

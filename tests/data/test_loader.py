@@ -1,0 +1,166 @@
+import os
+
+import numpy as np
+import pytest
+import simplejpeg
+import torch
+from drawn import make_source, pictures
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zfnet.data import index, loader
+from zfnet.data.loader import Shards, stream
+from zfnet.data.resize import centre_square
+from zfnet.data.shards import write_shards
+from zfnet.data.statistics import read_statistics
+from zfnet.errors import ZfnetError
+from zfnet.settings import Data
+
+COUNT = 43
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
+def prepared(request, tmp_path_factory):
+    """Shards of 43 pictures, read in order by the simplest code there is."""
+    folder = tmp_path_factory.mktemp("shards")
+    write_shards(make_source(folder, COUNT), Data(size=32, shard_images=10), folder / "manifest.json", request.param, 2)
+    shards = Shards(folder / "manifest.json")
+    plain = np.stack([centre_square(simplejpeg.decode_jpeg(shards.jpeg(number)), 32) for number in range(COUNT)])
+    return shards, torch.from_numpy(plain)
+
+
+def test_labels_keys_and_annotations_are_those_of_the_source(prepared):
+    shards, _ = prepared
+    assert shards.keys == [picture.key for picture in pictures(COUNT)]
+    assert shards.labels.tolist() == [picture.label for picture in pictures(COUNT)]
+    assert [shards.annotation(number) for number in range(COUNT)] == [p.annotation for p in pictures(COUNT)]
+    assert len(shards) == COUNT and shards.size == 32 and shards.classes == ["a", "b", "c"]
+
+
+def test_mean_and_covariance_are_those_of_the_file(prepared):
+    shards, _ = prepared
+    mean, covariance = read_statistics(shards.path.parent / "statistics.safetensors")
+    assert np.array_equal(shards.mean, mean) and shards.mean.shape == (3, 32, 32)
+    assert np.array_equal(shards.covariance, covariance)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_batches_are_the_same_for_any_order_batch_and_number_of_threads(prepared, data):
+    shards, plain = prepared
+    indices = data.draw(st.lists(st.integers(0, COUNT - 1), max_size=60))
+    batch, threads = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 4))
+    batches = list(shards.batches(indices, batch, threads))
+    assert [len(found.labels) for found in batches[:-1]] == [batch] * (len(batches) - 1)
+    assert sum(len(found.labels) for found in batches) == len(indices)
+    for number, found in enumerate(batches):
+        wanted = indices[number * batch : (number + 1) * batch]
+        assert found.indices.tolist() == wanted
+        assert torch.equal(found.images, plain[wanted])
+        assert found.labels.tolist() == shards.labels[wanted].tolist()
+
+
+def test_squares_are_one_batch(prepared):
+    shards, plain = prepared
+    assert torch.equal(shards.squares([7, 3, 3]), plain[[7, 3, 3]])
+    assert shards.squares([]).shape == (0, 32, 32, 3)
+
+
+def test_batches_may_be_left_before_their_end(prepared):
+    shards, plain = prepared
+    batches = shards.batches(range(COUNT), 4)
+    assert torch.equal(next(batches).images, plain[:4])
+    batches.close()
+
+
+def test_batches_do_not_share_memory(prepared):
+    shards, plain = prepared
+    batches = list(shards.batches(range(COUNT), 4))
+    batches[0].images.zero_()
+    assert torch.equal(batches[1].images, plain[4:8])
+    assert torch.equal(shards.squares(range(4)), plain[:4])
+
+
+@pytest.mark.parametrize("form", ["manifest", "pattern", "list"])
+def test_streaming_by_webdataset_gives_the_same_batches(prepared, form):
+    shards, _ = prepared
+    folder = shards.path.parent
+    source = {
+        "manifest": shards.path,
+        "pattern": f"{folder}/drawn-{{000000..000004}}.tar",
+        "list": [str(folder / shard.file) for shard in shards.manifest.shards],
+    }[form]
+    for ours, theirs in zip(shards.batches(range(COUNT), 8), stream(source, 8), strict=True):
+        assert all(torch.equal(left, right) for left, right in zip(ours, theirs, strict=True))
+
+
+# What can go wrong
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_shards(make_source(tmp_path, 8), Data(size=16, shard_images=3), tmp_path / "manifest.json", True, 1)
+    return tmp_path
+
+
+def test_the_index_is_kept_and_used(folder, monkeypatch):
+    first = Shards(folder / "manifest.json")
+    monkeypatch.setattr(index, "members", None)  # a second walk would fail
+    second = Shards(folder / "manifest.json")
+    assert second.keys == first.keys and torch.equal(second.squares(range(8)), first.squares(range(8)))
+
+
+def test_an_index_of_other_shards_is_not_used(folder):
+    Shards(folder / "manifest.json")
+    write_shards(make_source(folder, 5), Data(size=16, shard_images=3), folder / "manifest.json", True, 1)
+    assert len(Shards(folder / "manifest.json")) == 5
+
+
+def test_a_damaged_index_is_made_again(folder):
+    wanted = Shards(folder / "manifest.json").squares(range(8))
+    (folder / "index.safetensors").write_bytes(b"damaged")
+    assert torch.equal(Shards(folder / "manifest.json").squares(range(8)), wanted)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_shards_in_a_folder_that_cannot_be_written_to_are_read(folder):
+    folder.chmod(0o500)
+    assert len(Shards(folder / "manifest.json")) == 8
+
+
+def test_a_missing_shard_is_a_sentence(folder):
+    (folder / "drawn-000001.tar").unlink()
+    with pytest.raises(ZfnetError, match=r"drawn-000001.tar: the shard is missing, the manifest says \d+ bytes"):
+        Shards(folder / "manifest.json")
+
+
+def test_a_shard_of_another_size_is_a_sentence(folder):
+    (folder / "drawn-000001.tar").write_bytes(b"short")
+    with pytest.raises(ZfnetError, match=r"drawn-000001.tar: the shard has 5 bytes, the manifest says \d+ bytes"):
+        Shards(folder / "manifest.json")
+
+
+def test_a_shard_that_is_no_tar_is_a_sentence(folder):
+    path = folder / "drawn-000000.tar"
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(ZfnetError, match=r"drawn-000000.tar: no tar header at byte 0"):
+        Shards(folder / "manifest.json")
+
+
+def test_a_picture_that_changed_is_a_sentence(folder):
+    shards = Shards(folder / "manifest.json")
+    path = folder / "drawn-000000.tar"
+    content = bytearray(path.read_bytes())
+    content[512:532] = bytes(20)  # the start of the first JPEG
+    path.write_bytes(content)
+    with pytest.raises(ZfnetError, match=r"drawn-000000.tar: class-0/0000.jpg cannot be decoded"):
+        shards.squares([0])
+
+
+@pytest.mark.parametrize("square", [True, False])
+def test_a_picture_of_another_size_is_refused(square):
+    row = np.empty((16, 16, 3), np.uint8)
+    for shape in [(8, 8, 3), (12, 20, 3)]:
+        jpeg = simplejpeg.encode_jpeg(np.zeros(shape, np.uint8))
+        with pytest.raises(ValueError, match="instead of 16"):
+            loader.decode_square(jpeg, row, square)
