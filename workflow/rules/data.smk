@@ -23,12 +23,12 @@ rule world:
         description="<results>/world/world.json",
     log:
         "<logs>/world.log",
-    message:
-        "Drawing a miniature of all data sets in the official archive formats"
     threads: workflow.cores
     resources:
         mem_mb=2000,
         runtime=30,
+    message:
+        "Drawing a miniature of all data sets in the official archive formats"
     shell:
         "zfnet world --settings {input.settings} --out $(dirname {output.description}) > {log} 2>&1"
 
@@ -41,12 +41,12 @@ rule shards:
         manifest="<results>/data/{set}/manifest.json",
     log:
         "<logs>/data/{set}.log",
-    message:
-        "Preparing {wildcards.set}: archive to shards"
     threads: settings.jobs.threads
     resources:
         mem_mb=2000,
         runtime=settings.jobs.runtime,
+    message:
+        "Preparing {wildcards.set}: archive to shards"
     shell:
         "zfnet shards {wildcards.set} --settings {input.settings} --threads {threads} --out {output.manifest}"
         " {input.archives} > {log} 2>&1"

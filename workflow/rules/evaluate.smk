@@ -10,11 +10,11 @@ rule evaluate:
         predictions="<results>/runs/{run}/predictions.safetensors",
     log:
         "<logs>/evaluate/{run}.log",
-    message:
-        "Evaluating {wildcards.run}: ten crops of every validation picture"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Evaluating {wildcards.run}: ten crops of every validation picture"
     shell:
         "zfnet evaluate --weights {input.weights} --val {input.val} --train {input.train} --settings {input.settings}"
         " --threads {threads} --out {output.errors} --predictions {output.predictions} > {log} 2>&1"

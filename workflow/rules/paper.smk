@@ -69,10 +69,10 @@ rule table:
         tex="<results>/tables/table{number}.tex",
     log:
         "<logs>/paper/table{number}.log",
-    message:
-        "Table {wildcards.number}"
     params:
         results=RESULTS,
+    message:
+        "Table {wildcards.number}"
     shell:
         "zfnet table {wildcards.number} --results {params.results} --out {output.csv} > {log} 2>&1"
 
@@ -85,15 +85,18 @@ rule figure:
             "<results>/figures/figure{number}.png",
             caption="../report/figure.rst",
             category="Figures",
-            labels=lambda wildcards: {"item": f"Figure {wildcards.number}", "what": TITLES[f"figure{wildcards.number}"]},
+            labels=lambda wildcards: {
+                "item": f"Figure {wildcards.number}",
+                "what": TITLES[f"figure{wildcards.number}"],
+            },
         ),
         pdf="<results>/figures/figure{number}.pdf",
     log:
         "<logs>/paper/figure{number}.log",
-    message:
-        "Figure {wildcards.number}"
     params:
         results=RESULTS,
+    message:
+        "Figure {wildcards.number}"
     shell:
         "zfnet figure {wildcards.number} --results {params.results} --out {output.png} > {log} 2>&1"
 
@@ -112,10 +115,10 @@ rule claims:
         ),
     log:
         "<logs>/paper/claims.log",
-    message:
-        "Deciding the papers' claims"
     params:
         results=RESULTS,
+    message:
+        "Deciding the papers' claims"
     shell:
         "zfnet claims --results {params.results} --settings {input.settings} --out {output.csv} > {log} 2>&1"
 
@@ -130,10 +133,10 @@ rule report_page:
         page="<results>/report.html",
     log:
         "<logs>/paper/report.log",
-    message:
-        "Writing the report"
     params:
         results=RESULTS,
+    message:
+        "Writing the report"
     shell:
         "zfnet report --results {params.results} --settings {input.settings} --out {output.page} > {log} 2>&1"
 

@@ -18,15 +18,15 @@ rule train:
         metrics="<results>/runs/{run}/metrics.json",
     log:
         "<logs>/train/{run}.log",
-    message:
-        "Training {wildcards.run} (goes on from its own checkpoint)"
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
     params:
         exclude=lambda wildcards, input: f"--exclude {input.exclude}" if input.exclude else "",
         checkpoints=f"checkpoints/{settings.preset}",
         minutes=settings.training.minutes,
-    threads: settings.jobs.threads
-    resources:
-        **HEAVY,
+    message:
+        "Training {wildcards.run} (goes on from its own checkpoint)"
     shell:
         "zfnet train --spec {input.spec} --train {input.train} --val {input.val} {params.exclude}"
         " --checkpoints {params.checkpoints}/{wildcards.run} --minutes {params.minutes} --threads {threads}"

@@ -10,11 +10,11 @@ rule duplicates:
         sheet="<results>/transfer/duplicates.png",
     log:
         "<logs>/transfer/duplicates.log",
-    message:
-        "Searching ImageNet's training pictures for near-duplicates of Caltech's"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Searching ImageNet's training pictures for near-duplicates of Caltech's"
     shell:
         "zfnet duplicates --train {input.train} --settings {input.settings} --threads {threads}"
         " --out {output.table} {input.others} > {log} 2>&1"
@@ -29,11 +29,11 @@ rule transfer_features:
         index="<results>/transfer/features/{set}/index.json",
     log:
         "<logs>/transfer/features-{set}.log",
-    message:
-        "Reading the features of {wildcards.set} from every layer"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Reading the features of {wildcards.set} from every layer"
     shell:
         "zfnet transfer-features --weights {input.weights} --data {input.data} --settings {input.settings}"
         " --threads {threads} --out {output.index} > {log} 2>&1"
@@ -47,11 +47,11 @@ rule heads:
         table="<results>/transfer/heads/{set}.csv",
     log:
         "<logs>/transfer/heads-{set}.log",
-    message:
-        "Training softmax and SVM heads on {wildcards.set}"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Training softmax and SVM heads on {wildcards.set}"
     shell:
         "zfnet heads --features {input.features} --settings {input.settings} --threads {threads}"
         " --out {output.table} > {log} 2>&1"
@@ -65,13 +65,13 @@ rule scratch:
         table="<results>/transfer/scratch/{set}.csv",
     log:
         "<logs>/transfer/scratch-{set}.log",
-    message:
-        "Training whole nets on {wildcards.set} alone (goes on from its own checkpoints)"
-    params:
-        checkpoints=f"checkpoints/{settings.preset}/scratch",
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    params:
+        checkpoints=f"checkpoints/{settings.preset}/scratch",
+    message:
+        "Training whole nets on {wildcards.set} alone (goes on from its own checkpoints)"
     shell:
         "zfnet scratch --data {input.data} --settings {input.settings} --checkpoints {params.checkpoints}-{wildcards.set}"
         " --threads {threads} --budget {resources.runtime} --out {output.table} > {log} 2>&1"
@@ -86,11 +86,11 @@ rule voc:
         submission=directory("<results>/transfer/voc/submission"),
     log:
         "<logs>/transfer/voc.log",
-    message:
-        "Classifying PASCAL VOC 2012"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Classifying PASCAL VOC 2012"
     shell:
         "zfnet voc --features {input.features} --settings {input.settings} --threads {threads}"
         " --out {output.table} > {log} 2>&1"

@@ -9,11 +9,11 @@ rule features:
         table="<results>/visualize/features-{run}.csv",
     log:
         "<logs>/visualize/features-{run}.log",
-    message:
-        "Finding and projecting the strongest activations of {wildcards.run}"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Finding and projecting the strongest activations of {wildcards.run}"
     shell:
         "zfnet features --weights {input.weights} --data {input.data} --settings {input.settings}"
         " --threads {threads} --out {output.arrays} > {log} 2>&1"
@@ -30,11 +30,11 @@ rule evolution:
         table="<results>/visualize/evolution.csv",
     log:
         "<logs>/visualize/evolution.log",
-    message:
-        "Following feature maps through the training"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Following feature maps through the training"
     shell:
         "zfnet evolution --metrics {input.metrics} --data {input.data} --settings {input.settings}"
         " --threads {threads} --out {output.arrays} > {log} 2>&1"
@@ -50,11 +50,11 @@ rule invariance:
         arrays="<results>/visualize/invariance.safetensors",
     log:
         "<logs>/visualize/invariance.log",
-    message:
-        "Moving, scaling and turning pictures"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Moving, scaling and turning pictures"
     shell:
         "zfnet invariance --weights {input.weights} --data {input.data} --settings {input.settings}"
         " --threads {threads} --out {output.table} > {log} 2>&1"
@@ -70,11 +70,11 @@ rule occlusion:
         description="<results>/visualize/occlusion.json",
     log:
         "<logs>/visualize/occlusion.log",
-    message:
-        "Covering pictures with a grey square"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Covering pictures with a grey square"
     shell:
         "zfnet occlusion --weights {input.weights} --data {input.data} --settings {input.settings}"
         " --threads {threads} --out {output.arrays} > {log} 2>&1"
@@ -90,11 +90,11 @@ rule correspondence:
         arrays="<results>/visualize/correspondence.safetensors",
     log:
         "<logs>/visualize/correspondence.log",
-    message:
-        "Masking eyes and noses"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Masking eyes and noses"
     shell:
         "zfnet correspondence --weights {input.weights} --settings {input.settings} --threads {threads}"
         " --out {output.pairs} {input.parts} > {log} 2>&1"
@@ -109,11 +109,11 @@ rule filters:
         table="<results>/visualize/filters.csv",
     log:
         "<logs>/visualize/filters.log",
-    message:
-        "Measuring the filters of Figure 6"
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    message:
+        "Measuring the filters of Figure 6"
     shell:
         "zfnet filters --data {input.data} --settings {input.settings} --threads {threads} --out {output.table}"
         " {input.weights} > {log} 2>&1"
