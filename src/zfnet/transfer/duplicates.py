@@ -209,7 +209,7 @@ def _summary(
     names = np.array([name for name, _ in places])
     return {
         "threshold": threshold,
-        "sets": {name: _counts(shards, found[name]) for name, shards in sets.items()},
+        "counts": {name: _counts(shards, found[name]) for name, shards in sets.items()},
         "curve": {
             name: [[value, int((matches.best[names == name] >= value).sum())] for value in CURVE] for name in sets
         },

@@ -1,0 +1,122 @@
+"""Whole nets trained on a Caltech set alone: the "non-pretrained convnet" of Tables 4 and 5 (PAPER.md 8.1).
+
+All layers start at random values and learn, with the new softmax, from the training pictures of the fold, the same
+ones as the heads on frozen features get (`zfnet.transfer.splits`); hyper-parameters are not stated in the paper and are
+those of settings.transfer.scratch. Test pictures are never looked at during training. A net that stays at chance is a
+result here, not a mistake. Tested on the centre crop, mean accuracy per class. The mean image is that of the whole set.
+
+Each finished training leaves only its line of the table, a small file beside the checkpoints; so a stopped stage goes
+on where it was, and finished nets take no room.
+"""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zfnet.data.loader import Shards
+from zfnet.evaluation.predict import centre
+from zfnet.files import read_json, text_hash, write_json
+from zfnet.nets import device, load
+from zfnet.provenance import provenance
+from zfnet.settings import Settings
+from zfnet.training.lease import lease
+from zfnet.training.runs import RunSpec, scratch_spec
+from zfnet.training.trainer import train
+from zfnet.transfer.measures import class_accuracy
+from zfnet.transfer.rows import write_rows
+from zfnet.transfer.splits import Split, Splits
+from zfnet.transfer.stage import caltech_splits, table_sizes
+
+COLUMNS = ["set", "size", "fold", "accuracy", "epochs", "loss", "stuck", "classes", "train_images", "test_images"]
+EXAMINED = 64  # pictures at once in testing
+
+
+def scratch_stage(
+    manifest: Path,
+    settings: Settings,
+    checkpoints: Path,
+    out_csv: Path,
+    threads: int = 2,
+    budget_minutes: float | None = None,
+) -> None:
+    """Train and test a net for each size of Table 4 or 5 and each of the first `scratch_folds` folds.
+
+    Parameters
+    ----------
+    manifest
+        manifest.json of caltech101 or caltech256.
+    checkpoints
+        Folder for what is unfinished, and for the results so far.
+    out_csv
+        One row per size and fold; a .json beside it.
+    budget_minutes
+        Time after which the stage saves and stops.
+
+    Raises
+    ------
+    Stopped
+        The budget is used up, or a signal came; the same call goes on.
+    """
+    start, shards, transfer = time.monotonic(), Shards(manifest), settings.transfer
+    name = shards.manifest.name
+    splits = caltech_splits(name, shards.labels, shards.keys, shards.classes, transfer)
+    sizes = [size for size in splits.sizes if size in table_sizes(name, transfer)]
+    rows = []
+    with lease():
+        for size in sizes:
+            for fold in range(min(transfer.scratch_folds, transfer.folds)):
+                left = None if budget_minutes is None else budget_minutes - (time.monotonic() - start) / 60
+                row = _run(shards, splits, splits.split(fold, size), settings, Path(checkpoints), threads, left)
+                rows.append({"set": name} | row)
+        used = str(device())
+    write_rows(out_csv, COLUMNS, rows)
+    write_json(
+        Path(out_csv).with_suffix(".json"),
+        splits.record(shards.keys)
+        | {"data": shards.manifest.hash, "recipe": transfer.scratch.model_dump(mode="json")}
+        | {"provenance": provenance(seed=transfer.seed, seconds=time.monotonic() - start, device=used)},
+    )
+
+
+def _run(
+    shards: Shards,
+    splits: Splits,
+    split: Split,
+    settings: Settings,
+    checkpoints: Path,
+    threads: int,
+    budget: float | None,
+) -> dict[str, Any]:
+    """Train and test one net, unless that was done before with the same settings and pictures."""
+    spec = _spec(settings, shards.manifest.name, split)
+    stamp = text_hash(spec.text + shards.manifest.hash + str(split.train.tolist()) + str(split.test.tolist()))
+    done, work = checkpoints / f"{spec.run}.json", checkpoints / spec.run
+    if done.exists() and (known := read_json(done)).get("stamp") == stamp:
+        return known["row"]
+    none = np.empty(0, np.int64)
+    minutes = settings.training.minutes
+    metrics = train(spec, shards, split.train, shards, none, work / "run", work, threads, minutes, budget)
+    net = load(work / "run" / "weights.safetensors").to(device())
+    predicted = centre(net, shards, split.test, EXAMINED, threads).argmax(1).numpy()
+    row = {
+        "size": split.size,
+        "fold": split.fold,
+        "accuracy": round(class_accuracy(predicted, shards.labels[split.test]), 4),
+        "epochs": metrics["epochs"],
+        "loss": metrics["loss"],
+        "stuck": metrics["stuck"],
+        "classes": len(splits.classes),
+        "train_images": len(split.train),
+        "test_images": len(split.test),
+    }
+    write_json(done, {"stamp": stamp, "row": row})
+    shutil.rmtree(work)
+    return row
+
+
+def _spec(settings: Settings, name: str, split: Split) -> RunSpec:
+    spec = scratch_spec(settings, name, split.size, split.fold)
+    return spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"stuck": "warn"})})

@@ -1,0 +1,169 @@
+"""PASCAL VOC 2012 from frozen layer-7 features: Table 6, and independent sigmoids beside it (PAPER.md 8.3, C22, C23).
+
+The paper trains a 20-way softmax and says neither what becomes of several labels (D25) nor how it is measured. Here
+each pair of a picture and one of its labels is a sample ("pairs"), or one label is drawn per picture ("random").
+Difficult objects are no labels for training and neither hits nor false alarms in testing. The labels of the test set
+are on a server, so heads learn on `train` and average precision is measured on `val`. Whole pictures, no boxes.
+
+Files for the server's format are written too, from the softmax, as competition 2 (outside data was used).
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from torch import Tensor
+
+from zfnet.errors import ZfnetError
+from zfnet.files import atomic, write_json, write_text
+from zfnet.nets import device
+from zfnet.provenance import provenance
+from zfnet.settings import Transfer
+from zfnet.transfer.coordinates import Layer
+from zfnet.transfer.features import Features
+from zfnet.transfer.heads import Kind, one_hot
+from zfnet.transfer.measures import average_precision, mean_average_precision
+from zfnet.transfer.rows import write_rows
+from zfnet.transfer.selection import fit_chosen
+
+COLUMNS = ["class", "head", "positives", "images", "ap"]
+KINDS: tuple[Kind, ...] = ("softmax", "sigmoid")
+LAYER = "7"
+
+
+def truth_table(annotations: list[dict[str, Any]], classes: list[str]) -> np.ndarray:
+    """Return int8 (N, K): 1 the class is there, 0 only as a difficult object, -1 it is not (as in ImageSets/Main)."""
+    truth = np.full((len(annotations), len(classes)), -1, dtype=np.int8)
+    for row, annotation in zip(truth, annotations, strict=True):
+        for found in annotation["objects"]:
+            k = classes.index(found["name"])
+            row[k] = max(row[k], 0 if found["difficult"] else 1)
+    return truth
+
+
+def samples(truth: np.ndarray, target: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Turn labels into samples of a softmax: picture numbers and their classes (D25).
+
+    Parameters
+    ----------
+    truth : int (N, K), as `truth_table` gives
+    target
+        "pairs": a sample for each picture and label; "random": one label per picture, drawn with `seed`.
+    """
+    pictures, labels = np.nonzero(truth > 0)
+    if target == "random":
+        order = np.random.default_rng(seed).permutation(len(pictures))
+        _, first = np.unique(pictures[order], return_index=True)
+        chosen = order[first]
+        pictures, labels = pictures[chosen], labels[chosen]
+    return pictures, labels
+
+
+def voc_stage(features_dir: Path, settings: Transfer, out_csv: Path, threads: int = 2) -> None:
+    """Train on `train`, test on `val`.
+
+    Parameters
+    ----------
+    features_dir
+        What `features_stage` wrote for VOC 2012.
+    out_csv
+        Average precision per class and head. Beside it: a .json with means and provenance, scores.safetensors
+        ("softmax", "sigmoid" float32 (N, 20), "truth" int8 (N, 20)) and the folder submission.
+    """
+    torch.set_num_threads(threads)
+    start, features = time.monotonic(), Features(features_dir)
+    truth, train, val = _read_truth(features)
+    layer = Layer.open(features.layer(LAYER), np.r_[train, val], device())
+    x, x_val = layer.coordinates(train, val)
+    found = {kind: _scores(x, truth[train], x_val, kind, settings) for kind in KINDS}
+    scores = {kind: values for kind, (values, _) in found.items()}
+    folder = Path(out_csv).parent
+    with atomic(folder / "scores.safetensors") as beside:
+        save_file(scores | {"truth": truth[val]}, beside)
+    write_submission(folder / "submission", [features.keys[i] for i in val], features.classes, scores["softmax"])
+    write_rows(out_csv, COLUMNS, [row for kind in KINDS for row in _rows(kind, scores[kind], truth[val], features)])
+    summary = {
+        "mean_ap": {kind: round(mean_average_precision(scores[kind], truth[val]), 4) for kind in KINDS},
+        "c": {kind: c for kind, (_, c) in found.items()},
+        "images": {"train": len(train), "val": len(val)},
+        "target": settings.voc_target,
+        "left_out": _left_out(truth[train], truth[val], features.classes),
+        "net": features.index["net"],
+        "data": features.index["data"],
+        "provenance": provenance(seed=settings.seed, seconds=time.monotonic() - start, device=str(device())),
+    }
+    write_json(Path(out_csv).with_suffix(".json"), summary)
+
+
+def write_submission(folder: Path, keys: list[str], classes: list[str], scores: np.ndarray) -> None:
+    """Write one file per class, `picture confidence` a line, as the development kit names and places them.
+
+    They are called val, not test, because the pictures of the test set are not in the official trainval archive.
+    """
+    for k, name in enumerate(classes):
+        lines = [f"{key} {score:.6f}\n" for key, score in zip(keys, scores[:, k], strict=True)]
+        write_text(folder / "results" / "VOC2012" / "Main" / f"comp2_cls_val_{name}.txt", "".join(lines))
+
+
+def _read_truth(features: Features) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the truth of all pictures, and the numbers of those in `train` and `val`."""
+    annotations = features.index["annotations"]
+    if not annotations or not all(annotations):
+        raise ZfnetError(
+            f"{features.folder}: {features.name} has no objects annotated; expected the features of voc2012."
+        )
+    parts = np.array([annotation["set"] for annotation in annotations])
+    train, val = np.flatnonzero(parts == "train"), np.flatnonzero(parts == "val")
+    if not len(train) or not len(val):
+        raise ZfnetError(f"{features.folder}: {len(train)} pictures of train and {len(val)} of val; expected both.")
+    return truth_table(annotations, features.classes), train, val
+
+
+def _scores(x: Tensor, truth: np.ndarray, x_val: Tensor, kind: Kind, settings: Transfer) -> tuple[np.ndarray, float]:
+    """Train one head; return the probabilities of the val pictures, float32 (m, K), and the chosen C."""
+    if kind == "softmax":
+        pictures, labels = samples(truth, settings.voc_target, settings.seed)
+        targets = one_hot(labels, np.arange(truth.shape[1]))
+    else:
+        pictures, targets = np.arange(len(truth)), torch.from_numpy((truth > 0).astype(np.float32))
+    dealt = np.random.default_rng(settings.seed).permutation(len(truth)) % settings.heads.inner_folds
+    places = torch.from_numpy(pictures).to(x.device)
+
+    def score(scores: np.ndarray, numbers: np.ndarray) -> float:
+        return mean_average_precision(probabilities(scores, kind), truth[pictures[numbers]])
+
+    groups = dealt[pictures]  # by picture, so that no picture is in two inner folds
+    head, c = fit_chosen(x[places], targets.to(x), groups, kind, settings.heads, score)
+    return probabilities(head.scores(x_val)[:, 0].cpu().numpy(), kind), c
+
+
+def probabilities(scores: np.ndarray, kind: Kind) -> np.ndarray:
+    """Return what a softmax or sigmoids make of scores (m, K)."""
+    values = torch.from_numpy(np.ascontiguousarray(scores))
+    return (values.softmax(1) if kind == "softmax" else values.sigmoid()).numpy()
+
+
+def _rows(kind: Kind, scores: np.ndarray, truth: np.ndarray, features: Features) -> list[dict[str, Any]]:
+    return [
+        {
+            "class": name,
+            "head": kind,
+            "positives": int((truth[:, k] > 0).sum()),
+            "images": int((truth[:, k] != 0).sum()),
+            "ap": round(average_precision(scores[:, k], truth[:, k]), 4),
+        }
+        for k, name in enumerate(features.classes)
+    ]
+
+
+def _left_out(train: np.ndarray, val: np.ndarray, classes: list[str]) -> list[str]:
+    """Name the classes that cannot be learned or measured."""
+    return [
+        f"class {name}: no picture to {what}."
+        for truth, what in ((train, "learn from (train)"), (val, "measure on (val)"))
+        for k, name in enumerate(classes)
+        if not (truth[:, k] > 0).any()
+    ]
