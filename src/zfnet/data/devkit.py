@@ -18,6 +18,7 @@ META = "meta.mat"
 TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 MAPPING = "LOC_synset_mapping.txt"
 SOLUTION = "LOC_val_solution.csv"
+MATLAB = b"MATLAB 5.0"  # how such a file begins
 OFFICIAL = "the official kit is ILSVRC2012_devkit_t12.tar.gz of image-net.org"
 
 
@@ -40,11 +41,32 @@ def read_devkit(path: Path) -> Devkit:
         A file is missing or cannot be read.
     """
     path = Path(path)
-    files = {PurePosixPath(member.name).name: member.read() for member in _files(path)}
-    if META in files and TRUTH in files:
+    files = _read_files(path)
+    if META in files:
         return _official(files[META], files[TRUTH].decode("ascii", "replace"), path)
-    if MAPPING in files and SOLUTION in files:
-        return _kaggle(files[MAPPING].decode("utf-8", "replace"), files[SOLUTION].decode("utf-8", "replace"), path)
+    return _kaggle(files[MAPPING].decode("utf-8", "replace"), files[SOLUTION].decode("utf-8", "replace"), path)
+
+
+def check_devkit(path: Path) -> None:
+    """Tell in a moment, without reading the class table, whether `path` holds names and labels.
+
+    Raises
+    ------
+    ZfnetError
+        A file is missing or is not what its name says.
+    """
+    files = _read_files(Path(path))
+    if not files.get(META, MATLAB).startswith(MATLAB):
+        raise ZfnetError(f"{path}: {META} is not a MATLAB 5 file; {OFFICIAL}.")
+    if not files.get(TRUTH, b"1").split():
+        raise ZfnetError(f"{path}: {TRUTH} is empty; {OFFICIAL}.")
+
+
+def _read_files(path: Path) -> dict[str, bytes]:
+    """Either pair of files, by name."""
+    files = {PurePosixPath(member.name).name: member.read() for member in _files(path)}
+    if {META, TRUTH} <= files.keys() or {MAPPING, SOLUTION} <= files.keys():
+        return files
     missing = TRUTH if META in files else META
     raise ZfnetError(f"{path}: {missing} is missing; {OFFICIAL} (Kaggle's copy has {MAPPING} and {SOLUTION} instead).")
 

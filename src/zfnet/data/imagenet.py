@@ -45,7 +45,7 @@ def train(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Sourc
         A file is missing, damaged or not what it should be, or the archive lacks a class of the devkit.
     """
     kit = _kit(devkit)
-    source = _by_class("imagenet-train", _tree(path, "train"), kit, subset)
+    source = _by_class("imagenet-train", find_tree(path, "train"), kit, subset)
     source.archives = _archives(path, devkit)
     if kit.counts:
         source.expected = sum(min(kit.counts[wnid], subset.images or kit.counts[wnid]) for wnid in source.classes)
@@ -65,7 +65,7 @@ def val(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Source:
     ZfnetError
         A file is missing, damaged or not what it should be, or a picture has no label.
     """
-    tree, kit = _tree(path, "val"), _kit(devkit)
+    tree, kit = find_tree(path, "val"), _kit(devkit)
     by_class = tree.is_dir() and any(WNID.fullmatch(entry.name) for entry in tree.iterdir())
     source = (_by_class if by_class else _by_truth)("imagenet-val", tree, kit, subset)
     source.archives = _archives(path, devkit)
@@ -74,7 +74,7 @@ def val(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Source:
 
 def test(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Source:
     """Open the test set, whose labels only the server knows: every label is -1, and `subset` only names the classes."""
-    kit, tree = _kit(devkit), _tree(path, "test")
+    kit, tree = _kit(devkit), find_tree(path, "test")
     classes = choose(kit.words, subset.classes, subset.seed)
 
     def pictures() -> Iterator[Picture]:
@@ -98,13 +98,13 @@ def choose(names: Iterable[str], count: int | None, seed: int) -> list[str]:
 
 def _by_class(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
     """Pictures that come in one tar or folder per class."""
-    present = {wnid for wnid, _ in _groups(tree)}
+    present = {wnid for wnid, _ in groups(tree)}
     classes = choose(kit.words or present, subset.classes, subset.seed)
     _check_classes(classes, present, tree)
     labels = {wnid: label for label, wnid in enumerate(classes)}
 
     def pictures() -> Iterator[Picture]:
-        for wnid, group in _groups(tree):
+        for wnid, group in groups(tree):
             if wnid in labels:
                 yield from (_picture(member, wnid, labels) for member in _some(group, subset))
 
@@ -132,7 +132,7 @@ def _by_truth(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
     return Source(name, classes, _words(kit, classes), [], pictures, len(chosen))
 
 
-def _groups(tree: Path) -> Iterator[Group]:
+def groups(tree: Path) -> Iterator[Group]:
     """Each class with a function that goes through its members."""
     form = kind(tree)
     if form == "folder":
@@ -150,7 +150,7 @@ def _inner(member: Member) -> Iterator[Member]:
     return tar_members(member.open(), member.where)
 
 
-def _tree(path: Path, part: str) -> Path:
+def find_tree(path: Path, part: str) -> Path:
     """The folder of this part in a copy of Kaggle's, else `path` itself."""
     path = Path(path)
     for place in ("ILSVRC/Data/CLS-LOC", "Data/CLS-LOC", "."):
