@@ -162,7 +162,7 @@ def write_invariance(folder, crop, rng):
     }  # fmt: skip
     rows, arrays = [], {}
     for transform, values in amounts.items():
-        arrays[f"{transform}/examples"] = photo(rng, (5, 6), crop)
+        arrays[f"{transform}/examples"] = photo(rng, (5, len(values)), crop)
         for image in range(5):
             for amount in values:
                 start = 0 if values[0] == 0 or values[0] == 1 else amounts[transform][len(values) // 2]
@@ -187,8 +187,11 @@ def write_occlusion(folder, crop, rng):
         folder / "occlusion.safetensors",
     )  # fmt: skip
     legend = {str(index): WORDS[index] for index in range(4)}
-    pictures = [{"key": f"n0/p{i}", "class": WORDS[i], "map": 7 * i, "legend": legend} for i in range(n)]
-    write_json(folder / "occlusion.json", {"images": pictures, "occluder": 11, "stride": 3, "provenance": PROVENANCE})
+    pictures = [{"key": f"n0/p{i}", "class": WORDS[i], "label": i, "map": 7 * i} for i in range(n)]
+    write_json(
+        folder / "occlusion.json",
+        {"images": pictures, "legend": legend, "occluder": 11, "stride": 3, "provenance": PROVENANCE},
+    )
 
 
 def write_correspondence(folder, crop, rng):

@@ -9,7 +9,6 @@ import pytest
 from zfnet.errors import ZfnetError
 from zfnet.paper import printed, tables
 from zfnet.paper.results import Results
-from zfnet.paper.table2 import misses
 from zfnet.paper.tables import Measured, measured
 
 
@@ -74,13 +73,6 @@ def test_the_test_column_of_table_2_is_empty_and_says_why(results):
     own = frame["reason"] != tables.OTHERS
     assert frame["ours_test_top5"].isna().all()
     assert frame.loc[own, "reason"].str.contains("server").all()
-
-
-def test_misses_counts_the_label_in_the_first_k_and_breaks_ties_by_class_number():
-    probabilities = np.array([[0.5, 0.3, 0.2], [0.2, 0.4, 0.4], [0.4, 0.4, 0.2]])
-    labels = np.array([0, 2, 0])
-    assert misses(probabilities, labels, 1).tolist() == [False, True, False]
-    assert misses(probabilities, labels, 2).tolist() == [False, False, False]
 
 
 def test_the_wide_fully_connected_variant_is_not_taken_for_the_wide_one(results):

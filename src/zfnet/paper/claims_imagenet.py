@@ -23,7 +23,7 @@ from zfnet.paper.findings import (
 )
 from zfnet.paper.results import Run
 from zfnet.paper.statistics import bootstrap_mean
-from zfnet.paper.table2 import misses
+from zfnet.paper.table2 import ensemble_misses
 
 TOP = {"val_top1": "val top-1", "val_top5": "val top-5", "train_top1": "train top-1"}
 MARGIN_UNITS = 2.0  # C9: points of top-5
@@ -42,7 +42,7 @@ def averaging_nets_helps(evidence: Evidence) -> Finding:
         return not_run("needs at least two random states of the net as per Fig. 3")
     singles = [_missed(evidence, [run]) for run in runs]
     together = _missed(evidence, runs)
-    if together is None:
+    if together is None or any(one is None for one in singles):
         return not_run("needs the predictions of all nets")
     parts = [_over_images(evidence, f"top-{k}", together[k] - np.mean([one[k] for one in singles], 0)) for k in (1, 5)]
     return conclude(parts, f"{len(runs)} nets, bootstrap over images")
@@ -192,11 +192,8 @@ def _increases(evidence: Evidence) -> pd.DataFrame | None:
 # ---- images ----------------------------------------------------------------------------------------------------------
 def _missed(evidence: Evidence, runs: list[Run]) -> dict[int, np.ndarray] | None:
     """Per image whether the mean softmax of these nets misses the label: {1: …, 5: …}, float (N,)."""
-    predictions = [evidence.results.predictions(run) for run in runs]
-    if any(pair is None for pair in predictions):
-        return None
-    probabilities = np.mean([pair[0] for pair in predictions], axis=0)
-    return {k: misses(probabilities, predictions[0][1], k).astype(float) for k in (1, 5)}
+    wrong = {k: ensemble_misses(evidence.results, runs, k) for k in (1, 5)}
+    return None if wrong[1] is None else {k: one.astype(float) for k, one in wrong.items()}
 
 
 def _over_images(evidence: Evidence, name: str, values: np.ndarray) -> Part:

@@ -14,9 +14,9 @@ from zfnet.paper import printed
 from zfnet.paper.findings import Contrast, Evidence, Finding, conclude, contrast, equivalence, family, not_run, paired
 from zfnet.paper.results import Results
 from zfnet.paper.table4 import head_folds, scratch_folds
-from zfnet.paper.table7 import SIZES
+from zfnet.paper.table7 import NAMES
+from zfnet.paper.table7 import size as layer_size
 
-NAMES = {"caltech101": "Caltech-101", "caltech256": "Caltech-256"}
 CLASSES = {"caltech101": (101, 102), "caltech256": (256, 257)}
 LAYERS = (1, 2, 3, 4, 5, 7)
 MARGIN_HEADS = 1.5  # C25, D27
@@ -55,11 +55,10 @@ def scratch_fails(evidence: Evidence) -> Finding:
 def duplicates_are_few(evidence: Evidence) -> Finding:
     """C20: how many near-duplicates were found, with exact binomial intervals; 'few' has no threshold."""
     found = evidence.results.json("transfer/duplicates.json")
-    counts = (found or {}).get("counts") or (found or {}).get("sets")
-    if not counts:
+    if found is None:
         return not_run("needs transfer/duplicates.json")
     ours, intervals = [], []
-    for name, count in counts.items():
+    for name, count in found["counts"].items():
         share = stats.binomtest(count["found"], max(count["images"], 1)).proportion_ci(evidence.settings.level)
         ours.append(f"{name} {count['found']} of {count['images']}, at most {count['most_in_one_class']} in a class")
         intervals.append(f"{name} [{share.low * 100:.2f}, {share.high * 100:.2f}] %")
@@ -86,25 +85,27 @@ def features_improve_with_depth(evidence: Evidence) -> Finding:
     """C24: every layer is better than the one before (SVM 1-5, 7 and softmax 5, 7), Holm over all steps."""
     steps = [("svm", low, high) for low, high in pairwise(LAYERS)] + [("softmax", 5, 7)]
     contrasts = []
-    for dataset, size in SIZES.items():
+    for dataset in NAMES:
+        size = layer_size(evidence.results, dataset)
         for head, low, high in steps:
             deeper, below = (head_folds(evidence.results, dataset, head, layer, size) for layer in (high, low))
             share = _test_share(evidence.results, dataset, size)
             contrasts.append(Contrast(f"{NAMES[dataset]} {head} {high} - {low}", paired(deeper, below), True, share))
     if not all(len(one.values) for one in contrasts):
-        return not_run("needs heads on layers 1-5 and 7 with 30 (Caltech-101) and 60 (Caltech-256) images per class")
+        return not_run("needs heads on layers 1-5 and 7 of both Caltech sets")
     return conclude(family(contrasts, evidence.settings.level), "Holm over all steps")
 
 
 def heads_are_alike(evidence: Evidence) -> Finding:
     """C25: softmax minus SVM on layer 7 stays within 1.5 points."""
     contrasts = []
-    for dataset, size in SIZES.items():
+    for dataset in NAMES:
+        size = layer_size(evidence.results, dataset)
         softmax, svm = (head_folds(evidence.results, dataset, head, 7, size) for head in ("softmax", "svm"))
         share = _test_share(evidence.results, dataset, size)
         contrasts.append(Contrast(NAMES[dataset], paired(softmax, svm), True, share))
     if not all(len(one.values) for one in contrasts):
-        return not_run("needs both heads on layer 7 with 30 (Caltech-101) and 60 (Caltech-256) images per class")
+        return not_run("needs both heads on layer 7 of both Caltech sets")
     parts = [equivalence(one, MARGIN_HEADS, evidence.settings.level) for one in contrasts]
     return conclude(parts, f"equivalence within ±{MARGIN_HEADS:g} points")
 

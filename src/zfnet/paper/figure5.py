@@ -5,6 +5,7 @@ divided by the norm of the latter, since the paper's "canonical distance" is not
 invariance.csv); column 4: probability of the true class. The horizontal shift is the talk's.
 """
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ CURVES = {
     "layer7_relative": "layer 7: relative distance",
     "probability": "P(true class)",
 }
+SHOWN = 5  # examples of a transform
 SIDE, HEIGHT, GAP, TOP, FOOT = 1.75, 1.5, 0.56, 0.3, 0.45  # inches
 
 
@@ -47,8 +49,10 @@ def draw(results: Results) -> Figure:
     return page.figure
 
 
-def _examples(page: Page, examples, top: float) -> None:
-    """Pictures down, amounts across; uint8 (images, n, crop, crop, 3)."""
+def _examples(page: Page, examples: np.ndarray, top: float) -> None:
+    """Pictures down, a few of the amounts across; uint8 (images, n, crop, crop, 3)."""
+    chosen = np.linspace(0, examples.shape[1] - 1, min(SHOWN, examples.shape[1])).round().astype(int)
+    examples = examples[:, chosen]
     images, amounts = examples.shape[:2]
     sheet = mosaic(examples.reshape(images * amounts, *examples.shape[2:]), amounts, gap=2, line=255)
     width = min(SIDE, HEIGHT * sheet.shape[1] / sheet.shape[0])

@@ -44,7 +44,7 @@ def draw(results: Results) -> Figure:
     for column, title in enumerate(TITLES):
         page.text(title, _left(column), TOP - 0.08, weight="bold")
     for row in range(count):
-        _row(page, {name: array[row] for name, array in arrays.items()}, description["images"][row], row)
+        _row(page, {name: array[row] for name, array in arrays.items()}, description, row)
     return page.figure
 
 
@@ -52,7 +52,8 @@ def _left(column: int) -> float:
     return LEFT + column * (SIDE + GAP)
 
 
-def _row(page: Page, arrays: dict[str, np.ndarray], picture: dict[str, Any], row: int) -> None:
+def _row(page: Page, arrays: dict[str, np.ndarray], description: dict[str, Any], row: int) -> None:
+    picture = description["images"][row]
     top = TOP + row * (SIDE + FOOT)
     page.text(f"{picture['class']}", 0.2, top + SIDE / 2, rotation=90, va="center", ha="center", size=8)
     page.picture(arrays["images"], _left(0), top, SIDE)
@@ -60,7 +61,7 @@ def _row(page: Page, arrays: dict[str, np.ndarray], picture: dict[str, Any], row
     page.text(f"layer 5, map {picture['map']}; red: high", _left(1), top + SIDE + 0.16, size=7, color="#555555")
     _projections(page, arrays["projections"], int(arrays["own"]), top)
     _probability(page, arrays["probability"], top)
-    _classes(page, arrays["best"], picture["legend"], top)
+    _classes(page, arrays["best"], description["legend"], top)
 
 
 def _projections(page: Page, projections: np.ndarray, own: int, top: float) -> None:

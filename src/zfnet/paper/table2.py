@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from zfnet.evaluation.ensemble import combine
+from zfnet.evaluation.errors import missed
 from zfnet.paper.results import Results, Run
 from zfnet.paper.tables import Cell, Measure, Measured, assemble, measured
 
@@ -33,21 +35,15 @@ def table(results: Results) -> pd.DataFrame:
     return assemble(2, MEASURES, ours, _labels(len(seeds)))
 
 
-def ensemble_errors(results: Results, runs: Sequence[Run], k: int) -> np.ndarray | None:
-    """Per image, whether the nets' mean softmax misses the label among its k most probable classes; bool (N,)."""
+def ensemble_misses(results: Results, runs: Sequence[Run], k: int) -> np.ndarray | None:
+    """Per image, whether the nets' mean softmax misses the label among its k most probable classes: bool (N,).
+
+    None where a net has no predictions, or there is no net.
+    """
     predictions = [results.predictions(run) for run in runs]
     if not predictions or any(pair is None for pair in predictions):
         return None
-    probabilities = np.mean([pair[0] for pair in predictions], axis=0)  # (N, C)
-    return misses(probabilities, predictions[0][1], k)
-
-
-def misses(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Whether the label is not among the k most probable classes; of equals the lower class number goes first."""
-    own = np.take_along_axis(probabilities, labels[:, None], axis=1)  # (N, 1)
-    classes = np.arange(probabilities.shape[1])
-    ahead = (probabilities > own) | ((probabilities == own) & (classes < labels[:, None]))
-    return ahead.sum(axis=1) >= k
+    return missed(combine([probabilities for probabilities, _ in predictions]), predictions[0][1], k)
 
 
 def _single(results: Results, variant: str) -> dict[str, Cell]:
@@ -61,9 +57,9 @@ def _single(results: Results, variant: str) -> dict[str, Cell]:
 def _ensemble(results: Results, runs: Sequence[Run]) -> dict[str, Cell]:
     cells: dict[str, Cell] = {"test_top5": SERVER}
     for name, k in (("val_top1", 1), ("val_top5", 5)):
-        missed = ensemble_errors(results, runs, k)
+        wrong = ensemble_misses(results, runs, k)
         cells[name] = (
-            "an ensemble needs predictions of all its nets" if missed is None else Measured(missed.mean() * 100)
+            "an ensemble needs predictions of all its nets" if wrong is None else Measured(float(wrong.mean()) * 100)
         )
     return cells
 

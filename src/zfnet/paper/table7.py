@@ -17,13 +17,28 @@ MEASURES = {"caltech101": Measure("Caltech-101, 30 per class"), "caltech256": Me
 SIZES = {"caltech101": 30, "caltech256": 60}
 
 
+NAMES = {"caltech101": "Caltech-101", "caltech256": "Caltech-256"}
+
+
 def table(results: Results) -> pd.DataFrame:
-    """Set the accuracy of every layer beside the printed one."""
-    rows = printed.table(7).index
-    return assemble(7, MEASURES, {row: {name: _cell(results, row, name) for name in MEASURES} for row in rows})
+    """Set the accuracy of every layer beside the printed one.
+
+    Where a small archive cannot serve the printed size, ours are at the largest size it can, and the label says so.
+    """
+    rows, sizes = printed.table(7).index, {name: size(results, name) for name in MEASURES}
+    ours = {row: {name: _cell(results, row, name, sizes[name]) for name in MEASURES} for row in rows}
+    smaller = [f"{NAMES[name]} with {sizes[name]} per class" for name in MEASURES if sizes[name] != SIZES[name]]
+    return assemble(7, MEASURES, ours, dict.fromkeys(rows, ", ".join(smaller)) if smaller else {})
 
 
-def _cell(results: Results, row: str, dataset: str) -> Cell:
+def size(results: Results, dataset: str) -> int:
+    """Training images per class at which the layers are compared: the printed size, or the largest that was run."""
+    heads = results.frame(f"transfer/heads/{dataset}.csv")
+    found = set() if heads is None else set(heads.loc[heads["head"] == "svm", "size"])
+    return SIZES[dataset] if SIZES[dataset] in found or not found else int(max(found))
+
+
+def _cell(results: Results, row: str, dataset: str, size: int) -> Cell:
     head, layer = row.split("-")
-    folds = head_folds(results, dataset, head, int(layer), SIZES[dataset])
-    return measured(folds.dropna(), f"no {head} on layer {layer} of {dataset} at {SIZES[dataset]} per class")
+    folds = head_folds(results, dataset, head, int(layer), size)
+    return measured(folds.dropna(), f"no {head} on layer {layer} of {NAMES[dataset]}")
