@@ -107,11 +107,12 @@ def slide(net: Network, pixels: Tensor, square: Square, chosen: int, label: int)
     """
     starts = square.starts(net.crop)
     places = [(top, left) for top in starts for left in starts]
-    parts = [places[begin : begin + _TOGETHER] for begin in range(0, len(places), _TOGETHER)]
-    found = [
-        _ask(net, torch.stack([cover(pixels, *place, square.side) for place in part]), chosen, label) for part in parts
-    ]
-    return Maps(*(torch.cat(part).reshape(len(starts), len(starts)).cpu() for part in zip(*found, strict=True)))
+    found = []
+    for begin in range(0, len(places), _TOGETHER):
+        covered = [cover(pixels, *place, square.side) for place in places[begin : begin + _TOGETHER]]
+        found.append(_ask(net, torch.stack(covered), chosen, label))
+    shape = len(starts), len(starts)
+    return Maps(*(torch.cat(part).reshape(shape).cpu() for part in zip(*found, strict=True)))
 
 
 @torch.no_grad()

@@ -56,9 +56,7 @@ def cut(image: np.ndarray, place: Box) -> np.ndarray:
     """Cut a tile out of (H, W, C), zeros outside: -> (size, size, C)."""
     tile = np.zeros((place.size, place.size, image.shape[2]), image.dtype)
     rows, columns = (_overlap(start, place.size, n) for start, n in zip(place[:2], image.shape[:2], strict=True))
-    tile[rows.start - place.top : rows.stop - place.top, columns.start - place.left : columns.stop - place.left] = (
-        image[rows, columns]
-    )
+    tile[_moved(rows, place.top), _moved(columns, place.left)] = image[rows, columns]
     return tile
 
 
@@ -78,7 +76,8 @@ def tiles(gallery: Gallery, layer: str, maps: Sequence[int], best: Strongest, ru
     field, crop = receptive_fields(gallery.net)[layer], gallery.net.crop
     count, k = best.images.shape
     units = torch.as_tensor(maps).repeat_interleave(k)
-    boxes = [box(field, row, column, crop) for row, column in zip(*_lists(best.rows, best.columns), strict=True)]
+    places = torch.stack([best.rows.flatten(), best.columns.flatten()], 1).tolist()
+    boxes = [box(field, row, column, crop) for row, column in places]
     patches, projections = [], []
     for pixels, projected in _projected(gallery, layer, units, best, rule):
         for picture, projection in zip(pixels, projected, strict=True):
@@ -130,5 +129,5 @@ def _overlap(start: int, size: int, limit: int) -> slice:
     return slice(begin, max(begin, min(start + size, limit)))
 
 
-def _lists(*parts: Tensor) -> list[list[int]]:
-    return [part.flatten().tolist() for part in parts]
+def _moved(part: slice, start: int) -> slice:
+    return slice(part.start - start, part.stop - start)

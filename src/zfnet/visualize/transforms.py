@@ -61,7 +61,7 @@ def warp(square: Tensor, matrices: list[Matrix], mean: Tensor) -> Tensor:
 
 
 def _grid(matrices: list[Matrix], size: int) -> Tensor:
-    """Where each output pixel looks, in the coordinates of `grid_sample`: -1 and 1 are the outer edges of the square."""
+    """Where each output pixel looks, for `grid_sample`: -1 and 1 are the outer edges of the square."""
     along = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     y, x = torch.meshgrid(along, along, indexing="ij")
     places = torch.stack([x, y, torch.ones_like(x)], 2)  # (S, S, 3)

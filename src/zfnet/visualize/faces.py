@@ -1,0 +1,87 @@
+"""Faces and masks of the correspondence analysis (Table 1, Figure 8; D21): where the grey squares go.
+
+Of each picture the square of its shorter side nearest to the animal is resized to S × S and its centre crop is shown to
+the net; masks are drawn after that, on the net's own pixels, so that all have the same size and sharp edges. A part's
+mask is centred on its key point. Random masks are centred in the animal's box, lie inside the crop and touch no part's
+mask. Animals whose parts are too near the border, or that leave no place for random masks, cannot be used.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zfnet.data.parts import PARTS, Animal
+from zfnet.data.resize import short_side
+
+
+@dataclass(frozen=True)
+class Face:
+    """An animal as the net sees it, and the places of its masks."""
+
+    key: str
+    pixels: np.ndarray  # uint8 (crop, crop, 3)
+    parts: dict[str, tuple[int, int]]  # top left corner of each part's mask
+    free: np.ndarray  # int64 (n, 2), top left corners that random masks may have
+
+
+def make_face(animal: Animal, size: int, crop: int, share: float) -> Face | None:
+    """Cut an animal's picture and find the places of its masks; None where it cannot be used.
+
+    Parameters
+    ----------
+    size : S, side of the squares the net was trained on, pixels.
+    crop : side of the net's input, pixels.
+    share : side of a mask as a share of the picture's shorter side.
+    """
+    side = min(animal.image.shape[:2])
+    x, y, width, height = animal.box
+    left = _nearest(x + width / 2, side, animal.image.shape[1])
+    top = _nearest(y + height / 2, side, animal.image.shape[0])
+    square = short_side(animal.image[top : top + side, left : left + side], size)
+    margin, zoom = (size - crop) // 2, size / side
+    mask = mask_side(size, share)
+
+    def seen(px: float, py: float) -> tuple[float, float]:
+        """Row and column in the crop of a point of the picture."""
+        return (py - top) * zoom - margin, (px - left) * zoom - margin
+
+    parts = {part: _corner(seen(*animal.parts[part]), mask) for part in PARTS}
+    box = *seen(x, y), *seen(x + width, y + height)
+    free = free_corners(crop, mask, box, list(parts.values()))
+    inside = all(0 <= start <= crop - mask for corner in parts.values() for start in corner)
+    if not inside or not len(free):
+        return None
+    return Face(animal.key, square[margin : margin + crop, margin : margin + crop], parts, free)
+
+
+def mask_side(size: int, share: float) -> int:
+    """Side of all masks: pixels of the S × S square."""
+    return max(1, round(share * size))
+
+
+def free_corners(
+    crop: int, mask: int, box: tuple[float, float, float, float], taken: list[tuple[int, int]]
+) -> np.ndarray:
+    """Top left corners of masks that are centred in `box` (top, left, bottom, right) and overlap none of `taken`.
+
+    Returns
+    -------
+    int64 (n, 2), rows and columns.
+    """
+    start = np.arange(crop - mask + 1)
+    middle = start + mask / 2
+    rows = (middle >= box[0]) & (middle <= box[2])
+    columns = (middle >= box[1]) & (middle <= box[3])
+    free = rows[:, None] & columns[None]
+    for top, left in taken:
+        free &= ~((np.abs(start - top) < mask)[:, None] & (np.abs(start - left) < mask)[None])
+    return np.argwhere(free)
+
+
+def _nearest(middle: float, side: int, length: int) -> int:
+    """First pixel of the stretch of `side` out of `length` whose middle is nearest to `middle`."""
+    return int(np.clip(round(middle - side / 2), 0, length - side))
+
+
+def _corner(point: tuple[float, float], mask: int) -> tuple[int, int]:
+    return round(point[0] - mask / 2), round(point[1] - mask / 2)
