@@ -7,8 +7,8 @@ formula as printed, per term, is alpha = 5e-4. With two groups the window still 
 kept it within one GPU's maps, an effect of the hardware that one-GPU versions do not copy.
 
 Only the input is kept for the backward pass, and the window sum is one matrix product with a band of ones, which runs
-over rows (positions, maps). On a CPU the rows go in pieces that stay in the cache: with 96 maps of 55 x 55 that is three
-times as fast as all at once, and six times as fast as `nn.LocalResponseNorm`, which keeps some 26 tensors.
+over rows (positions, maps). On a CPU the rows go in pieces that stay in the cache: with 96 maps of 55 x 55 that is
+three times as fast as all at once, and five times as fast as `nn.LocalResponseNorm`, some 26 passes over memory.
 """
 
 from collections.abc import Callable
