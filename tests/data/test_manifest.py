@@ -38,6 +38,12 @@ def test_damaged_manifests_are_sentences(tmp_path, text, sentence):
         Manifest.load(tmp_path / "manifest.json")
 
 
+def test_shards_outside_the_folder_are_refused(manifest):
+    manifest.write_text(manifest.read_text().replace("drawn-000000.tar", "../drawn-000000.tar"))
+    with pytest.raises(ZfnetError, match=r"the first at shards.0.file"):
+        Manifest.load(manifest)
+
+
 def test_missing_manifest_is_a_sentence(tmp_path):
     with pytest.raises(ZfnetError, match="no such file; run the workflow step"):
         Manifest.load(tmp_path / "manifest.json")

@@ -1,4 +1,7 @@
 import hashlib
+import signal
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +10,7 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
-from drawn import draw, make_source, pictures
+from drawn import draw, encode, make_source, pictures
 from PIL import Image
 
 from zfnet.data import shards
@@ -153,6 +156,33 @@ def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path,
     assert len(decoded) == 21 - read // 5 * 5
 
 
+@pytest.mark.slow
+def test_a_run_killed_by_the_system_goes_on_to_the_same_bytes(tmp_path):
+    script = """
+import os, signal, sys
+from pathlib import Path
+from drawn import make_source, pictures
+from zfnet.data.shards import write_shards
+from zfnet.settings import Data
+
+def killed():
+    yield from pictures(13)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+folder = Path(sys.argv[1])
+source = make_source(folder, 21)
+source.pictures = killed
+write_shards(source, Data(size=32, shard_images=5), folder / "out/manifest.json", True, 2)
+"""
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parent)
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out/manifest.json").exists() and (tmp_path / "out/drawn-000001.tar").exists()
+    prepare(tmp_path, make_source(tmp_path, 21))
+    continued = contents(tmp_path / "out")
+    prepare(tmp_path, make_source(tmp_path, 21))
+    assert contents(tmp_path / "out") == continued
+
+
 @pytest.mark.parametrize("change", ["settings", "archive", "square"])
 def test_finished_shards_of_other_settings_or_another_archive_are_not_taken_over(tmp_path, change):
     def killed() -> Iterator[Picture]:
@@ -202,8 +232,6 @@ def test_too_many_damaged_pictures_stop_the_run_with_their_names(tmp_path, expec
 
 def test_a_ribbon_counts_as_damaged(tmp_path):
     source = make_source(tmp_path, 4)
-    from drawn import encode
-
     ribbon = Picture("ribbon", 0, encode(np.zeros((1, 3000, 3), np.uint8)), "drawn.tar: ribbon")
     source.pictures = lambda: iter([ribbon, *pictures(4)])
     manifest = prepare(tmp_path, source, bad_share=0.5)

@@ -102,7 +102,7 @@ def _save(path: Path, stamp: str, index: Index) -> None:
 def _load(path: Path, stamp: str) -> Index | None:
     try:
         with safe_open(path, "np") as file:
-            if file.metadata()["shards"] != stamp:
+            if (file.metadata() or {}).get("shards") != stamp:
                 return None
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError):

@@ -8,7 +8,6 @@ Batches come in the order of the given indices, whatever the number of threads.
 """
 
 import json
-import mmap
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,7 +55,7 @@ class Shards:
         self.path = Path(path)
         self.manifest = Manifest.load(path)
         self._index: Index = read_index(self.manifest, self.path.parent)
-        self._files: dict[int, mmap.mmap] = {}
+        self._files: dict[int, memoryview] = {}
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -113,7 +112,7 @@ class Shards:
 
         The next batches are decoded meanwhile. With CUDA in use the images are in pinned memory.
         """
-        indices = np.asarray(indices, np.int64)
+        indices = np.array(indices, np.int64)
         pool = ThreadPoolExecutor(threads, "decode")
         waiting: deque[tuple[Batch, list[Future[None]]]] = deque()
         try:
@@ -152,10 +151,10 @@ class Shards:
 
     def _content(self, index: int, offset: int, size: int) -> memoryview:
         shard = int(self._index.shards[index])
-        if shard not in self._files:
-            with self._shard_path(index).open("rb") as file:
-                self._files[shard] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return memoryview(self._files[shard])[offset : offset + size]
+        if shard not in self._files:  # torch closes the file once it is mapped: ImageNet has 641 of them
+            path, length = str(self._shard_path(index)), self.manifest.shards[shard].bytes
+            self._files[shard] = memoryview(torch.from_file(path, size=length, dtype=torch.uint8).numpy())
+        return self._files[shard][offset : offset + size]
 
 
 def decode_square(jpeg: bytes | memoryview, row: np.ndarray, square: bool) -> None:
@@ -212,7 +211,8 @@ def stream(shards: str | Path | Sequence[str], batch: int, size: int | None = No
 def _samples(urls: str | Path | Sequence[str]) -> Iterator[tuple[bytes, int]]:
     from webdataset import WebDataset  # only here: its import is slow
 
-    for sample in WebDataset(urls if isinstance(urls, list) else str(urls), shardshuffle=False, empty_check=False):
+    urls = str(urls) if isinstance(urls, str | Path) else list(urls)
+    for sample in WebDataset(urls, shardshuffle=False, empty_check=False):
         yield sample["jpg"], int(sample["cls"])
 
 

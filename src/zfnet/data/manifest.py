@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zfnet.errors import ZfnetError
 from zfnet.files import canonical_json, read_json, text_hash
@@ -25,7 +25,7 @@ class _Entry(BaseModel):
 class Shard(_Entry):
     """One tar file beside the manifest."""
 
-    file: str
+    file: str = Field(pattern=r"^[\w-]+\.tar$")  # a name, never a way out of the folder
     images: int
     bytes: int
     sha256: str
@@ -65,7 +65,7 @@ class Manifest(_Entry):
     source: list[Archive]
     settings: dict[str, Any]
     damaged: list[Damaged]
-    statistics: str
+    statistics: str = Field(pattern=r"^[\w-]+\.safetensors$")
     statistics_sha256: str
 
     @classmethod

@@ -68,7 +68,7 @@ def load_part(path: Path, stamp: str, shard: Path) -> Part | None:
     """The part, if it is of this stamp and its shard is there."""
     try:
         with safe_open(path, "np") as file:
-            about = file.metadata()
+            about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError):
         return None
