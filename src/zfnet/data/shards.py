@@ -104,6 +104,7 @@ class _Writer:
         if (part := load_part(beside, self.stamp, shard)) is not None:
             deque(pictures, maxlen=0)  # read past them
             return part
+        beside.unlink(missing_ok=True)  # it may describe the shard that is about to be replaced
         part = self._write(shard, pictures)
         save_part(beside, self.stamp, part)
         return part
