@@ -14,6 +14,7 @@ dominance    share of the five strongest filters in the variance of layer 1's re
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def bands(filters: Tensor) -> tuple[float, ...]:
     along = torch.fft.fftfreq(_SPECTRUM)
     radius = torch.hypot(along[:, None], along)
     edges = (0.0, *BANDS, torch.inf)
-    inside = [(radius >= low) & (radius < high) for low, high in zip(edges, edges[1:], strict=False)]
+    inside = [(radius >= low) & (radius < high) for low, high in pairwise(edges)]
     return tuple((power * band).sum((1, 2)).mean().item() for band in inside)
 
 

@@ -54,8 +54,8 @@ def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Pat
 
     Arrays: images uint8 (n, crop, crop, 3) with the square drawn; activity and probability float32 (n, h, w); best
     int64 (n, h, w); projections float16 (n, 4, t, t, 3), signed, peak 127; own int64 (n,), which of the four is the
-    picture's. Description: of each picture key, class, label, map, keys of the four, and legend (name of each class in
-    `best`); occluder and stride in pixels.
+    picture's. Description: images (of each key, class, label, map and the keys of the four), legend (names of the
+    classes in `best`), occluder and stride in pixels.
     """
     origin = Origin(settings, weights=weights, manifest=manifest)
     gallery = open_gallery(weights, manifest, threads)
@@ -73,8 +73,9 @@ def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Pat
     arrays["projections"] = tiles(gallery, LAYER, maps, four).projections
     arrays["own"] = (four.images == torch.tensor(chosen)[:, None]).long().argmax(1).numpy()
     write_arrays(out, arrays)
-    pictures = _describe(gallery, chosen, maps, four, arrays["best"])
-    origin.write(out.with_suffix(".json"), images=pictures, occluder=square.side, stride=square.stride)
+    legend = {str(label): gallery.name(label) for label in np.unique(arrays["best"]).tolist()}
+    pictures = _describe(gallery, chosen, maps, four)
+    origin.write(out.with_suffix(".json"), images=pictures, legend=legend, occluder=square.side, stride=square.stride)
 
 
 def scaled(settings: Visualize, crop: int) -> Square:
@@ -152,18 +153,15 @@ def _drawn(pixels: Tensor, square: Square) -> Tensor:
     return cover(pixels, row, column, square.side)
 
 
-def _describe(
-    gallery: Gallery, chosen: Sequence[int], maps: Sequence[int], four: Strongest, best: np.ndarray
-) -> list[dict[str, Any]]:
-    keys, labels = gallery.shards.keys, gallery.shards.labels
+def _describe(gallery: Gallery, chosen: Sequence[int], maps: Sequence[int], four: Strongest) -> list[dict[str, Any]]:
+    keys, labels = gallery.shards.keys, gallery.shards.labels.tolist()
     return [
         {
             "key": keys[index],
-            "class": gallery.name(int(labels[index])),
-            "label": int(labels[index]),
+            "class": gallery.name(labels[index]),
+            "label": labels[index],
             "map": one,
             "projections": [keys[image] for image in images],
-            "legend": {str(label): gallery.name(label) for label in np.unique(seen).tolist()},
         }
-        for index, one, images, seen in zip(chosen, maps, four.images.tolist(), best, strict=True)
+        for index, one, images in zip(chosen, maps, four.images.tolist(), strict=True)
     ]
