@@ -67,7 +67,7 @@ def jpeg(address: Address) -> bytes:
 
 
 def planted(address: Address) -> bytes:
-    """A near-duplicate: nine tenths of the size, quality 75, and perhaps "brightness+10%", "brightness-10%", "crop4%"."""
+    """A near-duplicate, nine tenths of the size, quality 75, perhaps "brightness+10%", "brightness-10%" or "crop4%"."""
     image = Image.fromarray(_pixels(address))
     if address.change == "crop4%":
         x, y = round(image.width * 0.04), round(image.height * 0.04)
@@ -86,9 +86,9 @@ def group(address: Address) -> Photo:
 
 
 def frontal(address: Address) -> Photo:
-    """An animal's face, small enough that all of its key points are in the picture."""
+    """An animal's face with all of its key points in the picture."""
     rng = address.random()
-    pixels, thing = pictures.portrait(address.kinds[0], pictures.picture_size(address.side, rng), rng, fill=0.8)
+    pixels, thing = pictures.portrait(address.kinds[0], pictures.picture_size(address.side, rng), rng, fill=0.95)
     return Photo(pictures.encode(pixels), (pixels.shape[1], pixels.shape[0]), [thing])
 
 

@@ -127,8 +127,8 @@ def _nose(pen: Pen, form: Face, yaw: float) -> tuple[float, float]:
     """The nose with its gleam; where it is in the picture."""
     x, y, n = yaw, form.snout, form.nose
     dark = (44, 34, 36) if form.nose < 0.28 else (176, 112, 110)
-    pen.blob([(x - n, y - 0.5 * n), (x, y - 0.75 * n), (x + n, y - 0.5 * n), (x + 0.5 * n, y + 0.5 * n), (x, y + 0.75 * n),
-              (x - 0.5 * n, y + 0.5 * n)], dark)  # fmt: skip
+    pen.blob([(x - n, y - 0.5 * n), (x, y - 0.75 * n), (x + n, y - 0.5 * n), (x + 0.5 * n, y + 0.5 * n),
+              (x, y + 0.75 * n), (x - 0.5 * n, y + 0.5 * n)], dark)  # fmt: skip
     pen.ellipse(x - 0.3 * n, y - 0.3 * n, 0.22 * n, 0.12 * n, mix(dark, PALE, 0.5))
     return pen.where(x, y)
 

@@ -14,7 +14,8 @@ from random import Random
 from zfnet.data.world import formats, kinds
 from zfnet.data.world.addresses import Address, Map, Photo, crew, frontal, group, jpeg, planted, tiny
 from zfnet.data.world.animals import FACES, KEY_POINTS
-from zfnet.data.world.kinds import FAMILIES, Kind
+from zfnet.data.world.families import FAMILIES
+from zfnet.data.world.kinds import Kind
 from zfnet.files import sha256, write_json, write_text
 from zfnet.progress import track
 from zfnet.settings import World
@@ -243,15 +244,23 @@ def _company(world: World, number: int) -> tuple[Kind, ...]:
 
 
 def _judge(photo: Photo) -> list[tuple]:
-    """(thing, truncated, difficult): cut off by the picture's edge; too small to be sure."""
+    """(thing, truncated, difficult): cut off by the picture's edge; too small, or too much behind nearer things."""
     width, height = photo.size
     judged = []
-    for thing in photo.things:
+    for i, thing in enumerate(photo.things):
         left, top, right, bottom = thing.box
         truncated = left == 0 or top == 0 or right == width or bottom == height
-        difficult = (right - left) * (bottom - top) < 0.035 * width * height
-        judged.append((thing, truncated, difficult))
+        area = (right - left) * (bottom - top)
+        hidden = max((_overlap(thing.box, nearer.box) for nearer in photo.things[i + 1 :]), default=0)
+        judged.append((thing, truncated, area < 0.035 * width * height or hidden > 0.6 * area))
     return judged
+
+
+def _overlap(first: tuple[int, int, int, int], second: tuple[int, int, int, int]) -> int:
+    """Area that two boxes have in common, pixels."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    return max(0, width) * max(0, height)
 
 
 def _image_sets(world: World, objects: dict[str, list[tuple]]) -> dict[str, str]:
@@ -313,9 +322,8 @@ def _parts(world: World, images: Path, keypoints: Path, draw: Map) -> None:
 
 def _animal(world: World, number: int) -> Kind:
     rng = Random(f"{world.seed}/animal/{number}")
-    return Kind(
-        "animal", "face", rng.choice(sorted(FACES)), "fur", rng.choice(("plain", "plain", "spotted", "striped"))
-    )
+    shapes = [name for name, form in FACES.items() if form.ears != "long"]  # those might leave the picture
+    return Kind("animal", "face", rng.choice(shapes), "fur", rng.choice(("plain", "plain", "spotted", "striped")))
 
 
 def _coco(photos: list[Photo]) -> dict:
@@ -346,5 +354,5 @@ def _coco(photos: list[Photo]) -> dict:
         "keypoints": list(KEY_POINTS),
         "skeleton": skeleton,
     }
-    return {"info": {"description": "Frontal animals of the generated world, five points of the face"}, "images": images,
-            "annotations": annotations, "categories": [category]}  # fmt: skip
+    info = {"description": "Frontal animals of the generated world, five points of the face"}
+    return {"info": info, "images": images, "annotations": annotations, "categories": [category]}

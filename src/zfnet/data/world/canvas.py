@@ -115,7 +115,8 @@ def _circle(count: int = 28) -> np.ndarray:
 
 def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> np.ndarray:
     """Outline of an ellipse, float (28, 2)."""
-    return Frame.at(x, y, 1.0, angle)(_circle() * (rx, ry))
+    outline = _circle() * (rx, ry)
+    return Frame.at(x, y, 1.0, angle)(outline) if angle else outline + np.array((x, y))
 
 
 @cache

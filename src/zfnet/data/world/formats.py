@@ -1,4 +1,4 @@
-"""The official file formats, written byte for byte the same each time: tar, tar.gz, meta.mat, VOC's XML, CIFAR's pickles."""
+"""The official file formats, the same bytes each time: tar, tar.gz, meta.mat, VOC's XML, CIFAR's pickles."""
 
 import gzip
 import io

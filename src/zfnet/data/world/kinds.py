@@ -1,35 +1,12 @@
-"""Which categories there are: families of drawings, and the kinds (shape, colour, marking) that make up each data set.
+"""The categories of each data set: kinds, that is a family's shape in a colour with a marking."""
 
-A family keeps some of its shapes for pre-training and others for transfer, so that no transfer category is ever seen
-in pre-training.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count, zip_longest
 from random import Random
 from typing import NamedTuple
 
-from zfnet.data.world import animals, buildings, plants, things, vehicles, wildlife
-from zfnet.data.world.canvas import Pen
-from zfnet.data.world.coats import FURS, MARKINGS, PAINTS, Coat
-from zfnet.data.world.scenes import INSIDE, OUTSIDE
+from zfnet.data.world.families import FAMILIES, ORDER
 from zfnet.errors import ZfnetError
-
-
-class Family(NamedTuple):
-    """Everything drawn by one function."""
-
-    draw: Callable[[Pen, str, Coat, str], object]
-    group: str  # in the tree of synsets
-    shapes: tuple[str, ...]  # for pre-training
-    others: tuple[str, ...]  # for transfer
-    colours: tuple[str, ...]
-    markings: tuple[str, ...]
-    scenes: tuple[str, ...]
-    material: str
-    half: tuple[float, float] = (1.0, 1.0)  # half width and height of a drawing
-    foot: float | None = 1.0  # height at which it stands; None: it flies, swims or is held
-    turn: float = 0.08  # standard deviation of its tilt, radians
 
 
 class Kind(NamedTuple):
@@ -42,76 +19,10 @@ class Kind(NamedTuple):
     marking: str
 
 
-FUR, PAINT = tuple(FURS), tuple(PAINTS)
-_PLAIN, _TWO = ("plain",), ("plain", "striped", "banded")
-_WATER = ("lake",)
-_AIR = ("sky", "sky", "meadow", "lake")
-FAMILIES = {
-    "face": Family(animals.face, "animal", ("hound", "fox", "bear", "hare", "lynx", "boar", "lemur"), ("cat", "dog", "cougar", "panda", "koala"),
-                   FUR, MARKINGS[:4], (*OUTSIDE, "foliage", "foliage", "room", "studio"), "fur", (1.05, 1.15), None, 0.14),
-    "beast": Family(animals.beast, "animal", ("antelope", "goat", "boar", "camel", "bear", "wolf", "donkey"), ("horse", "cow", "sheep", "dog", "cat", "deer", "zebra"),
-                    FUR, MARKINGS[:4], ("meadow", "meadow", "steppe", "snow", "beach", "foliage"), "fur", (1.3, 1.1), 1.0, 0.04),
-    "bird": Family(wildlife.bird, "animal", ("finch", "heron", "parrot", "duck", "hoopoe"), ("songbird", "flamingo", "rooster"),
-                   FUR + PAINT, MARKINGS[:3], ("meadow", "beach", "foliage", "lake", "snow", "wall"), "feathers", (1.2, 1.1)),
-    "fish": Family(wildlife.fish, "animal", ("bass", "angelfish", "pike", "wrasse"), ("goldfish",),
-                   PAINT + FUR, MARKINGS, ("reef", "reef", "reef", "table", "studio"), "feathers", (1.0, 0.8), None, 0.25),
-    "butterfly": Family(wildlife.butterfly, "animal", ("swallowtail", "moth", "admiral"), ("monarch",),
-                        PAINT + FUR, MARKINGS, ("foliage", "foliage", "meadow", "wall", "studio"), "cloth", (1.0, 1.0), None, 0.5),
-    "beetle": Family(wildlife.beetle, "animal", ("ladybird", "weevil", "stag"), ("scarab",),
-                     PAINT + FUR, MARKINGS[:4], ("foliage", "beach", "wall", "studio"), "metal", (1.0, 1.15), None, 1.2),
-    "turtle": Family(wildlife.turtle, "animal", ("tortoise", "terrapin"), (), FUR + PAINT, MARKINGS[:4],
-                     ("beach", "meadow", "steppe", "lake"), "plain", (1.1, 0.8), 1.0),
-    "frog": Family(wildlife.frog, "animal", (), ("frog",), ("green", "teal", "chocolate"), MARKINGS[:2],
-                   ("foliage", "lake", "meadow"), "plain"),
-    "person": Family(animals.person, "animal", (), ("person",), PAINT, _TWO, (*OUTSIDE, "room"), "cloth", (0.6, 1.05)),
-    "car": Family(vehicles.car, "vehicle", ("pickup", "camper", "roadster", "jeep"), ("sedan", "estate", "bus", "lorry"),
-                  PAINT, _TWO, ("street", "street", "beach", "meadow", "steppe"), "metal", (1.05, 0.65), 0.6, 0.03),
-    "cycle": Family(vehicles.cycle, "vehicle", ("scooter", "tricycle", "highwheeler"), ("bicycle", "motorbike"),
-                    PAINT, _PLAIN, ("street", "street", "wall", "meadow", "beach"), "metal", (1.0, 0.7), 0.6, 0.04),
-    "boat": Family(vehicles.boat, "vehicle", ("sloop", "gondola", "dhow"), ("launch", "freighter", "schooner"),
-                   PAINT, _TWO, _WATER, "metal", (1.0, 0.9), 0.6, 0.05),
-    "plane": Family(vehicles.plane, "vehicle", ("biplane", "glider", "fighter"), ("airliner",),
-                    PAINT, _TWO, _AIR, "metal", (1.1, 0.6), None, 0.2),
-    "train": Family(vehicles.train, "vehicle", ("steamer", "tram"), ("railcar",), PAINT, _TWO,
-                    ("street", "meadow", "steppe"), "metal", (1.2, 0.8), 0.6, 0.02),
-    "balloon": Family(vehicles.balloon, "vehicle", ("balloon", "airship"), (), PAINT, MARKINGS, _AIR, "cloth", (1.0, 1.0), None),
-    "vessel": Family(things.vessel, "artefact", ("vase", "jug", "goblet", "teapot", "lantern"), ("bottle", "mug", "ewer"),
-                     PAINT + FUR, MARKINGS, INSIDE, "plain", (0.75, 1.05)),
-    "furniture": Family(things.furniture, "artefact", ("stool", "bench", "cupboard"), ("chair", "sofa", "table"),
-                        PAINT + FUR, _TWO, ("room", "room", "street", "studio"), "wood", (1.0, 1.0), 1.0, 0.03),
-    "screen": Family(things.screen, "artefact", ("radio",), ("monitor", "laptop"), PAINT + FUR, _PLAIN, INSIDE, "plain", (1.0, 0.95)),
-    "mesh": Family(things.mesh, "artefact", ("abacus", "crossword", "grille"), ("keyboard", "calculator", "chessboard"),
-                   PAINT + FUR, _PLAIN, ("table", "wall", "studio"), "plain", (1.0, 1.0), None, 0.3),
-    "sign": Family(things.sign, "artefact", ("signpost", "billboard", "nameplate"), ("stop",), PAINT, _PLAIN,
-                   (*OUTSIDE, "sky", "wall"), "plain", (1.0, 0.9), None),
-    "dial": Family(things.dial, "artefact", ("clock", "compass", "gauge"), ("watch",), PAINT + FUR, _PLAIN, INSIDE, "metal",
-                   (1.0, 1.1), None, 0.2),
-    "tool": Family(things.tool, "artefact", ("hammer", "spade", "wrench", "brush"), ("scissors", "umbrella"), PAINT, _TWO,
-                   ("table", "wall", "studio", "beach", "meadow"), "plain", (0.7, 1.1), None, 0.7),
-    "ball": Family(things.ball, "artefact", ("beachball", "handball"), ("football",), PAINT, _PLAIN,
-                   ("meadow", "beach", "room", "street"), "plain"),
-    "building": Family(buildings.building, "structure", ("cottage", "barn", "castle", "tower", "church"),
-                       ("pagoda", "lighthouse", "windmill"), PAINT + FUR, _TWO, OUTSIDE, "stone", (0.95, 1.1), 1.0, 0.02),
-    "fruit": Family(plants.fruit, "plant", ("apple", "pear", "lemon", "gourd", "pumpkin"), ("strawberry",), PAINT, MARKINGS[:3],
-                    ("table", "table", "foliage", "studio"), "plain", (0.95, 1.05), 0.85, 0.25),
-    "flower": Family(plants.flower, "plant", ("daisy", "cosmos", "anemone", "aster", "tulip"), ("sunflower", "iris"), PAINT,
-                     MARKINGS[:2], ("foliage", "foliage", "meadow", "sky"), "plain", (1.0, 1.2), None, 0.15),
-    "mushroom": Family(plants.mushroom, "plant", ("toadstool", "bolete", "morel", "parasol"), (), PAINT + FUR, MARKINGS[:3],
-                       ("foliage", "meadow", "steppe"), "plain", (1.0, 1.0)),
-    "tree": Family(plants.tree, "plant", ("palm", "fir", "oak"), ("cactus", "pot"), ("green", "yellow", "rust"), _PLAIN,
-                   ("meadow", "beach", "steppe", "snow"), "leaves", (1.0, 1.1)),
-}  # fmt: skip
-
-# Families in the order in which ImageNet's classes are taken from them: many animals, as in the real one.
-_ORDER = ("face", "car", "bird", "vessel", "beast", "flower", "face", "dial", "fish", "building", "fruit", "boat", "butterfly",
-          "tool", "face", "plane", "mushroom", "mesh", "beast", "sign", "bird", "cycle", "beetle", "balloon", "furniture", "train",
-          "turtle", "ball", "tree", "screen")  # fmt: skip
-
-
-def _kinds(family: str, shapes: tuple[str, ...], rng: Random) -> Iterator[Kind]:
+def _kinds(family: str, shapes: list[str], rng: Random) -> Iterator[Kind]:
     """All kinds of a family with these shapes, in random order, every shape in turn."""
     form = FAMILIES[family]
-    looks = [(colour, marking) for colour in form.colours for marking in form.markings]
+    looks = [(colour, marking) for colour in form.colours.split() for marking in form.markings.split()]
     rows = []
     for shape in rng.sample(shapes, len(shapes)):
         words = (f"{colour} {marking} {shape}".replace(" plain ", " ") for colour, marking in looks)
@@ -124,11 +35,12 @@ def _kinds(family: str, shapes: tuple[str, ...], rng: Random) -> Iterator[Kind]:
 def _draw(wanted: int, pre_training: bool, rng: Random, data_set: str) -> list[Kind]:
     """The first `wanted` kinds, from one family after the other."""
     queues = {
-        name: _kinds(name, family.shapes if pre_training else family.others, rng) for name, family in FAMILIES.items()
+        name: _kinds(name, (family.shapes if pre_training else family.others).split(), rng)
+        for name, family in FAMILIES.items()
     }
     found: list[Kind] = []
     while len(found) < wanted:
-        turn = list(filter(None, (next(queues[name], None) for name in _ORDER)))
+        turn = list(filter(None, (next(queues[name], None) for name in ORDER)))
         if not turn:
             raise ZfnetError(f"world: {data_set} cannot have {wanted} classes; the most there is is {len(found)}.")
         found += turn

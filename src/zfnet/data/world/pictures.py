@@ -10,7 +10,8 @@ from PIL import Image, ImageFilter
 from zfnet.data.world import scenes, textures
 from zfnet.data.world.canvas import Canvas, Frame, Pen
 from zfnet.data.world.coats import coat
-from zfnet.data.world.kinds import FAMILIES, Kind
+from zfnet.data.world.families import FAMILIES
+from zfnet.data.world.kinds import Kind
 
 RATIOS = (4 / 3, 4 / 3, 4 / 3, 3 / 2, 5 / 4, 1.0, 3 / 4, 2 / 3)  # width to height
 
@@ -33,7 +34,7 @@ def portrait(kind: Kind, size: tuple[int, int], rng: Random, fill: float = 1.0) 
     """One object, large, before a background of its family: uint8 (H, W, 3) and where the object is."""
     width, height = size
     family = FAMILIES[kind.family]
-    canvas = Canvas(scenes.SCENES[rng.choice(family.scenes)](width, height, rng), rng)
+    canvas = Canvas(scenes.SCENES[rng.choice(family.scenes.split())](width, height, rng), rng)
     share = rng.uniform(0.68, 1.02) * fill
     scale = share * min(width / 2 / family.half[0], height / 2 / family.half[1])
     x = width * rng.uniform(0.4, 0.6)
@@ -66,7 +67,7 @@ _NEVER_FLIPPED = ("face", "sign")  # writing, and faces, whose left and right ar
 def gathering(kinds: list[Kind], size: tuple[int, int], rng: Random) -> tuple[np.ndarray, list[Thing]]:
     """Several objects side by side, the nearer ones larger, lower and in front."""
     width, height = size
-    scene = rng.choice(FAMILIES[rng.choice(kinds).family].scenes)
+    scene = rng.choice(FAMILIES[rng.choice(kinds).family].scenes.split())
     canvas = Canvas(scenes.SCENES[scene](width, height, rng), rng)
     places = rng.sample(range(len(kinds)), len(kinds))
     depths = sorted(rng.uniform(0.0, 1.0) for _ in kinds)
@@ -110,7 +111,7 @@ def finish(pixels: np.ndarray, rng: Random) -> np.ndarray:
 
 
 def encode(pixels: np.ndarray, quality: int = 90, quirk: str | None = None) -> bytes:
-    """The picture as JPEG bytes, or with a quirk of the official archive: "png", "cmyk", "grey", "exif" (a corrupt block)."""
+    """JPEG bytes of the picture, or with a quirk of the official archive: png, cmyk, grey, exif (a corrupt block)."""
     image = Image.fromarray(pixels)
     if quirk in ("cmyk", "grey"):
         image = image.convert({"cmyk": "CMYK", "grey": "L"}[quirk])

@@ -43,7 +43,7 @@ def fruit(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
         pen.limb([(0, half[0][1] + 0.08), (0.05, half[0][1] - 0.1), (0.14, half[0][1] - 0.26)], 0.08, 0.06, BARK)
         y = half[0][1] - 0.1
         pen.blob([(0.08, y), (0.36, y - 0.22), (0.62, y - 0.08), (0.36, y + 0.06)], jitter(LEAF, 20, pen.rng))
-    pen.ellipse(-0.32, -0.22, 0.16, 0.24, mix(coat.base, PALE, 0.5), 0.4)
+    pen.ellipse(-0.34, -0.24, 0.1, 0.16, mix(coat.base, PALE, 0.4), 0.4)
 
 
 # Petals, their length and half width, radius of the centre.
@@ -54,7 +54,7 @@ FLOWERS = {
     "aster": (22, 0.90, 0.07, 0.26),
     "tulip": (0, 0.0, 0.0, 0.0),
     "sunflower": (18, 0.98, 0.13, 0.48),
-    "iris": (3, 0.95, 0.36, 0.10),
+    "iris": (6, 0.95, 0.25, 0.10),
 }
 
 
@@ -136,8 +136,8 @@ def tree(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
             reach = rng.uniform(0.8, 1.2)
             tip = (reach * math.cos(a), 0.3 - reach * math.sin(a))
             side = 0.16
-            pen.blob([(0, 0.3), (tip[0] * 0.6 - side, tip[1] * 0.6 + 0.1), tip, (tip[0] * 0.6 + side, tip[1] * 0.6 + 0.14)],
-                     jitter(green, 26, rng))  # fmt: skip
+            pen.blob([(0, 0.3), (tip[0] * 0.6 - side, tip[1] * 0.6 + 0.1), tip,
+                     (tip[0] * 0.6 + side, tip[1] * 0.6 + 0.14)], jitter(green, 26, rng))  # fmt: skip
         pen.polygon([(-0.42, 0.3), (0.42, 0.3), (0.3, 1.0), (-0.3, 1.0)], coat.base)
         pen.box(-0.47, 0.24, 0.47, 0.4, mix(coat.base, DARK, 0.15))
         return
@@ -145,8 +145,8 @@ def tree(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
     if shape == "palm":
         for i in range(8):
             a = i * math.pi / 4 + rng.uniform(-0.2, 0.2)
-            pen.limb([(0, -0.5), (0.5 * math.cos(a), -0.66 - 0.3 * math.sin(a)), (0.95 * math.cos(a), -0.4 - 0.4 * math.sin(a))],
-                     0.2, 0.04, jitter(green, 22, rng))  # fmt: skip
+            pen.limb([(0, -0.5), (0.5 * math.cos(a), -0.66 - 0.3 * math.sin(a)), (0.95 * math.cos(a),
+                     -0.4 - 0.4 * math.sin(a))], 0.2, 0.04, jitter(green, 22, rng))  # fmt: skip
         return
     if shape == "fir":
         for y, half in ((0.55, 0.72), (0.2, 0.6), (-0.12, 0.46), (-0.45, 0.32)):

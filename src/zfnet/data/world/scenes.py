@@ -207,7 +207,7 @@ def table(width: int, height: int, rng: Random) -> np.ndarray:
     def blurs(draw: ImageDraw.ImageDraw) -> None:
         for _ in range(rng.randint(2, 6)):
             size = rng.uniform(0.06, 0.2) * height
-            colour = pick(WALLS + ((150, 70, 56), (60, 80, 110)), rng, 30)
+            colour = pick((*WALLS, (150, 70, 56), (60, 80, 110)), rng, 30)
             draw.polygon(heap(rng.uniform(0, width), rng.uniform(0, 0.6) * height, size, size * 1.4, rng), colour)
 
     pixels = clutter(pixels, blurs, 5)
@@ -235,5 +235,3 @@ SCENES: dict[str, Scene] = {
     scene.__name__: scene
     for scene in (sky, meadow, steppe, snow, beach, street, lake, reef, foliage, room, table, wall, studio)
 }
-OUTSIDE = ("meadow", "steppe", "snow", "beach", "street")
-INSIDE = ("room", "table", "wall", "studio")

@@ -6,7 +6,7 @@ from functools import cache
 from random import Random
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 SIDE = 256  # of a tile, pixels; all tiles wrap around
 

@@ -1,4 +1,4 @@
-"""Made things: vessels, furniture, screens, keyboards, signs, clocks, tools, balls, buildings. About -1..1, on y = 1."""
+"""Made things: vessels, furniture, screens, keyboards, signs, dials, tools, balls; in about -1..1, on y = 1."""
 
 import math
 

@@ -41,11 +41,11 @@ def bird(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
         pen.stroke([(x, y), (x + 0.03, 1 - form.leg * 0.45), (x, 0.98)], 0.05, mix(horn, DARK, 0.2))
         pen.stroke([(x - 0.1, 1), (x, 0.97), (x + 0.14, 1)], 0.04, mix(horn, DARK, 0.3))
     droop = rng.uniform(0.0, 0.35)
-    pen.blob([(-form.body * 0.6, y - 0.12), (-form.body - form.tail, y + droop), (-form.body - form.tail, y + droop + 0.12),
-              (-form.body * 0.5, y + 0.16)], coat.dark)  # fmt: skip
+    pen.blob([(-form.body * 0.6, y - 0.12), (-form.body - form.tail, y + droop),
+              (-form.body - form.tail, y + droop + 0.12), (-form.body * 0.5, y + 0.16)], coat.dark)  # fmt: skip
     b, d = form.body, form.deep
-    pen.blob([(-b, y), (-b * 0.4, y - d), (b * 0.5, y - d * 0.95), (b, y - 0.3 * d), (b * 0.6, y + d * 0.8), (-b * 0.3, y + d)],
-             coat.base)  # fmt: skip
+    pen.blob([(-b, y), (-b * 0.4, y - d), (b * 0.5, y - d * 0.95), (b, y - 0.3 * d), (b * 0.6, y + d * 0.8),
+             (-b * 0.3, y + d)], coat.base)  # fmt: skip
     head = _bird_neck(pen, form, y, coat)
     mark(pen, marking, coat.second, 0.7)
     pen.blob(
@@ -111,8 +111,8 @@ def fish(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
     pen.blob([(-0.55, 0), (-0.95, -t + sway), (-0.82, sway), (-0.95, t + sway)], fin)
     pen.blob([(-0.4, -0.6 * d), (-0.2, -d - form.fin), (0.1, -d - form.fin * 0.6), (0.4, -0.7 * d)], fin)
     pen.blob([(-0.3, 0.6 * d), (-0.25, d + form.fin * 0.8), (0.0, d * 0.8)], fin)
-    pen.blob([(-0.68, 0), (-0.2, -d), (0.3, -d * 0.9), (0.76 + form.nose, -0.05), (0.78 + form.nose, 0.08), (0.3, d * 0.9),
-              (-0.2, d)], coat.base)  # fmt: skip
+    pen.blob([(-0.68, 0), (-0.2, -d), (0.3, -d * 0.9), (0.76 + form.nose, -0.05), (0.78 + form.nose, 0.08),
+              (0.3, d * 0.9), (-0.2, d)], coat.base)  # fmt: skip
     mark(pen, marking, coat.second, 0.8)
     pen.blob([(0.74 + form.nose, 0.1), (0.3, d * 0.5), (-0.4, d * 0.3), (0.2, d * 0.9)], coat.pale)
     pen.stroke([(0.36, -0.6 * d), (0.28, 0), (0.36, 0.6 * d)], 0.035, coat.dark)
@@ -145,8 +145,8 @@ def butterfly(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
             [at(0.05, 0.0), at(0.6, 0.05), at(0.62 * lower + 0.2, 0.5), at(0.3, 0.85 * lower + 0.1), at(0.05, 0.4)],
             coat.base,
         )
-        pen.blob([at(0.05, -0.2), at(0.5, -0.75), at(0.95 * upper, -0.8), at(0.9 * upper, -0.3), at(0.5, 0.08), at(0.05, 0.1)],
-                 coat.base)  # fmt: skip
+        pen.blob([at(0.05, -0.2), at(0.5, -0.75), at(0.95 * upper, -0.8), at(0.9 * upper, -0.3), at(0.5, 0.08),
+                 at(0.05, 0.1)], coat.base)  # fmt: skip
     _wing_marks(pen, marking, coat, open_)
     pen.blob([(-0.08, -0.4), (0.08, -0.4), (0.09, 0.1), (0.0, 0.6), (-0.09, 0.1)], mix(DARK, coat.base, 0.15))
     pen.ellipse(0, -0.46, 0.09, 0.1, DARK)
@@ -154,11 +154,16 @@ def butterfly(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
         pen.stroke([(0, -0.5), (0.12 * side, -0.8), (0.26 * side, -0.95)], 0.025, DARK)
 
 
+_WING_MARKS = {  # x, y and radius on the right wings
+    "spotted": ((0.75, -0.6, 0.11), (0.5, -0.35, 0.09), (0.5, 0.35, 0.1), (0.3, 0.6, 0.07)),
+    "patched": ((0.62, -0.5, 0.24), (0.42, 0.36, 0.2)),
+    "striped": ((0.3, -0.4, 0.06), (0.5, -0.5, 0.06), (0.7, -0.6, 0.06), (0.3, 0.3, 0.06), (0.5, 0.4, 0.06)),
+}
+
+
 def _wing_marks(pen: Pen, marking: str, coat: Coat, open_: float) -> None:
-    rows = {"spotted": ((0.75, -0.6, 0.11), (0.5, -0.35, 0.09), (0.5, 0.35, 0.1), (0.3, 0.6, 0.07)), "patched": ((0.62, -0.5, 0.24), (0.42, 0.36, 0.2)),
-            "striped": ((0.3, -0.4, 0.06), (0.5, -0.5, 0.06), (0.7, -0.6, 0.06), (0.3, 0.3, 0.06), (0.5, 0.4, 0.06))}  # fmt: skip
     for side in (-1, 1):
-        for x, y, r in rows.get(marking, ()):
+        for x, y, r in _WING_MARKS.get(marking, ()):
             tall = 4 * r if marking == "striped" else r
             pen.ellipse(side * x * open_, y, r, tall, coat.second, side * 0.4)
             if marking == "spotted":
