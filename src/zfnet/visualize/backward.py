@@ -124,12 +124,12 @@ def descend(steps: Sequence[Step], signal: Tensor, rule: Rule = DECONVNET) -> Te
     return signal
 
 
-def single_out(output: Tensor, unit: Any, position: Any = None) -> tuple[Tensor, Tensor]:
+def single_out(output: Tensor, unit: Any, position: Any = None, value: float | None = None) -> tuple[Tensor, Tensor]:
     """Keep one activation of each image and set everything else to zero (step 2 of section 2.1).
 
     Returns
     -------
-    activation : float (B,);  start : zeros like `output` but for the activation.
+    activation : float (B,);  start : zeros like `output` but for the activation, or `value` in its place.
     """
     planes = output.flatten(2) if output.ndim > 2 else output.unsqueeze(2)  # (B, C, positions)
     batch = torch.arange(len(planes), device=planes.device)
@@ -137,7 +137,8 @@ def single_out(output: Tensor, unit: Any, position: Any = None) -> tuple[Tensor,
     rows = planes[batch, unit]  # (B, positions)
     place = rows.argmax(1) if position is None or output.ndim == 2 else _flat(position, output)
     start = torch.zeros_like(planes, memory_format=torch.contiguous_format)
-    start[batch, unit, place] = activation = rows[batch, place]
+    activation = rows[batch, place]
+    start[batch, unit, place] = activation if value is None else value
     return activation, start.reshape(output.shape)
 
 
