@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import basename, splitext
 from typing import IO, Literal
 
 from zfnet.errors import ZfnetError
@@ -43,11 +44,11 @@ class Member:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        return PurePosixPath(self.name).parts
+        return tuple(self.name.split("/"))
 
     @property
     def stem(self) -> str:
-        return PurePosixPath(self.name).stem
+        return splitext(basename(self.name))[0]
 
     def read(self) -> bytes:
         """Read all of it.
@@ -110,8 +111,8 @@ def members(path: Path, inner: str | None = None) -> Iterator[Member]:
             with path.open("rb") as file:
                 yield from tar_members(file, path.name)
         case "gzip":
-            with gzip.open(path) as file:
-                yield from tar_members(file, path.name)
+            with path.open("rb") as file:
+                yield from _gzip_members(file, path.name)
         case "zip":
             yield from _zip_members(path, inner)
 
@@ -162,15 +163,23 @@ class _Watched:
         return self.last
 
 
+def _gzip_members(packed: IO[bytes], where: str) -> Iterator[Member]:
+    with gzip.open(packed) as file:
+        yield from tar_members(file, where)
+        with _reading(where):
+            while file.read(1 << 20):
+                pass  # the checksum comes after the padding, and is compared only when all is read
+
+
 def _zip_members(path: Path, inner: str | None) -> Iterator[Member]:
     with _reading(path.name), zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             place = f"{path.name}: {_safe(info.filename, path.name)}"
             if inner is None and not info.is_dir():
                 yield Member(info.filename, info.file_size, place, partial(archive.open, info))
-            elif PurePosixPath(info.filename).name == inner:
-                with archive.open(info) as packed, gzip.open(packed) as file:
-                    yield from tar_members(file, place)
+            elif basename(info.filename) == inner:
+                with archive.open(info) as file:
+                    yield from _gzip_members(file, place)
 
 
 def _folder_members(folder: Path, name: str) -> Iterator[Member]:
@@ -185,12 +194,12 @@ def _folder_members(folder: Path, name: str) -> Iterator[Member]:
 
 def _safe(name: str, where: str) -> str:
     """Refuse a name that leads outside: nothing is unpacked, but it betrays a forged archive. Else fit it for print."""
-    if name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
+    if name.startswith("/") or "\\" in name or ".." in name.split("/"):
         raise ZfnetError(
             f"{where}: the name {name!r} leads outside the archive, so it was not made by the data set's authors;"
             " get it from its official place."
         )
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+    return name if name.isprintable() else ascii(name)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from zfnet.data.archives import Member, kind, members
@@ -64,7 +64,7 @@ def check_devkit(path: Path) -> None:
 
 def _read_files(path: Path) -> dict[str, bytes]:
     """Either pair of files, by name."""
-    files = {PurePosixPath(member.name).name: member.read() for member in _files(path)}
+    files = {member.parts[-1]: member.read() for member in _files(path)}
     if {META, TRUTH} <= files.keys() or {MAPPING, SOLUTION} <= files.keys():
         return files
     missing = TRUTH if META in files else META
@@ -74,7 +74,7 @@ def _read_files(path: Path) -> dict[str, bytes]:
 def _files(path: Path) -> Iterator[Member]:
     """The files that matter. In a folder, only where they can be is looked: Kaggle's holds a million others."""
     if kind(path) != "folder":
-        yield from (member for member in members(path) if PurePosixPath(member.name).name in (META, TRUTH))
+        yield from (member for member in members(path) if member.parts[-1] in (META, TRUTH))
         return
     for folder in (path, path / "data", path / "ILSVRC2012_devkit_t12" / "data"):
         for name in (META, TRUTH, MAPPING, SOLUTION):

@@ -9,7 +9,8 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import basename
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,7 @@ class Source:
 
 def is_picture(name: str) -> bool:
     """Tell by its name whether an archive's member is a picture (and not one of the hidden twins macOS writes)."""
-    path = PurePosixPath(name)
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return name.lower().endswith(SUFFIXES) and not basename(name).startswith(".")
 
 
 def make_key(*parts: str) -> str:

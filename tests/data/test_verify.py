@@ -1,0 +1,182 @@
+"""A look at the archives: every wrong, missing or half-copied one gives a sentence that helps."""
+
+import hashlib
+import json
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import builders
+import pytest
+
+from zfnet.data import download
+from zfnet.data.download import fetch
+from zfnet.data.verify import OFFICIAL, check_archives
+from zfnet.errors import ZfnetError
+from zfnet.settings import Archives
+
+FACE = [("left_eye", 8.0, 2.0, 2), ("right_eye", 3.5, 2.0, 1), ("nose", 5.0, 6.0, 2)]
+CONTENT = {
+    "imagenet_train": ("ILSVRC2012_img_train.tar", builders.train_tar()),
+    "imagenet_val": ("ILSVRC2012_img_val.tar", builders.tar(builders.val_files())),
+    "imagenet_devkit": ("ILSVRC2012_devkit_t12.tar.gz", builders.packed(builders.devkit_files())),
+    "caltech101": ("101_ObjectCategories.tar.gz", builders.packed(builders.caltech101_files())),
+    "caltech256": ("256_ObjectCategories.tar", builders.tar(builders.caltech256_files())),
+    "voc2012": ("VOCtrainval_11-May-2012.tar", builders.tar(builders.voc_files())),
+    "cifar10": ("cifar-10-python.tar.gz", builders.packed(builders.cifar_files())),
+    "parts_images": ("dogs.tar", builders.tar({"a.jpg": builders.picture()})),
+    "parts_keypoints": ("keypoints.json", json.dumps(builders.keypoints({"a.jpg": FACE})).encode()),
+}
+TARS = ["imagenet_train", "imagenet_val", "caltech256", "voc2012", "parts_images"]
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return {key: builders.put(tmp_path / name, data) for key, (name, data) in CONTENT.items()}
+
+
+def problem(paths) -> str:
+    (sentence,) = check_archives(Archives(**paths))
+    return sentence
+
+
+def test_whole_archives_pass(paths):
+    assert check_archives(Archives(**paths)) == []
+
+
+def test_nothing_named_is_no_problem():
+    assert check_archives(Archives()) == []
+
+
+def test_every_archive_is_looked_at():
+    assert OFFICIAL.keys() == CONTENT.keys() == Archives.model_fields.keys() - {"download"}
+
+
+def test_the_zip_around_caltech101_passes(paths, tmp_path):
+    files = {"caltech-101/101_ObjectCategories.tar.gz": CONTENT["caltech101"][1]}
+    paths["caltech101"] = builders.put(tmp_path / "caltech-101.zip", builders.zipped(files))
+    assert check_archives(Archives(**paths)) == []
+
+
+def test_extracted_trees_pass(paths, tmp_path):
+    kaggle = builders.extract(builders.kaggle_files(), tmp_path / "kaggle")
+    paths |= {key: kaggle for key in ("imagenet_train", "imagenet_val", "imagenet_devkit")}
+    assert check_archives(Archives(**paths)) == []
+
+
+@pytest.mark.parametrize("key", CONTENT)
+def test_a_missing_file_is_named_with_its_origin_and_key(key, paths):
+    paths[key].unlink()
+    sentence = problem(paths)
+    assert sentence.startswith(f"{paths[key]}: No such file")
+    assert OFFICIAL[key].files in sentence and OFFICIAL[key].origin in sentence and f"archives: {key}" in sentence
+
+
+@pytest.mark.parametrize("key", CONTENT)
+@pytest.mark.parametrize("data", [b"", b"<html>Sign in</html>", bytes(4096)], ids=["empty", "web page", "zeros"])
+def test_what_is_no_archive_is_named(key, data, paths):
+    builders.put(paths[key], data)
+    assert str(paths[key]) in problem(paths)
+
+
+@pytest.mark.parametrize("key", TARS)
+def test_a_half_copied_tar_is_noticed(key, paths):
+    end = len(CONTENT[key][1].rstrip(b"\0"))  # of the last member
+    for cut in (end - 10, end // 512 * 512):
+        builders.put(paths[key], CONTENT[key][1][:cut])
+        assert "cut off" in problem(paths)
+
+
+@pytest.mark.parametrize("key", ["imagenet_train", "imagenet_val", "caltech101", "caltech256", "voc2012", "cifar10"])
+@pytest.mark.parametrize("other", ["imagenet_val", "caltech101", "caltech256", "voc2012", "cifar10"])
+def test_one_archive_in_place_of_another_is_noticed(key, other, paths):
+    builders.put(paths[key], CONTENT[other][1])
+    assert len(check_archives(Archives(**paths))) == (key != other)
+
+
+def test_an_archive_of_images_without_the_files_of_the_devkit(paths):
+    builders.put(paths["imagenet_devkit"], CONTENT["caltech101"][1])
+    assert "meta.mat is missing" in problem(paths) and "image-net.org" in problem(paths)
+
+
+@pytest.mark.parametrize(
+    "missing, by",
+    [
+        ("imagenet_val", "imagenet_train"),
+        ("imagenet_train", "imagenet_val"),
+        ("imagenet_devkit", "imagenet_val"),
+        ("parts_images", "parts_keypoints"),
+        ("parts_keypoints", "parts_images"),
+    ],
+)
+def test_archives_that_need_each_other(missing, by, paths):
+    del paths[missing]
+    assert problem(paths).startswith(f"archives: {by} is set in config.yaml, so set {missing} too: ")
+
+
+def test_class_folders_need_no_devkit(paths, tmp_path):
+    folder = tmp_path / "val" / "n00000001"
+    builders.put(folder / "ILSVRC2012_val_00000001.JPEG", builders.picture())
+    paths["imagenet_val"] = folder.parent
+    del paths["imagenet_devkit"]
+    assert check_archives(Archives(**paths)) == []
+
+
+def test_several_problems_are_told_at_once(paths):
+    paths["voc2012"].unlink()
+    builders.put(paths["cifar10"], b"")
+    assert len(check_archives(Archives(**paths))) == 2
+
+
+@pytest.mark.real
+def test_the_real_archives_pass(real_data):
+    names = {key: name for key, (name, _) in CONTENT.items()}
+    paths = {key: next(real_data.rglob(name)) for key, name in names.items()}
+    assert check_archives(Archives(**paths)) == []
+
+
+# Download -------------------------------------------------------------------------------------------------------------
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Requests are no news."""
+
+
+@pytest.fixture
+def remote(tmp_path, monkeypatch):
+    """The four archives, served by this machine."""
+    folder = tmp_path / "remote"
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        for key in download.REMOTE:
+            name, data = CONTENT[key]
+            builders.put(folder / name, data)
+            place = download.Remote(f"http://127.0.0.1:{server.server_port}/{name}", hashlib.md5(data).hexdigest())
+            monkeypatch.setitem(download.REMOTE, key, place)
+        yield folder
+        server.shutdown()
+
+
+def test_downloads_happen_only_when_allowed(remote, tmp_path):
+    archives = Archives(download=False)
+    assert fetch(archives, tmp_path / "here") is archives and not (tmp_path / "here").exists()
+
+
+@pytest.mark.slow  # imports torchvision
+def test_downloads_fill_what_is_empty_and_keep_what_is_given(remote, tmp_path):
+    given = remote / CONTENT["voc2012"][0]
+    fetched = fetch(Archives(download=True, voc2012=given), tmp_path / "here")
+    assert fetched.voc2012 == given and fetched.caltech256 == tmp_path / "here" / "256_ObjectCategories.tar"
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {
+        CONTENT[key][0] for key in ("caltech101", "caltech256", "cifar10")
+    }
+    assert check_archives(fetched) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [lambda file: file.write_bytes(b"<html>"), lambda file: file.unlink()])
+def test_a_failed_download_is_named(change, remote, tmp_path):
+    change(remote / CONTENT["cifar10"][0])
+    with pytest.raises(ZfnetError, match=r"cifar-10-python\.tar\.gz: the download failed .* set archives: cifar10"):
+        fetch(Archives(download=True), tmp_path / "here")
