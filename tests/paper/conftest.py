@@ -165,8 +165,7 @@ def write_invariance(folder, crop, rng):
         arrays[f"{transform}/examples"] = photo(rng, (5, len(values)), crop)
         for image in range(5):
             for amount in values:
-                start = 0 if values[0] == 0 or values[0] == 1 else amounts[transform][len(values) // 2]
-                away = abs(amount - (values[0] if start == 0 else start)) / (values[-1] - values[0]) + 0.01 * image
+                away = abs(amount - (transform == "scale")) / (values[-1] - values[0]) * (1 + 0.05 * image)
                 first, last = 1 - np.exp(-9 * away), away * 0.8
                 rows.append((image, f"n0/p{image}", WORDS[image], transform, amount, first * 90, first, last * 9, last,
                              max(0, 0.9 - away)))  # fmt: skip

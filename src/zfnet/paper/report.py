@@ -90,7 +90,7 @@ def _claims(results: Results) -> dict[str, Any] | None:
     frame = results.frame("claims.csv")
     if frame is None:
         return None
-    rows = frame.fillna("").to_dict("records")
+    rows = frame.astype(object).fillna("").to_dict("records")
     return {"rows": rows, "counts": Counter({verdict: 0 for verdict in VERDICTS} | Counter(frame["verdict"]))}
 
 
@@ -118,7 +118,7 @@ def _read(results: Results, name: str) -> pd.DataFrame | None:
     frame = results.frame(name)
     if frame is None:
         return None
-    return frame.set_index("row").fillna({"reason": ""})
+    return frame.set_index("row").assign(reason=frame["reason"].astype(object).fillna("").to_numpy())
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from zfnet.paper.tables import OTHERS, footnotes, number_text
 
 STRONG = 0.3  # deviation, as a share of the printed value, that gets the full colour
 WIDEST = 1600  # pixels of an embedded figure
-LOSSLESS = 400_000  # bytes up to which a picture is embedded without loss
+LOSSLESS = 300_000  # bytes of a drawing, which is embedded without loss
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
@@ -69,14 +69,12 @@ def _count(n: float) -> str:
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
 def embedded(path: Path) -> dict[str, Any]:
-    """A picture as data: URL in WebP, at most 1600 pixels wide, without loss where that stays small."""
+    """A picture as data: URL in WebP, at most 1600 pixels wide, drawings without loss."""
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     if image.width > WIDEST:
         image = image.resize((WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS)
-    data = _webp(image, lossless=True)
-    if len(data) > LOSSLESS:
-        data = _webp(image, quality=86)
+    data = _webp(image, lossless=True) if path.stat().st_size <= LOSSLESS else _webp(image, quality=86)
     url = "data:image/webp;base64," + base64.b64encode(data).decode()
     return {"url": url, "width": image.width, "height": image.height}
 

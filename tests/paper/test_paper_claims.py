@@ -1,0 +1,170 @@
+"""Claims: results built to support, contradict or leave open a claim get that verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import save_file
+
+from zfnet.files import write_json
+from zfnet.paper import claims
+from zfnet.paper import visual_measures as measures
+from zfnet.paper.findings import Evidence
+from zfnet.paper.results import Results
+from zfnet.settings import Paper
+
+SETTINGS = Paper(resamples=500)
+
+
+def decide(name, root):
+    return claims.decide(name, Evidence(Results(root), SETTINGS))
+
+
+def write_csv(path, rows, names):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows, columns=names.split()).to_csv(path, index=False)
+
+
+def write_errors(root, variant, top5, seeds=(1, 2, 3, 4, 5)):
+    """Evaluations of a variant, one per random state; all measures are the same number."""
+    for seed, error in zip(seeds, top5, strict=True):
+        errors = {"top1": error, "top5": error}
+        folder = root / "runs" / f"{variant}-s{seed}"
+        write_json(folder / "spec.json", {"seed": seed})
+        evaluation = {"val": {"images": 9, "ten": errors, "centre": errors}, "train": {"images": 9, "centre": errors}}
+        write_json(folder / "evaluation.json", evaluation)
+
+
+def test_all_claims_are_listed_once_and_every_open_one_says_what_is_missing():
+    listed = claims.statements()
+    assert list(listed) == [f"C{number}" for number in range(1, 56)]
+    assert {name for name, claim in listed.items() if "missing" not in claim} == set(claims.DECIDED)
+
+
+def test_nothing_run_decides_nothing(empty):
+    frame = claims.table(Results(empty), SETTINGS)
+    assert set(frame["verdict"]) == {"not run"}
+    assert (frame["reason"] != "").all()
+
+
+def test_every_claim_of_a_full_tree_has_a_verdict_and_no_interval_without_numbers(results, tmp_path):
+    frame = claims.claims_stage(results, SETTINGS, tmp_path / "claims.csv")
+    assert set(frame["verdict"]) <= {"holds", "fails", "undecided", "not run"}
+    assert (frame.loc[frame["verdict"].isin(["holds", "fails"]), "interval"] != "").all()
+    again = pd.read_csv(tmp_path / "claims.csv").fillna("")
+    pd.testing.assert_frame_equal(again, frame, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("ours", "verdict"),
+    [([30, 31, 32, 30, 31], "holds"), ([50, 51, 52, 50, 51], "fails"), ([41, 38, 42, 39, 41], "undecided")],
+)
+def test_c2_follows_the_paired_interval(tmp_path, ours, verdict):
+    write_errors(tmp_path, "krizhevsky", [40, 40.5, 41, 39.5, 40])
+    write_errors(tmp_path, "zf", ours)
+    assert decide("C2", tmp_path).verdict == verdict
+
+
+def test_one_training_of_each_kind_is_undecided_and_shows_the_difference(tmp_path):
+    write_errors(tmp_path, "krizhevsky", [40], seeds=[1])
+    write_errors(tmp_path, "zf", [30], seeds=[1])
+    found = decide("C2", tmp_path)
+    assert (found.verdict, found.interval) == ("undecided", "")
+    assert "-10.0" in found.ours
+    assert "no interval" in found.reason
+
+
+def test_variants_are_paired_by_random_state(tmp_path):
+    """Trainings differ widely but the difference is always near -2: only pairing can see it."""
+    write_errors(tmp_path, "krizhevsky", [10, 30, 50, 70, 90])
+    write_errors(tmp_path, "zf", [7.9, 28.1, 47.9, 68.1, 87.9])
+    assert decide("C2", tmp_path).verdict == "holds"
+
+
+def write_cuts(root, no34, no7, no67, no3467):
+    noise = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
+    write_errors(root, "krizhevsky", 18.1 + noise)
+    for variant, error in (("no34", no34), ("no7", no7), ("no67", no67), ("no3467", no3467)):
+        write_errors(root, f"krizhevsky-{variant}", error + noise[::-1])
+
+
+def test_the_printed_numbers_of_table_3_support_the_claims_made_of_them(tmp_path):
+    write_cuts(tmp_path, no34=22.1, no7=18.4, no67=22.4, no3467=50.1)
+    assert [decide(name, tmp_path).verdict for name in ("C6", "C7", "C8", "C11")] == ["holds"] * 4
+
+
+def test_a_flat_table_3_contradicts_them(tmp_path):
+    write_cuts(tmp_path, no34=28, no7=28, no67=28, no3467=28)
+    assert [decide(name, tmp_path).verdict for name in ("C6", "C7", "C8")] == ["fails"] * 3
+
+
+def test_claims_are_not_moved_by_the_paper_s_own_numbers(tmp_path):
+    """C17 needs a baseline of ours; a small archive is never compared with printed numbers."""
+    rows = [("caltech101", "softmax", 7, size, fold, 99.0, 1, 6, 90, 60) for size in (15, 30) for fold in range(5)]
+    names = "set head layer size fold accuracy c classes train_images test_images"
+    write_csv(tmp_path / "transfer/heads/caltech101.csv", rows, names)
+    found = decide("C17", tmp_path)
+    assert found.verdict == "not run"
+    assert "99.0" in found.ours
+
+
+def write_heads(root, accuracy):
+    names = "set head layer size fold accuracy c classes train_images test_images"
+    rng = np.random.default_rng(0)
+    for dataset, size in (("caltech101", 30), ("caltech256", 60)):
+        rows = [
+            (dataset, head, layer, size, fold, value + rng.normal() / 20, 1, 6, 6 * size, 60)
+            for (head, layer), value in accuracy.items()
+            for fold in range(5)
+        ]
+        write_csv(root / "transfer" / "heads" / f"{dataset}.csv", rows, names)
+
+
+def test_rising_accuracy_supports_c24_and_a_fall_contradicts_it(tmp_path):
+    rising = {("svm", layer): 40 + 8 * layer for layer in (1, 2, 3, 4, 5, 7)} | {("softmax", 5): 80, ("softmax", 7): 96}
+    write_heads(tmp_path, rising)
+    assert [decide("C24", tmp_path).verdict, decide("C25", tmp_path).verdict] == ["holds", "holds"]
+    write_heads(tmp_path, rising | {("svm", 7): 70})
+    assert [decide("C24", tmp_path).verdict, decide("C25", tmp_path).verdict] == ["fails", "fails"]
+
+
+def test_averaging_nets_that_err_alone_supports_c3(tmp_path):
+    rng, labels = np.random.default_rng(0), np.arange(400) % 10
+    for seed in (1, 2, 3):
+        folder = tmp_path / "runs" / f"zf-s{seed}"
+        folder.mkdir(parents=True)
+        scores = rng.random((400, 10)) * 0.6
+        scores[np.arange(400), labels] += 0.3
+        probabilities = (scores / scores.sum(1, keepdims=True)).astype(np.float32)
+        save_file({"probabilities": probabilities, "labels": labels}, folder / "predictions.safetensors")
+    assert decide("C3", tmp_path).verdict == "holds"
+
+
+# ---- visual measures -------------------------------------------------------------------------------------------------
+def test_entropy_of_labels():
+    assert measures.entropy(pd.Series([3] * 9)) == 0
+    assert measures.entropy(pd.Series([0, 1, 2, 3])) == pytest.approx(2)
+
+
+def test_dissimilarity_is_blind_to_scale_and_offset():
+    tile = np.random.default_rng(0).normal(size=(1, 1, 5, 5, 3))
+    alike = np.concatenate([tile, 3 * tile + 7, tile - 2], axis=1)
+    assert measures.dissimilarity(alike) == pytest.approx([0], abs=1e-5)
+    assert measures.dissimilarity(np.concatenate([tile, -tile], axis=1)) == pytest.approx([2], abs=1e-5)
+
+
+def test_slope_and_difference_are_means_of_their_terms():
+    x, y = np.array([1.0, 2, 3, 5]), np.array([2.0, 4.5, 6, 9])
+    assert measures.slope_terms(x, y).mean() == pytest.approx(np.polyfit(x, y, 1)[0])
+    assert measures.difference_terms(x, y[:3]).mean() == pytest.approx(x.mean() - y[:3].mean())
+
+
+def test_a_map_is_developed_when_it_resembles_its_last_projection():
+    rng = np.random.default_rng(1)
+    noise, last = rng.normal(size=(2, 4, 4, 3))
+    projections = np.stack([[noise, 2 * last, last], [noise, noise + 0.01, last]])
+    assert measures.developed(projections, np.array([1, 5, 9])).tolist() == [5, 9]
+
+
+def test_losses_are_what_the_probability_falls_on_average():
+    curves = pd.DataFrame({"image": 0, "transform": "scale", "amount": [1, 1.4, 1.8], "probability": [0.9, 0.6, 0.2]})
+    assert measures.losses(curves).loc[0, "scale"] == pytest.approx(0.5)
