@@ -180,6 +180,17 @@ def test_oversized_members_are_refused_unread(form, tmp_path, monkeypatch):
         contents(make(form, tmp_path))
 
 
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+@pytest.mark.parametrize("size", [-512, 1 << 40])
+def test_false_sizes_neither_loop_nor_fill_the_memory(kind, size, tmp_path):
+    """The size of a header is what the archive says, be it of a member or of the long name before one."""
+    info = tarfile.TarInfo("a")
+    info.type, info.size = kind, size
+    path = builders.put(tmp_path / "a.tar", info.tobuf(tarfile.GNU_FORMAT) + builders.tar(FILES))
+    with pytest.raises(ZfnetError, match=r"cut off or damaged|where at most"):
+        contents(path)
+
+
 def test_a_bomb_behind_a_false_size_is_not_unfolded(tmp_path):
     """A tar header may promise more than any disk holds; nothing is allocated for it."""
     info = tarfile.TarInfo("bomb")

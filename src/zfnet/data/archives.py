@@ -106,7 +106,8 @@ def members(path: Path, inner: str | None = None) -> Iterator[Member]:
     path = Path(path)
     match kind(path):
         case "folder":
-            yield from _folder_members(path, path.name)
+            with _reading(str(path)):
+                yield from _folder_members(path, path.name)
         case "tar":
             with path.open("rb") as file:
                 yield from tar_members(file, path.name)
@@ -125,6 +126,8 @@ def tar_members(file: IO[bytes], where: str) -> Iterator[Member]:
     watched = _Watched(file)
     with _reading(where), tarfile.open(fileobj=watched, mode="r:") as archive:
         for info in archive:
+            if info.size < 0:
+                raise ValueError(f"{info.size} bytes in a member")  # some versions of tarfile would go in circles
             if info.isreg() and not info.issparse():
                 place = f"{where}: {_safe(info.name, where)}"
                 yield Member(info.name, info.size, place, partial(archive.extractfile, info))
@@ -152,13 +155,18 @@ def check_end(path: Path) -> None:
 
 
 class _Watched:
-    """A file that remembers what was read last: after the last member, that is the block at which a tar ended."""
+    """A file that remembers what was read last: after the last member, that is the block at which a tar ended.
+
+    It also keeps tarfile from reading whatever amount the header of a long name asks for.
+    """
 
     def __init__(self, file: IO[bytes]):
         self.file, self.last = file, b""
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= MEMBER_LIMIT + 1:
+            raise ValueError(f"{size} bytes wanted at once")
         self.last = self.file.read(size)
         return self.last
 

@@ -55,7 +55,7 @@ class Source:
     classes : id of each label (WordNet id, folder name); words : id -> name for people
     archives : the files and folders it is read from
     pictures : each call reads the archives once, in their own order
-    expected : number of pictures where it is known beforehand
+    expected : number of pictures, as far as it is told beforehand (for ImageNet by the devkit); for progress only
     """
 
     name: str
