@@ -21,7 +21,7 @@ from pydantic.dataclasses import dataclass
 
 from zfnet.errors import ZfnetError
 
-Count = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0, le=10**6)]  # larger ones are mistakes, or a file that lies
 NormAlpha = Literal["over_n", "per_term"]
 _STRICT = ConfigDict(extra="forbid")
 
@@ -118,7 +118,7 @@ class Architecture:
 
     name: str
     classes: Count = 1000
-    width: Annotated[float, Field(gt=0)] = 1.0
+    width: Annotated[float, Field(gt=0, le=64)] = 1.0
     crop: Count = FULL_CROP
     size: Count = 256
     norm_alpha: NormAlpha = "over_n"

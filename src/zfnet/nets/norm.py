@@ -79,13 +79,21 @@ def _power(energy: Tensor, beta: float) -> Tensor:
     return root * root.sqrt()
 
 
-@lru_cache(maxsize=64)
 def _band(maps: int, size: int, weight: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(maps, maps), kept for the next call; a compiled graph makes it a constant of its own."""
+    make = _make_band if torch.compiler.is_compiling() else _kept_band
+    return make(maps, size, weight, dtype, device)
+
+
+def _make_band(maps: int, size: int, weight: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(maps, maps): column i holds `weight` in the rows of its window, i - size // 2 … i + (size - 1) // 2."""
     with torch.inference_mode(False):
         row = torch.arange(maps, device=device)
         ahead = row[:, None] - row
         return ((ahead >= -(size // 2)) & (ahead <= (size - 1) // 2)) * torch.tensor(weight, dtype=dtype, device=device)
+
+
+_kept_band = lru_cache(maxsize=64)(_make_band)
 
 
 def _by_rows(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:

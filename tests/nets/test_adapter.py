@@ -1,0 +1,131 @@
+"""Foreign nets: the same numbers under our names, or a sentence about the part that cannot be read."""
+
+import pytest
+import torch
+from torch import nn
+
+from zfnet.errors import ZfnetError
+from zfnet.nets import adapt
+from zfnet.nets.norm import ContrastNorm
+
+
+def chain(*more: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(3, 6, 5, 2), *more)
+
+
+def head(features: int) -> list[nn.Module]:
+    return [nn.Flatten(), nn.Linear(features, 4)]
+
+
+def noise(crop: int) -> torch.Tensor:
+    return torch.randn(2, 3, crop, crop, generator=torch.Generator().manual_seed(3))
+
+
+def test_in_place_and_reused_relus_are_made_safe():
+    """One in-place ReLU object used three times would overwrite what a trace shows."""
+    relu = nn.ReLU(inplace=True)
+    net = nn.Sequential(nn.Conv2d(3, 6, 5), relu, nn.Conv2d(6, 6, 3), relu, *head(6 * 10 * 10), relu)
+    adapted = adapt(net, 16)
+    trace = adapted.trace(noise(16))
+    assert [operation.name for operation in adapted.operations if operation.kind == "relu"] == [
+        "relu1",
+        "relu2",
+        "relu3",
+    ]
+    assert trace.inputs["relu1"].min() < 0 < trace.inputs["relu2"].max() and trace.inputs["relu2"].min() < 0
+    assert torch.equal(trace.activations["conv1"], trace.inputs["relu1"].relu())
+    torch.testing.assert_close(adapted(noise(16)), net.eval()(noise(16)))
+
+
+def test_norms_pools_and_names():
+    norm = nn.LocalResponseNorm(3, 1e-3, 0.6, 1.5)
+    net = chain(nn.ReLU(), norm, nn.MaxPool2d(3, 2, ceil_mode=True), nn.Dropout(0.3), *head(6 * 7 * 7))
+    adapted = adapt(net, 32)
+    assert list(adapted.layers) == ["conv1", "norm1", "pool1", "fc2"]
+    assert isinstance(adapted.norm1, ContrastNorm) and adapted.norm1.size == 3
+    torch.testing.assert_close(adapted(noise(32)), net.eval()(noise(32)))
+    *_, last = adapted.walk(noise(32))
+    assert torch.equal(last.output, adapted(noise(32)))
+
+
+def test_two_pools_in_one_layer_have_two_names():
+    adapted = adapt(chain(nn.MaxPool2d(2), nn.MaxPool2d(2), *head(6 * 3 * 3)), 32)
+    assert list(adapted.layers) == ["conv1", "pool1", "pool1b", "fc2"]
+    assert list(adapted.trace(noise(32)).switches) == ["pool1", "pool1b"]
+
+
+@pytest.mark.parametrize(
+    "out, side, kinds",
+    [(14, 14, []), ((None, None), 14, []), (7, 7, ["average"]), ((7, 7), 7, ["average"]), (1, 1, ["average"])],
+)
+def test_adaptive_pools_that_are_fixed_at_this_crop(out, side, kinds):
+    net = chain(nn.AdaptiveAvgPool2d(out), *head(6 * side * side))
+    adapted = adapt(net, 32)
+    assert [o.kind for o in adapted.operations if o.kind == "average"] == kinds
+    torch.testing.assert_close(adapted(noise(32)), net(noise(32)))
+
+
+def test_the_module_is_left_alone():
+    net = chain(nn.ReLU(inplace=True), *head(6 * 14 * 14)).train()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    adapted = adapt(net, 32, std=(58.0, 57.0, 57.5))
+    adapted.conv1.weight.data.zero_()
+    assert net.training and net[1].inplace
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+
+
+def test_mean_and_std_bring_foreign_pictures_to_ours():
+    net, std = chain(nn.ReLU(), *head(6 * 14 * 14)), torch.tensor([58.0, 57.0, 56.0])
+    adapted = adapt(net, 32, (123.0, 116.0, 103.0), std.tolist())
+    assert adapted.mean.shape == (3, 37, 37) and adapted.mean[:, 5, 9].tolist() == [123.0, 116.0, 103.0]
+    torch.testing.assert_close(adapted(60 * noise(32)), net(60 * noise(32) / std[:, None, None]))
+
+
+@pytest.mark.parametrize("mean", [(1.0, 2.0), torch.zeros(3, 20, 20), torch.zeros(3, 40, 41)])
+def test_a_mean_that_does_not_fit_is_refused(mean):
+    with pytest.raises(ZfnetError, match="expected 3 numbers"):
+        adapt(chain(*head(6 * 14 * 14)), 32, mean)
+
+
+class Shortcut(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(3 * 64, 2)
+
+    def forward(self, x):
+        return self.last((x + self.first(x)).flatten(1))
+
+
+@pytest.mark.parametrize(
+    "net, words",
+    [
+        (chain(nn.GELU(), *head(6 * 14 * 14)), "1 is a GELU"),
+        (nn.Sequential(chain(nn.Sequential(nn.BatchNorm2d(6)))), "0.1.0 is a BatchNorm2d"),
+        (chain(nn.Conv2d(6, 6, (3, 1)), *head(6 * 12 * 14)), "1 .*kernel_size"),
+        (chain(nn.Conv2d(6, 6, 3, dilation=2), *head(6 * 10 * 10)), "1 .*dilation"),
+        (chain(nn.Conv2d(6, 6, 3, padding="same"), *head(6 * 14 * 14)), "1 .*padding='same'"),
+        (chain(nn.Conv2d(6, 6, 3, padding=1, padding_mode="reflect"), *head(6 * 14 * 14)), "1 .*reflect"),
+        (chain(nn.MaxPool2d(2, return_indices=True)), "1 .*return_indices"),
+        (chain(nn.AdaptiveAvgPool2d(5), *head(6 * 25)), "1 .*14 x 14"),
+        (chain(*head(7)), "2 .*does not fit its input"),
+        (chain(nn.ReLU()), "one number per class"),
+        (Shortcut(), "Shortcut computes something else"),
+    ],
+)
+def test_what_cannot_be_read_is_named(net, words):
+    with pytest.raises(ZfnetError, match=words):
+        adapt(net, 8 if isinstance(net, Shortcut) else 32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, crop, last", [("alexnet", 224, "fc8"), ("vgg11", 64, "fc11")])
+def test_torchvisions_nets(name, crop, last):
+    models = pytest.importorskip("torchvision.models", exc_type=ImportError)
+    if name == "vgg11":  # its classifier wants 7 x 7: at 64 pixels the last map is 2 x 2
+        with pytest.raises(ZfnetError, match="avgpool"):
+            adapt(models.vgg11(init_weights=False), crop)
+        crop = 224
+    net = getattr(models, name)().eval()
+    adapted = adapt(net, crop)
+    assert list(adapted.layers)[-1] == last and adapted.classes == 1000
+    torch.testing.assert_close(adapted(noise(crop)), net(noise(crop)), rtol=1e-4, atol=1e-4)

@@ -1,0 +1,140 @@
+"""Nets as data: the printed sizes and parameter counts, the variants of Table 3, exact JSON, helpful errors."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zfnet.errors import ZfnetError
+from zfnet.nets.architecture import Architecture, describe
+
+WIDE = {3: 512, 4: 1024, 5: 512}
+COUNTS = [  # PAPER: parameters of the published nets and of all variants of Table 3
+    ("zf", {}, 62_357_608),
+    ("zf", {"units": 2048}, 28_848_232),
+    ("zf", {"units": 8192}, 154_542_184),
+    ("zf", {"maps": WIDE}, 107_627_624),
+    ("zf", {"maps": WIDE, "units": 8192}, 237_560_936),
+    ("krizhevsky", {}, 60_965_224),
+    ("krizhevsky", {"remove": (3, 4)}, 59_268_712),
+    ("krizhevsky", {"remove": (7,)}, 44_183_912),
+    ("krizhevsky", {"remove": (6, 7)}, 11_551_080),
+    ("krizhevsky", {"remove": (3, 4, 6, 7)}, 9_854_568),
+    ("krizhevsky", {"units": 2048}, 27_455_848),
+    ("krizhevsky", {"units": 8192}, 153_149_800),
+]
+
+
+def counted(architecture: Architecture) -> int:
+    """Parameters from the plan alone: fan-in and bias of every unit."""
+    outputs = {p.name: p.shape[0] for p in architecture.plan()}
+    return sum((fan_in + 1) * outputs[name] for name, fan_in in architecture.fan_ins().items())
+
+
+def sides(architecture: Architecture) -> list[int]:
+    return [p.shape[1] for p in architecture.plan() if p.kind in ("conv", "pool")]
+
+
+@pytest.mark.parametrize("name, changes, count", COUNTS)
+def test_parameters_are_the_published_ones(name, changes, count):
+    assert counted(describe(name, **changes)) == count
+
+
+def test_sides_of_the_maps_are_those_of_figure_3_and_of_the_replica():
+    assert sides(describe("zf")) == [110, 55, 26, 13, 13, 13, 13, 6]
+    assert sides(describe("krizhevsky")) == [55, 27, 27, 13, 13, 13, 13, 6]
+
+
+def test_zf_pools_before_it_normalises_and_the_replica_after():
+    order = {name: [p.name for p in describe(name).plan()] for name in ("zf", "krizhevsky")}
+    assert order["zf"].index("pool1") < order["zf"].index("norm1")
+    assert order["krizhevsky"].index("norm1") < order["krizhevsky"].index("pool1")
+    assert not {"norm3", "norm4", "norm5"} & {*order["zf"], *order["krizhevsky"]}
+
+
+def test_removed_layers_keep_the_papers_numbers_and_conv5_its_groups():
+    plan = {p.name: p for p in describe("krizhevsky", remove=(3, 4)).plan()}
+    assert [name for name in plan if name.startswith("conv")] == ["conv1", "conv2", "conv5"]
+    assert plan["conv5"].options["groups"] == 2 and plan["conv5"].options["in_channels"] == 256
+
+
+def test_width_scales_maps_and_units_but_not_classes():
+    plan = {p.name: p.shape[0] for p in describe("zf", classes=20, width=1 / 8, crop=112).plan()}
+    assert [plan[f"conv{n}"] for n in range(1, 6)] == [12, 32, 48, 48, 32]
+    assert plan["fc6"] == plan["fc7"] == 512 and plan["fc8"] == 20
+
+
+@given(
+    name=st.sampled_from(["zf", "krizhevsky"]),
+    width=st.floats(0.01, 2),
+    crop=st.integers(64, 300),
+    remove=st.sets(st.sampled_from([3, 4, 6, 7])),
+    units=st.none() | st.integers(1, 9000),
+    maps=st.dictionaries(st.integers(1, 5), st.integers(1, 300).map(lambda n: 2 * n)),
+    alpha=st.sampled_from(["over_n", "per_term"]),
+)
+@settings(deadline=None, max_examples=60)
+def test_json_gives_back_exactly_the_same_net(name, width, crop, remove, units, maps, alpha):
+    net = describe(name, 7, width, crop, None, alpha, remove=tuple(remove), units=units, maps=maps)
+    again = Architecture.from_json(json.loads(json.dumps(net.to_json())))
+    assert again == net and again.plan() == net.plan()
+
+
+@given(crop=st.integers(64, 300), name=st.sampled_from(["zf", "krizhevsky"]))
+@settings(deadline=None, max_examples=60)
+def test_every_window_fits_its_padded_input(crop, name):
+    """The overhang is spelled out: after a pad operation every convolution divides evenly, as D2 and D3 ask."""
+    side = crop
+    for planned in describe(name, crop=crop).plan():
+        if planned.kind == "conv":
+            room = side + 2 * planned.options["padding"] - planned.options["kernel_size"]
+            assert room % planned.options["stride"] == 0
+            assert planned.shape[1] == 1 + room // planned.options["stride"]
+        side = planned.shape[1] if len(planned.shape) == 3 else side
+
+
+def test_the_pad_lies_on_the_right_and_bottom():
+    pads = {name: [p for p in describe(name).plan() if p.kind == "pad"] for name in ("zf", "krizhevsky")}
+    assert [p.options["padding"] for p in pads["zf"]] == [(0, 1, 0, 1)]
+    assert [p.options["padding"] for p in pads["krizhevsky"]] == [(0, 3, 0, 3)]
+
+
+def test_full_size_undoes_width_and_crop_but_no_change():
+    small = describe("zf", classes=5, width=0.25, crop=112, units=2048)
+    assert small.full_size() == describe("zf", classes=5, units=2048)
+    assert small.full_size().fan_ins()["fc7"] == 2048 and small.fan_ins()["fc7"] == 512
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"name": "zfnet"}, ["zfnet", "did you mean 'zf'"]),
+        ({"name": "zf", "unit": 2048}, ["'unit'", "did you mean 'units'"]),
+        ({"name": "zf", "remove": (9,)}, ["9", "1, 2, 3, 4, 5, 6, 7"]),
+        ({"name": "zf", "maps": {6: 512}}, ["6", "1, 2, 3, 4, 5"]),
+        ({"name": "zf", "width": 0.0}, ["width", "greater than 0"]),
+        ({"name": "zf", "norm_alpha": "per_n"}, ["norm_alpha", "over_n", "per_n"]),
+        ({"name": "zf", "crop": 20}, ["crop of 20", "too small"]),
+        ({"name": "zf", "crop": 224, "size": 200}, ["224", "200"]),
+        ({"name": "krizhevsky", "maps": {2: 255}}, ["conv2", "groups", "255"]),
+        ({"name": "zf", "units": "many"}, ["units", "many"]),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(arguments, words):
+    with pytest.raises(ZfnetError) as caught:
+        describe(**arguments)
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+@pytest.mark.parametrize("data", [None, [], "zf", {}, {"name": "zf", "layers": 3}, {"name": 5}, {"name": "vgg"}])
+def test_data_that_is_no_architecture_is_refused(data):
+    with pytest.raises(ZfnetError):
+        Architecture.from_json(data)
+
+
+def test_describing_a_net_needs_no_torch():
+    code = "import sys; from zfnet.nets import describe; describe('zf').plan(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

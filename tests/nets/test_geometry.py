@@ -1,0 +1,90 @@
+"""Receptive fields: the published numbers, and what a gradient really reaches."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from zfnet.nets import adapt, build
+from zfnet.nets.geometry import receptive_fields
+
+ZF = {  # field, stride, offset, map
+    "conv1": (7, 2, 0, 110),
+    "pool1": (11, 4, 0, 55),
+    "conv2": (27, 8, 0, 26),
+    "pool2": (43, 16, 0, 13),
+    "conv3": (75, 16, -16, 13),
+    "conv4": (107, 16, -32, 13),
+    "conv5": (139, 16, -48, 13),
+    "pool5": (171, 32, -48, 6),
+}
+KRIZHEVSKY = {
+    "conv1": (11, 4, 0, 55),
+    "pool1": (19, 8, 0, 27),
+    "conv2": (51, 8, -16, 27),
+    "pool2": (67, 16, -16, 13),
+    "conv3": (99, 16, -32, 13),
+    "conv4": (131, 16, -48, 13),
+    "conv5": (163, 16, -64, 13),
+    "pool5": (195, 32, -64, 6),
+}
+
+
+@pytest.mark.parametrize("name, published", [("zf", ZF), ("krizhevsky", KRIZHEVSKY)])
+def test_fields_are_the_published_ones(name, published):
+    with torch.device("meta"):
+        fields = receptive_fields(build(name))
+    assert {layer: tuple(fields[layer]) for layer in published} == published
+
+
+def reached(net, layer: str, unit: int) -> tuple[int, int]:
+    """First and last input row that unit (unit, unit) of `layer` depends on: all filters one, means for maxima."""
+    x = torch.ones(1, 3, net.crop, net.crop, dtype=torch.float64, requires_grad=True)
+    y = x
+    for operation in net.operations[: net.layers[layer] + 1]:
+        y = linear(operation, y)
+    rows = torch.autograd.grad(y[0, 0, unit, unit], x)[0].sum((0, 1, 3)).nonzero()
+    return int(rows[0]), int(rows[-1])
+
+
+def linear(operation, x):
+    module = operation.module
+    if operation.kind == "conv":
+        weight = torch.ones(1, x.shape[1], *module.kernel_size, dtype=x.dtype)
+        return F.conv2d(x, weight, None, module.stride, module.padding)
+    if operation.kind == "pool":
+        return F.avg_pool2d(x, module.kernel_size, module.stride, module.padding, module.ceil_mode)
+    return module(x) if operation.kind == "pad" else x
+
+
+@pytest.mark.parametrize("name", ["zf", "krizhevsky"])
+@pytest.mark.parametrize("crop", [112, 131])
+@pytest.mark.parametrize("layer", ["conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5"])
+def test_fields_are_what_a_gradient_reaches(small, name, crop, layer):
+    net = small(name, crop=crop)
+    field = receptive_fields(net)[layer]
+    for unit in (0, field.map // 2, field.map - 1):
+        first = field.offset + unit * field.stride
+        expected = max(first, 0), min(first + field.size, crop) - 1
+        assert reached(net, layer, unit) == expected
+
+
+def test_maps_are_those_of_the_activations(small, images):
+    net = small("zf")
+    fields, trace = receptive_fields(net), net.trace(images)
+    for layer, activation in trace.activations.items():
+        assert fields[layer].map == (activation.shape[-1] if activation.ndim == 4 else 1)
+
+
+@pytest.mark.parametrize("crop", range(16, 30))
+def test_padded_pools_of_foreign_nets_are_counted_as_torch_does(crop):
+    layers = nn.Conv2d(3, 4, 3, padding=2), nn.MaxPool2d(3, 3, 1, ceil_mode=True), nn.AvgPool2d(2, 2, 1)
+    net = adapt(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)), crop)
+    trace = net.trace(torch.zeros(1, 3, crop, crop))
+    for layer, field in receptive_fields(net).items():
+        assert field.map == (1 if layer == "fc2" else trace.activations[layer].shape[-1])
+
+
+def test_fully_connected_units_see_everything(small):
+    field = receptive_fields(small("zf"))["fc7"]
+    assert field.map == 1 and field.offset <= 0 and field.offset + field.size >= 80
