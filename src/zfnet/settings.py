@@ -129,7 +129,6 @@ class Training(Strict):
     krizhevsky: KrizhevskyRecipe = KrizhevskyRecipe()
     seeds: Count = Field(5, description="trainings of the Figure 3 model with other random states (Table 2)")
     snapshots: Counts = Field((1, 2, 5, 10, 20, 30, 40, 64), description="epochs of 70 at which a net is kept (Fig. 4)")
-    minutes: float = Field(10, gt=0, description="time between two checkpoints")
     accept_code: str | None = Field(None, description="keep results made by the code with this fingerprint")
 
 

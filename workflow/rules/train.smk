@@ -24,10 +24,9 @@ rule train:
     params:
         exclude=lambda wildcards, input: f"--exclude {input.exclude}" if input.exclude else "",
         checkpoints=f"checkpoints/{settings.preset}",
-        minutes=settings.training.minutes,
     message:
         "Training {wildcards.run} (goes on from its own checkpoint)"
     shell:
         "zfnet train --spec {input.spec} --train {input.train} --val {input.val} {params.exclude}"
-        " --checkpoints {params.checkpoints}/{wildcards.run} --minutes {params.minutes} --threads {threads}"
+        " --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads}"
         " --budget {resources.runtime} --weights {output.weights} --metrics {output.metrics} > {log} 2>&1"

@@ -97,8 +97,7 @@ def _run(
     if done.exists() and (known := read_json(done)).get("stamp") == stamp:
         return known["row"]
     none = np.empty(0, np.int64)
-    minutes = settings.training.minutes
-    metrics = train(spec, shards, split.train, shards, none, work / "run", work, threads, minutes, budget)
+    metrics = train(spec, shards, split.train, shards, none, work / "run", work, threads, budget_minutes=budget)
     net = load(work / "run" / "weights.safetensors").to(device())
     predicted = centre(net, shards, split.test, EXAMINED, threads).argmax(1).numpy()
     row = {
