@@ -1,12 +1,13 @@
-"""Features to the coordinates in which heads are trained: centred, of unit size, and never more than samples.
+"""Features to the coordinates in which heads are trained: centred, of unit size, along their principal axes.
 
 A layer's features are moved by the mean of the training pictures and divided by one number, the root mean square of
 their norms, so that the same values of C make sense for every layer, width and size of net. Features keep their
 relative sizes: nothing is scaled one by one. The paper does not say how it normalised (PAPER.md 8.4).
 
-A linear classifier with an L2 penalty sees features only through inner products. So where a layer has more dimensions
-than there are pictures (290,400 at layer 1), its Gram matrix X Xᵀ is made once, and L of L Lᵀ = X Xᵀ takes the place
-of X: n dimensions, the same inner products, the same classifier.
+A linear classifier with an L2 penalty sees features only through inner products, so a rotation changes nothing; along
+the principal axes its Hessian is nearly diagonal and fits take half the steps. And where a layer has more dimensions
+than there are pictures (290,400 at layer 1), its Gram matrix X Xᵀ = U S Uᵀ is made once, and U √S takes the place of X:
+n dimensions, the same inner products, the same classifier.
 """
 
 from dataclasses import dataclass
@@ -71,7 +72,9 @@ def from_rows(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     if train.shape[1] > len(train):
         return from_gram((train @ train.T).double(), (test @ train.T).double())
     size = train.square().sum(1).mean().sqrt().clamp_min(1e-30)
-    return train / size, test / size
+    _, axes = torch.linalg.eigh((train.T @ train).double())
+    axes = axes.float() / size
+    return train @ axes, test @ axes
 
 
 def from_gram(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,20 +82,11 @@ def from_gram(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     mean = train.mean(0)
     train, test = _centre(train, mean), _centre(test, mean)
     size = train.diagonal().mean().clamp_min(1e-30)
-    root = _cholesky(train / size)
-    test = torch.linalg.solve_triangular(root, (test / size).T, upper=False).T
-    return root.float(), test.float()
+    spread, axes = torch.linalg.eigh(train / size)  # (n,) ascending, (n, n)
+    seen = spread > 1e-9 * spread[-1]
+    roots, axes = spread[seen].sqrt(), axes[:, seen]
+    return (axes * roots).float(), (test / size @ (axes / roots)).float()
 
 
 def _centre(products: Tensor, mean: Tensor) -> Tensor:
     return products - products.mean(1, keepdim=True) - mean + mean.mean()
-
-
-def _cholesky(gram: Tensor) -> Tensor:
-    """Factor a Gram matrix that is singular (it is centred) up to a diagonal too small to matter."""
-    eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    for little in (1e-8, 1e-7, 1e-6, 1e-5, 1e-4):
-        root, failed = torch.linalg.cholesky_ex(gram + little * eye)
-        if not failed:
-            break
-    return root

@@ -7,25 +7,35 @@ All minimise, with f = X w + b and one cost c_i per sample,
     softmax  1/2 |W|² + Σ c_i (log Σ_k exp f_ik - f_i,label)   multinomial, biases free, as in LogisticRegression
     sigmoid  1/2 |w|² + Σ c_i log(1 + exp(-y_i f_i))           one vs rest, biases free
 
-by a Newton method whose steps come from conjugate gradients. Samples share one matrix X and differ in their costs, so
-all classes, all values of C and all inner folds (a sample left out costs 0) are columns of the same matrix products.
-Layers with more dimensions d than samples n go through `zfnet.transfer.coordinates` first, which makes d = n.
+by a Newton method whose steps come from conjugate gradients, preconditioned with the Hessian's diagonal, which
+`zfnet.transfer.coordinates` (principal axes, never more than samples) makes nearly the whole of it. Samples share one
+matrix X and differ in their costs, so all classes, all values of C and all inner folds (a sample left out costs 0) are
+columns of the same matrix products.
 
 The paper names neither solver nor regulariser; L2 is chosen because it is what its linear baselines used.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from zfnet.errors import ZfnetError
 
 Kind = Literal["svm", "softmax", "sigmoid"]
-Bend = Callable[[Tensor], Tensor]  # the loss's second derivative, applied to a change of the scores
+
+
+class Loss(NamedTuple):
+    """A loss at some scores (n, P, K), with its derivatives there."""
+
+    value: Tensor  # (n, P, K), or (n, P, 1) of a softmax
+    slope: Tensor  # (n, P, K)
+    curve: Tensor  # (n, P, K), second derivative by each score alone
+    bend: Callable[[Tensor], Tensor]  # the whole second derivative times a change of the scores
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ def fit(
 
 def objective(head: Head, x: Tensor, targets: Tensor, costs: Tensor, kind: Kind) -> Tensor:
     """Return the value each problem minimises, (P, K) for one-vs-rest heads and (P, 1) for softmax."""
-    value, _, _ = LOSSES[kind](head.scores(x), _signed(targets, kind).to(head.weights)[:, None])
+    value = LOSSES[kind](head.scores(x), _signed(targets, kind).to(head.weights)[:, None]).value
     norm = head.weights.square().sum(0) + (head.biases.square() if kind == "svm" else 0)  # (P, K)
     norm = norm.sum(1, keepdim=True) if kind == "softmax" else norm
     return norm / 2 + (costs[:, :, None].to(value) * value).sum(0)
@@ -97,25 +107,26 @@ def one_hot(labels: np.ndarray, classes: np.ndarray) -> Tensor:
     return torch.from_numpy((np.asarray(labels)[:, None] == np.asarray(classes)[None]).astype(np.float32))
 
 
-def squared_hinge(scores: Tensor, signs: Tensor) -> tuple[Tensor, Tensor, Bend]:
-    """Return loss, slope and second derivative of max(0, 1 - y f)²; `signs` y = ±1."""
+def squared_hinge(scores: Tensor, signs: Tensor) -> Loss:
+    """Return max(0, 1 - y f)² with signs y = ±1."""
     slack = (1 - signs * scores).clamp_(min=0)
-    return slack.square(), -2 * signs * slack, lambda change: 2 * (slack > 0) * change
+    curve = 2 * (slack > 0).to(slack)
+    return Loss(slack.square(), -2 * signs * slack, curve, lambda change: curve * change)
 
 
-def logistic(scores: Tensor, signs: Tensor) -> tuple[Tensor, Tensor, Bend]:
-    """Return loss, slope and second derivative of log(1 + exp(-y f))."""
+def logistic(scores: Tensor, signs: Tensor) -> Loss:
+    """Return log(1 + exp(-y f)) with signs y = ±1."""
     wrong = torch.sigmoid(-signs * scores)
-    loss = torch.nn.functional.softplus(-signs * scores)
-    return loss, -signs * wrong, lambda change: wrong * (1 - wrong) * change
+    curve = wrong * (1 - wrong)
+    return Loss(F.softplus(-signs * scores), -signs * wrong, curve, lambda change: curve * change)
 
 
-def cross_entropy(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Bend]:
-    """Return loss (…, 1), slope and second derivative of the softmax's log loss; `targets` one-hot."""
+def cross_entropy(scores: Tensor, targets: Tensor) -> Loss:
+    """Return the log loss of a softmax, with one-hot targets."""
     logs = scores.log_softmax(-1)
     p = logs.exp()
-    loss = -(targets * logs).sum(-1, keepdim=True)
-    return loss, p - targets, lambda change: p * (change - (p * change).sum(-1, keepdim=True))
+    value = -(targets * logs).sum(-1, keepdim=True)
+    return Loss(value, p - targets, p * (1 - p), lambda change: p * (change - (p * change).sum(-1, keepdim=True)))
 
 
 LOSSES = {"svm": squared_hinge, "softmax": cross_entropy, "sigmoid": logistic}
@@ -146,13 +157,13 @@ class _Newton:
         left = torch.arange(w.shape[1], device=w.device)  # problems still being solved
         start = None
         for _ in range(self.steps):
-            value, slope, bend = self.loss(scores, self.targets)
-            gradient = self.penalty * w + _product(self.x.T, self.costs * slope)
+            loss = self.loss(scores, self.targets)
+            gradient = self.penalty * w + self._pull(loss.slope)
             start = self._dot(gradient, gradient) if start is None else start
-            share = self._unsolved(w, gradient, value, start)
-            direction = self._direction(gradient, bend, share)
+            share = self._unsolved(w, gradient, loss.value, start)
+            direction = self._direction(gradient, loss, share)
             change = _product(self.x, direction)
-            step = self._step(w, direction, gradient, scores, change, value) * (share > 0)
+            step = self._step(w, direction, gradient, scores, change, loss.value) * (share > 0)
             w, scores = w + step * direction, scores + step * change
             solution[:, left] = w
             going = (step > 0).any(1)
@@ -170,21 +181,25 @@ class _Newton:
         share = (size / start.clamp_min(1e-30)).sqrt()
         return share * (far | (share > self.tolerance))
 
-    def _direction(self, gradient: Tensor, bend: Bend, share: Tensor) -> Tensor:
+    def _direction(self, gradient: Tensor, loss: Loss, share: Tensor) -> Tensor:
         """Solve H d = -g by conjugate gradients, the more exactly the nearer the end."""
+        inverse = 1 / (self.penalty + _product(self.x.T.square(), self.costs * loss.curve)).clamp_min(1e-30)
         direction, residual = torch.zeros_like(gradient), -gradient
-        search, norm = residual, self._dot(residual, residual)
-        goal = norm * share.sqrt().clamp(max=0.3).square()
+        search = inverse * residual
+        norm = self._dot(residual, search)
+        goal = norm * share.clamp(max=0.1)
         for _ in range(self.turns):
-            going = (norm > goal) & (share > 0)
+            curved = self.penalty * search + self._pull(loss.bend(_product(self.x, search)))
+            curvature = self._dot(search, curved)
+            going = (norm > goal) & (share > 0) & (curvature > 0)
             if not going.any():
                 break
-            curved = self.penalty * search + _product(self.x.T, self.costs * bend(_product(self.x, search)))
-            length = going * norm / self._dot(search, curved).clamp_min(1e-30)
+            length = going * norm / curvature.where(going, 1)
             direction = direction + length * search
             residual = residual - length * curved
-            norm, before = self._dot(residual, residual), norm
-            search = residual + norm / before.clamp_min(1e-30) * search
+            step = inverse * residual
+            norm, before = self._dot(residual, step), norm
+            search = step + (norm / before.clamp_min(1e-30)) * search
         return direction
 
     def _step(self, w: Tensor, direction: Tensor, gradient: Tensor, scores: Tensor, change: Tensor, value: Tensor):
@@ -194,13 +209,20 @@ class _Newton:
         slack = 1e-6 * (now + self._dot(self.penalty * w, w) / 2)  # what rounding may hide
         step = torch.ones_like(now)
         for _ in range(20):
-            trial = self._sum(self.costs * self.loss(scores + step * change, self.targets)[0])
+            trial = self._sum(self.costs * self.loss(scores + step * change, self.targets).value)
             gain = trial - now + step * linear + step.square() * square / 2
             bad = gain > 1e-4 * step * promise + slack
             if not bad.any():
                 return step
             step = torch.where(bad, step / 2, step)
         return torch.where(bad, 0, step)
+
+    def _pull(self, slopes: Tensor) -> Tensor:
+        """Take slopes by the scores (n, P, K) to slopes by the weights (d, P, K)."""
+        pulled = _product(self.x.T, self.costs * slopes)
+        if self.joint:  # adding one number to all biases changes nothing: keep rounding from growing along it
+            pulled[-1] -= pulled[-1].mean(-1, keepdim=True)
+        return pulled
 
     def _dot(self, a: Tensor, b: Tensor) -> Tensor:
         return self._sum(a * b)
