@@ -1,0 +1,267 @@
+"""The backward pass against other people's code, against algebra and against numbers worked out by hand."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from captum.attr import NeuronDeconvolution, NeuronGradient, NeuronGuidedBackprop
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.functional import cosine_similarity
+from zennit.composites import DeconvNet
+
+from zfnet.errors import ZfnetError
+from zfnet.nets import adapt
+from zfnet.nets.geometry import receptive_fields
+from zfnet.visualize import RULES, Rule, project, unpool
+from zfnet.visualize.backward import DECONVNET, centres, descend, record, single_out, transpose
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:captum")
+
+# layer name, the module whose output it is, a unit there
+PLACES = {"conv1": (1, (3, 4, 5)), "conv3": (7, (7, 2, 3)), "fc4": (11, (6,)), "fc5": (13, (2,))}
+
+
+# ---- other people's code ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("layer", PLACES)
+@pytest.mark.parametrize(
+    ("rule", "theirs"),
+    [("deconvnet", NeuronDeconvolution), ("guided", NeuronGuidedBackprop), ("gradient", NeuronGradient)],
+)
+def test_projection_is_captums_times_the_activation(foreign, images, rule, theirs, layer):
+    """Captum starts from 1 and we from the activation; the pass is homogeneous, so they differ by that factor."""
+    module, net = foreign()
+    index, unit = PLACES[layer]
+    unit = _active(net, images, layer, unit)
+    activation, ours = project(net, images[:1], layer, unit[0], unit[1:] or None, rule)
+    assert activation.abs() > 1e-3  # a silent unit would pass any test
+    expected = activation * theirs(module, module[index]).attribute(images[:1].clone(), unit)
+    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(("rule", "theirs"), [("norm", NeuronDeconvolution), ("gradient", NeuronGradient)])
+def test_the_true_derivative_of_the_norm_is_captums(foreign, images, rule, theirs):
+    module, net = foreign(norm=True)
+    unit = _active(net, images, "conv3", (7, 2, 3))
+    activation, ours = project(net, images[:1], "conv3", unit[0], unit[1:], rule)
+    expected = activation * theirs(module, module[9]).attribute(images[:1].clone(), unit)
+    assert activation > 1e-3
+    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_skipping_the_norm_is_captum_with_a_straight_through_norm(foreign, images):
+    module, net = foreign(norm=True)
+    for place in (2, 7):
+        module[place] = _StraightThrough(module[place])
+    unit = _active(net, images, "conv3", (7, 2, 3))
+    activation, ours = project(net, images[:1], "conv3", unit[0], unit[1:])
+    expected = activation * NeuronDeconvolution(module, module[9]).attribute(images[:1].clone(), unit)
+    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_projection_is_zennits_deconvnet(foreign, images):
+    module, net = foreign(inplace=False)
+    pixels = images.clone().requires_grad_()
+    with DeconvNet().context(module) as changed:
+        logits = changed(pixels)
+        start = torch.zeros_like(logits).index_fill_(1, torch.tensor([3]), 1) * logits.detach()
+        (expected,) = torch.autograd.grad(logits, pixels, start)
+    torch.testing.assert_close(project(net, images, "fc5", 3)[1], expected, rtol=1e-12, atol=1e-14)
+
+
+def test_gradient_is_autograds_at_the_maximum_of_each_map(make_net):
+    net = make_net().double()
+    images = 50 * torch.randn(2, 3, net.crop, net.crop, dtype=torch.float64)
+    leaf = images.clone().requires_grad_()
+    largest = net.trace(leaf, "conv5").activations["conv5"].flatten(2).amax(2)[[0, 1], [3, 7]]
+    (derivative,) = torch.autograd.grad(largest.sum(), leaf)
+    activation, ours = project(net, images, "conv5", [3, 7], rule="gradient")
+    torch.testing.assert_close(activation, largest.detach())
+    torch.testing.assert_close(ours, activation[:, None, None, None] * derivative, rtol=1e-10, atol=1e-12)
+
+
+# ---- algebra ---------------------------------------------------------------------------------------------------------
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2), st.integers(1, 2), st.integers(9, 14))
+def test_transpose_is_the_adjoint_of_the_convolution(kernel, stride, padding, groups, side):
+    """<Wx, v> = <x, W'v>: catches flips, padding, output sizes and groups."""
+    conv = nn.Conv2d(4, 6, kernel, stride, padding, groups=groups).double()
+    x = torch.randn(2, 4, side, side + 3, dtype=torch.float64)
+    forward = (conv(x) - conv.bias[:, None, None]).detach()
+    v = torch.randn_like(forward)
+    torch.testing.assert_close((forward * v).sum(), (x * transpose(v, conv, x.shape[2:])).sum().detach())
+
+
+@pytest.mark.parametrize("ceil", [True, False])
+def test_unpool_is_the_adjoint_of_pooling_with_fixed_switches(ceil):
+    x = torch.randn(2, 3, 14, 12, dtype=torch.float64)
+    pooled, switches = F.max_pool2d(x, 3, 2, ceil_mode=ceil, return_indices=True)  # overlapping: switches repeat
+    assert switches.flatten(2).unique().numel() < switches[0, 0].numel() * 6
+    v = torch.randn_like(pooled)
+    torch.testing.assert_close((pooled * v).sum(), (x * unpool(v, switches, (14, 12))).sum())
+
+
+def test_pad_average_and_flatten_go_back_by_their_adjoints():
+    module = nn.Sequential(nn.ZeroPad2d((1, 2, 3, 0)), nn.AvgPool2d(3, 2, ceil_mode=True), nn.Flatten())
+    net = adapt(nn.Sequential(module, nn.Linear(3 * 49, 5, bias=False)), 12).double()
+    x = torch.randn(2, 3, 12, 12, dtype=torch.float64)
+    steps = record(net, x, "fc1")
+    v = torch.randn_like(steps[-1].output)
+    torch.testing.assert_close((steps[-1].output * v).sum(), (x * descend(steps, v)).sum())
+
+
+def test_without_relu_and_norm_all_rules_that_follow_the_switches_agree():
+    """They differ in how they pass a ReLU and a norm, and in nothing else (C41)."""
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(4, 5, 3, padding=1))
+    net = adapt(nn.Sequential(module, nn.Flatten(), nn.Linear(5 * 25, 6)), 21).double()
+    x = torch.randn(2, 3, 21, 21, dtype=torch.float64)
+    found = [project(net, x, "conv2", 3, rule=rule)[1] for rule in ("deconvnet", "guided", "gradient", "forward-mask")]
+    for other in found[1:]:
+        torch.testing.assert_close(found[0], other, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_scaling_the_start_scales_the_pixels(foreign, images, rule):
+    _, net = foreign(norm=True)
+    steps = record(net, images, "conv3")
+    _, start = single_out(steps[-1].output, 4)
+    torch.testing.assert_close(descend(steps, 3 * start, RULES[rule]), 3 * descend(steps, start, RULES[rule]))
+
+
+@pytest.mark.parametrize("name", ["zf", "krizhevsky"])
+def test_projection_stays_inside_the_receptive_field(make_net, name):
+    net = make_net(name)
+    images = 50 * torch.randn(1, 3, net.crop, net.crop)
+    field = receptive_fields(net)["conv2"]
+    steps = record(net, images, "conv2")
+    pixels = descend(steps, single_out(steps[-1].output, 1, (1, 2), value=1.0)[1])
+    top, left = (field.offset + field.stride * place for place in (1, 2))
+    inside = torch.zeros(net.crop, net.crop, dtype=torch.bool)
+    inside[max(top, 0) : top + field.size, max(left, 0) : left + field.size] = True
+    assert pixels.abs().sum() > 0
+    assert not pixels[..., ~inside].any()
+
+
+# ---- by hand ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("deconvnet", [[2, 3, 3, 1], [3, 5, 5, 2], [3, 5, 5, 2], [1, 2, 2, 1]]),
+        ("guided", [[0, 1, 1, 1], [1, 3, 3, 2], [1, 3, 3, 2], [1, 2, 2, 1]]),
+    ],
+)
+def test_a_net_small_enough_for_paper_and_pencil(rule, expected):
+    """Captum's fixture: convolution of ones, biases -50 and -75; every output weighs five responses 1 and three -1."""
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 4, bias=False), nn.ReLU())
+    with torch.no_grad():
+        module[0].weight.zero_()[:, 0] = 1
+        module[0].bias.copy_(torch.tensor([-50.0, -75.0]))
+        module[3].weight.copy_(torch.tensor([1.0] * 5 + [-1.0] * 3).expand(4, 8))
+    net = adapt(module, 4)
+    image = torch.zeros(1, 3, 4, 4)
+    image[0, 0] = torch.arange(16.0).reshape(4, 4)
+    steps = record(net, image, "fc2")
+    assert steps[-1].output.tolist() == [[54.0] * 4]
+    _, start = single_out(steps[-1].output, 0, value=1.0)
+    assert descend(steps, start, RULES[rule])[0, 0].tolist() == expected
+
+
+def test_values_that_meet_at_one_pixel_are_added():
+    pooled, switches = torch.tensor([[[[1.0, 2.0], [4.0, 8.0]]]]), torch.tensor([[[[4, 4], [4, 0]]]])
+    assert unpool(pooled, switches, (3, 3)).flatten().tolist() == [8, 0, 0, 0, 7, 0, 0, 0, 0]
+    assert unpool(pooled, switches, (3, 3), "keep-max").flatten().tolist() == [8, 0, 0, 0, 4, 0, 0, 0, 0]
+    assert unpool(pooled, switches, (3, 3), "overwrite").flatten().tolist()[4] in (1, 2, 4)
+
+
+def test_centres_of_windows_that_hang_over_the_edge():
+    net = adapt(nn.Sequential(nn.MaxPool2d(3, 2, ceil_mode=True), nn.Flatten(), nn.Linear(27, 2)), 6)
+    step = record(net, torch.randn(1, 3, 6, 6), "pool0")[-1]
+    assert centres(step.operation.module, step)[0, 0].tolist() == [[7, 9, 11], [19, 21, 23], [31, 33, 35]]
+
+
+# ---- published mistakes ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("rule", "below"),
+    [("overwrite", 0.97), ("keep-max", 0.99), ("no-relu", 0.9), ("centre", 0.97), ("forward-mask", 0.97)],
+)
+def test_each_control_gives_another_picture(make_net, rule, below):
+    """What ports of the deconvnet get wrong is told apart by more than rounding."""
+    net = make_net("krizhevsky").double()
+    images = 50 * torch.randn(4, 3, net.crop, net.crop, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    right, wrong = (project(net, images, "conv5", 3, rule=one)[1].flatten(1) for one in ("deconvnet", rule))
+    assert cosine_similarity(right, wrong).mean() < below
+
+
+def test_biases_play_no_part_on_the_way_back(foreign, images):
+    _, net = foreign()
+    steps = record(net, images, "conv3")
+    _, start = single_out(steps[-1].output, 4)
+    before = descend(steps, start)
+    for step in steps:
+        if step.operation.kind == "conv":
+            step.operation.module.bias.data += 100
+    assert torch.equal(descend(steps, start), before)
+
+
+# ---- the interface ---------------------------------------------------------------------------------------------------
+def test_one_unit_and_position_for_each_image(foreign, images):
+    _, net = foreign()
+    together = project(net, images, "conv3", [4, 9], torch.tensor([[1, 2], [3, 0]]))
+    for one, (unit, place) in enumerate([(4, (1, 2)), (9, (3, 0))]):
+        alone = project(net, images[one : one + 1], "conv3", unit, place)
+        for ours, theirs in zip(together, alone, strict=True):
+            torch.testing.assert_close(ours[one : one + 1], theirs)
+
+
+def test_without_a_position_the_strongest_is_projected(foreign, images):
+    _, net = foreign()
+    planes = net.trace(images, "conv3").activations["conv3"][:, 5].flatten(1)
+    activation, pixels = project(net, images, "conv3", 5)
+    places = torch.stack([planes.argmax(1) // 5, planes.argmax(1) % 5], 1)
+    torch.testing.assert_close(activation, planes.amax(1))
+    torch.testing.assert_close(pixels, project(net, images, "conv3", 5, places)[1])
+
+
+def test_shared_and_in_place_relus_change_nothing(foreign, images):
+    results = [project(foreign(inplace=inplace)[1], images, "fc5", 1, rule="guided")[1] for inplace in (True, False)]
+    assert torch.equal(*results)
+
+
+def test_a_rule_of_ones_own(foreign, images):
+    _, net = foreign()
+    flags = Rule(mask=False, rectify=True, switches=True, skip_norm=True)
+    assert torch.equal(project(net, images, "conv3", 2, rule=flags)[1], project(net, images, "conv3", 2)[1])
+    assert flags == DECONVNET
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"layer": "conv3", "unit": 0, "rule": "deconv"}, "no backward rule 'deconv'; choose one of deconvnet"),
+        ({"layer": "conv7", "unit": 0}, "no layer 'conv7'"),
+        ({"layer": "conv3", "unit": 16}, "no unit .*16.*; expected 0 to 15"),
+        ({"layer": "conv3", "unit": 0, "position": (0, 5)}, "no column .*5.*; expected 0 to 4"),
+        ({"layer": "conv3", "unit": 0, "position": (-1, 0)}, "no row .*-1.*; expected 0 to 4"),
+    ],
+)
+def test_mistakes_are_told(foreign, images, arguments, sentence):
+    _, net = foreign()
+    with pytest.raises(ZfnetError, match=sentence):
+        project(net, images, **arguments)
+
+
+class _StraightThrough(nn.Module):
+    """Forward as wrapped, backward the identity."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + (self.module(x) - x).detach()
+
+
+def _active(net, images, layer, unit):
+    """`unit`, or the unit of the same layer that responds most, so that no test compares zeros."""
+    found = net.trace(images[:1], layer).activations[layer][0]
+    return unit if found[unit] > 1e-2 else tuple(torch.stack(torch.where(found == found.max()))[:, 0].tolist())
