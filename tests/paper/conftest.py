@@ -136,9 +136,12 @@ def write_visualize(folder, crop, rng):
     write_invariance(folder, crop, rng)
     write_occlusion(folder, crop, rng)
     write_correspondence(folder, crop, rng)
-    rows = [("zf-s1", 12, 0, 0.08, 0.1, 0.3, 0.5, 0.2, 0.1), ("krizhevsky-s1", 12, 2, 0.02, 0.2, 0.6, 0.1, 0.3, 0.4),
-            ("zf-unclipped", 12, 1, 0.02, 0.5, 0.4, 0.3, 0.3, 0.1)]  # fmt: skip
-    write_csv(folder / "filters.csv", rows, "run filters dead norm_median norm_max low middle high aliasing")
+    rows = [("zf-s1", 12, 0, 0.08, 0.1, 0.3, 0.5, 0.2, 0.1, 0.2, 0.3),
+            ("krizhevsky-s1", 12, 2, 0.02, 0.2, 0.6, 0.1, 0.3, 0.4, 0.5, 0.3),
+            ("zf-unclipped", 12, 1, 0.02, 0.5, 0.4, 0.3, 0.3, 0.1, 0.2, 0.8)]  # fmt: skip
+    write_csv(
+        folder / "filters.csv", rows, "run filters dead norm_median norm_max low middle high aliasing shift dominance"
+    )
 
 
 def write_features(folder, run, maps, tiles, filters, rng):
@@ -227,6 +230,9 @@ def write_transfer(folder, rng):
     classes = printed.table(6).index[:20]
     rows = [(name, head, 8, 160, rng.uniform(20, 99)) for name in classes for head in ("softmax", "sigmoid")]
     write_csv(folder / "voc" / "ap.csv", rows, "class head positives images ap")
+    truth = np.where(rng.random((160, 20)) < 0.1, 1, -1).astype(np.int8)
+    scores = {head: (truth + rng.normal(size=truth.shape)).astype(np.float32) for head in ("softmax", "sigmoid")}
+    save_file({**scores, "truth": truth}, folder / "voc" / "scores.safetensors")
     counts = {name: {"found": 3, "images": 240, "most_in_one_class": 2} for name in curve}
     write_json(folder / "duplicates.json", {"counts": counts, "threshold": 0.95, "curve": {}, "provenance": PROVENANCE})
 

@@ -8,9 +8,11 @@ from safetensors.numpy import save_file
 from zfnet.files import write_json
 from zfnet.paper import claims
 from zfnet.paper import visual_measures as measures
+from zfnet.paper.claims_voc import weighted_ap
 from zfnet.paper.findings import Evidence
 from zfnet.paper.results import Results
 from zfnet.settings import Paper
+from zfnet.transfer.measures import average_precision
 
 SETTINGS = Paper(resamples=500)
 
@@ -137,6 +139,20 @@ def test_averaging_nets_that_err_alone_supports_c3(tmp_path):
         probabilities = (scores / scores.sum(1, keepdims=True)).astype(np.float32)
         save_file({"probabilities": probabilities, "labels": labels}, folder / "predictions.safetensors")
     assert decide("C3", tmp_path).verdict == "holds"
+
+
+def test_weighted_average_precision_is_that_of_repeated_pictures():
+    rng = np.random.default_rng(0)
+    positive, weight = rng.random(40) < 0.3, rng.integers(0, 4, 40)
+    repeated = np.repeat(positive, weight)
+    assert weighted_ap(positive, weight.astype(float)) == pytest.approx(weighted_ap(repeated, np.ones(len(repeated))))
+
+
+def test_average_precision_is_the_one_table_6_is_measured_with():
+    rng = np.random.default_rng(1)
+    scores, truth = rng.random(60), np.where(rng.random(60) < 0.3, 1, -1)
+    ranked = truth[np.argsort(-scores)] > 0
+    assert weighted_ap(ranked, np.ones(60)) * 100 == pytest.approx(average_precision(scores, truth))
 
 
 # ---- visual measures -------------------------------------------------------------------------------------------------

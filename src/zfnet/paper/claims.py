@@ -1,7 +1,7 @@
 """What reproduced: every claim of the papers with our numbers, their interval and a verdict (PAPER.md 12).
 
-The claims stand in claims.yaml; a function in claims_imagenet, claims_transfer or claims_visual decides each one that
-this workflow measures. The rest says what would have to be run. The papers' own numbers are context, no pass mark.
+The claims stand in claims.yaml; a function in one of the modules claims_* decides each one that this workflow measures.
+The rest says what would have to be run. The papers' own numbers are context, no pass mark.
 """
 
 from functools import cache
@@ -11,12 +11,12 @@ import pandas as pd
 import yaml
 
 from zfnet.files import write_text
-from zfnet.paper import claims_imagenet, claims_transfer, claims_visual
+from zfnet.paper import claims_imagenet, claims_transfer, claims_visual, claims_voc
 from zfnet.paper.findings import Evidence, Finding, not_run
 from zfnet.paper.results import Results
 from zfnet.settings import Paper
 
-DECIDED = {**claims_imagenet.DECIDED, **claims_transfer.DECIDED, **claims_visual.DECIDED}
+DECIDED = {**claims_imagenet.DECIDED, **claims_transfer.DECIDED, **claims_visual.DECIDED, **claims_voc.DECIDED}
 COLUMNS = ("claim", "item", "statement", "paper", "ours", "interval", "verdict", "reason", "how")
 
 

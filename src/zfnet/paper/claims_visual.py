@@ -31,21 +31,27 @@ def smaller_filters_are_more_distinctive(evidence: Evidence) -> Finding:
 
 
 def stride_four_aliases(evidence: Evidence) -> Finding:
-    """C13: periodic energy of layer-2 projections, stride 4 minus stride 2."""
+    """C13: periodic energy of layer-2 projections and their change under a 1-px shift, stride 4 minus stride 2."""
     filters = _filters(evidence)
     if filters is None:
         return not_run("needs visualize/filters.csv")
-    d = filters.loc["krizhevsky-s1", "aliasing"] - filters.loc["zf-s1", "aliasing"]
-    return conclude([_single("aliasing, stride 4 - stride 2", d, 3)], ONE_NET)
+    d = filters.loc["krizhevsky-s1"] - filters.loc["zf-s1"]
+    names = {
+        "aliasing": "block artefacts, stride 4 - stride 2",
+        "shift": "change under a 1-px shift, stride 4 - stride 2",
+    }
+    return conclude([_single(name, d[column], 3) for column, name in names.items()], ONE_NET)
 
 
 def clipping_prevents_dominance(evidence: Evidence) -> Finding:
-    """C14: largest over median filter norm, without minus with clipping."""
+    """C14: largest over median filter norm and the strongest filters' share, without minus with clipping."""
     filters = _filters(evidence)
     if filters is None or "zf-unclipped" not in filters.index:
         return not_run("needs visualize/filters.csv with the net without clipping")
     ratio = filters["norm_max"] / filters["norm_median"]
-    return conclude([_single("max/median, without - with", ratio["zf-unclipped"] - ratio["zf-s1"], 2)], ONE_NET)
+    share = filters.loc["zf-unclipped", "dominance"] - filters.loc["zf-s1", "dominance"]
+    largest = _single("max/median, without - with", ratio["zf-unclipped"] - ratio["zf-s1"])
+    return conclude([largest, _single("variance share of the strongest 5, without - with", share)], ONE_NET)
 
 
 # ---- Figure 5: invariance --------------------------------------------------------------------------------------------
@@ -122,7 +128,7 @@ def maps_become_class_specific(evidence: Evidence) -> Finding:
     table = evidence.results.frame("visualize/features-zf-s1.csv")
     if table is None:
         return not_run("needs visualize/features-zf-s1.csv")
-    entropy = table.groupby(["layer", "map"])["label"].apply(measures.entropy)
+    entropy = table[table["activation"] > 0].groupby(["layer", "map"])["label"].apply(measures.entropy)
     layers = entropy.index.get_level_values("layer").to_numpy(float)
     return conclude(
         [_over_maps(evidence, "bits per layer", measures.slope_terms(layers, entropy.to_numpy()), False)], ONE_NET
@@ -136,7 +142,9 @@ def invariance_grows(evidence: Evidence) -> Finding:
         return not_run("needs visualize/features-zf-s1.safetensors")
     layers, ratios = [], []
     for layer in range(1, 6):
-        patches = arrays[f"layer{layer}/patches"].astype(np.float32)
+        patches = arrays[f"layer{layer}/patches"][measures.alive(arrays[f"layer{layer}/projections"])].astype(
+            np.float32
+        )
         inside = measures.dissimilarity(patches)
         across = measures.dissimilarity(patches.swapaxes(0, 1)).mean()
         layers += [layer] * len(inside)
@@ -151,11 +159,15 @@ def patches_vary_more_than_projections(evidence: Evidence) -> Finding:
     arrays = _features(evidence)
     if arrays is None:
         return not_run("needs visualize/features-zf-s1.safetensors")
-    sides = {
-        name: [measures.dissimilarity(arrays[f"layer{layer}/{name}"].astype(np.float32)) for layer in range(2, 6)]
-        for name in ("patches", "projections")
-    }
-    d = np.concatenate(sides["patches"]) - np.concatenate(sides["projections"])
+    differences = []
+    for layer in range(2, 6):
+        projections = arrays[f"layer{layer}/projections"]
+        alive = measures.alive(projections)
+        patches, projections = arrays[f"layer{layer}/patches"][alive], projections[alive]
+        differences.append(measures.dissimilarity(patches) - measures.dissimilarity(projections))
+    d = np.concatenate(differences)
+    if not d.size:
+        return not_run("needs maps that respond to nine pictures")
     return conclude([_over_maps(evidence, "patches - projections", d, True)], ONE_NET)
 
 
@@ -166,6 +178,8 @@ def top_layers_develop_later(evidence: Evidence) -> Finding:
     if arrays is None:
         return not_run("needs visualize/evolution.safetensors")
     first = {layer: measures.developed(arrays[f"layer{layer}/projections"], arrays["epochs"]) for layer in (1, 5)}
+    if not all(epochs.size for epochs in first.values()):
+        return not_run("needs maps of layers 1 and 5 that respond at the end")
     part = _over_maps(evidence, "epochs, layer 5 - layer 1", measures.difference_terms(first[5], first[1]), True, 1)
     return conclude([part], f"cosine of projections from {measures.SIMILAR:g}; {ONE_NET}")
 
@@ -181,8 +195,11 @@ def jumps_are_changes_of_the_picture(evidence: Evidence) -> Finding:
         maps, projections = arrays[f"layer{layer}/maps"], arrays[f"layer{layer}/projections"].astype(np.float32)
         changes = 1 - measures.cosine(projections[:, 1:], projections[:, :-1])  # (M, E - 1)
         changed = keys.loc[maps].to_numpy()
-        for new, change in zip((changed[:, 1:] != changed[:, :-1]).ravel(), changes.ravel(), strict=True):
-            jumps[bool(new)].append(change)
+        silent = np.abs(projections).max((2, 3, 4)) == 0  # (M, E)
+        responds = ~(silent[:, 1:] | silent[:, :-1])
+        new = changed[:, 1:] != changed[:, :-1]
+        for kind in jumps:
+            jumps[kind] += changes[(new == kind) & responds].tolist()
     if not all(jumps.values()):
         return not_run("needs maps whose strongest picture changed and maps where it stayed")
     terms = measures.difference_terms(np.array(jumps[True]), np.array(jumps[False]))

@@ -88,7 +88,7 @@ def save(figure: Figure, out: str | Path) -> None:
     out = Path(out)
     _smooth(figure, "antialiased")
     with atomic(out.with_suffix(".png")) as beside:
-        figure.savefig(beside, dpi=DPI, metadata={"Software": None})
+        figure.savefig(beside, dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
     _smooth(figure, "none")
     with atomic(out.with_suffix(".pdf")) as beside:
         figure.savefig(beside, metadata={"CreationDate": None, "Producer": None, "Creator": "zfnet"})

@@ -57,6 +57,11 @@ def dissimilarity(tiles: np.ndarray) -> np.ndarray:
     return 1 - total / (k * (k - 1))
 
 
+def alive(projections: np.ndarray) -> np.ndarray:
+    """Which maps respond to all of their pictures: float (M, k, t, t, 3) gives bool (M,)."""
+    return (np.abs(projections).max((2, 3, 4)) > 0).all(1)
+
+
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Cosine between tiles (..., t, t, 3); 0 where one is empty."""
     a, b = (np.asarray(one, dtype=np.float32).reshape(*one.shape[:-3], -1) for one in (a, b))
@@ -65,7 +70,11 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def developed(projections: np.ndarray, epochs: np.ndarray) -> np.ndarray:
-    """First epoch at which each map's projection resembles its last one; float (M, E, t, t, 3), (E,) give (M,)."""
+    """First epoch at which each map's projection resembles its last one; float (M, E, t, t, 3), (E,) give (m,).
+
+    Maps that are silent at the end have no last projection and are left out.
+    """
+    projections = projections[np.abs(projections[:, -1]).max((1, 2, 3)) > 0]
     alike = cosine(projections, projections[:, -1:]) >= SIMILAR  # (M, E)
     alike[:, -1] = True
     return epochs[alike.argmax(1)].astype(float)
