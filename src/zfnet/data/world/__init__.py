@@ -3,6 +3,14 @@
 `generate(world, folder)` writes it; see `zfnet.data.world.archives`.
 """
 
-from zfnet.data.world.archives import generate
+from typing import Any
 
 __all__ = ["generate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "generate":
+        from zfnet.data.world.archives import generate
+
+        return generate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -96,7 +96,9 @@ class Pen:
         draw = ImageDraw.Draw(stencil)
         for points in shapes:
             draw.polygon(self._fine(points), fill=255)
-        self.colours.paste(colour, mask=ImageChops.multiply(stencil, self.coverage))
+        box = stencil.getbbox()
+        if box:
+            self.colours.paste(colour, box, ImageChops.multiply(stencil.crop(box), self.coverage.crop(box)))
 
     def where(self, x: float, y: float) -> tuple[float, float]:
         """Pixel coordinates of a point of the object."""
@@ -142,7 +144,7 @@ class Canvas:
 
     def __init__(self, pixels: np.ndarray, rng: Random) -> None:
         self.pixels = pixels  # float32 (H, W, 3), 0..255
-        self.light = (rng.uniform(-0.8, 0.8), rng.uniform(-1.0, -0.5))
+        self.light = (rng.uniform(-0.8, 0.8), rng.uniform(-1.0, -0.5))  # towards the light: from above
         self.rng = rng
 
     @property
@@ -193,8 +195,8 @@ def relief(coverage: Image.Image, light: tuple[float, float], strength: float = 
     framed.paste(small, (radius, radius))
     height = np.asarray(framed.filter(ImageFilter.BoxBlur(radius)).filter(ImageFilter.BoxBlur(radius / 2)), np.float32)
     down, across = np.gradient(height / 255)
-    slope = -(light[0] * -across + light[1] * -down) * radius * 2
-    inner = slope[radius:-radius, radius:-radius] * -strength
+    facing = -(light[0] * across + light[1] * down) * radius * 2 * strength
+    inner = facing[radius:-radius, radius:-radius]
     return 1 + np.asarray(Image.fromarray(inner).resize(coverage.size, Image.Resampling.BILINEAR))
 
 

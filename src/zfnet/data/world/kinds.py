@@ -25,7 +25,8 @@ def _kinds(family: str, shapes: list[str], rng: Random) -> Iterator[Kind]:
     looks = [(colour, marking) for colour in form.colours.split() for marking in form.markings.split()]
     rows = []
     for shape in rng.sample(shapes, len(shapes)):
-        words = (f"{colour} {marking} {shape}".replace(" plain ", " ") for colour, marking in looks)
+        noun = f"{shape} face" if family == "face" else shape
+        words = (f"{colour} {marking} {noun}".replace(" plain ", " ") for colour, marking in looks)
         row = [Kind(name, family, shape, *look) for name, look in zip(words, looks, strict=True)]
         rows.append(rng.sample(row, len(row)))
     for turn in zip_longest(*rows):

@@ -103,11 +103,11 @@ def finish(pixels: np.ndarray, rng: Random) -> np.ndarray:
     across = np.linspace(-1, 1, width, dtype=np.float32) * rng.uniform(-0.2, 0.2)
     down = np.linspace(-1, 1, height, dtype=np.float32)[:, None] * rng.uniform(-0.15, 0.15)
     cast = np.float32([rng.uniform(0.93, 1.07), 1.0, rng.uniform(0.9, 1.1)])
-    pixels = pixels * (gain * (1 + across + down)[..., None] * cast)
-    image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    light = gain * (1 + across + down)[..., None] * cast  # H, W, 3
+    image = Image.fromarray(np.clip(pixels * light, 0, 255).astype(np.uint8))
     image = image.filter(ImageFilter.BoxBlur(rng.choice((0.2, 0.3, 0.4, 0.7))))
-    film = textures.piece("film", width, height, rng) * np.float32(rng.uniform(1, 5))
-    return (np.asarray(image, dtype=np.float32) + film[..., None]).clip(0, 255).astype(np.uint8)
+    film = (textures.piece("film", width, height, rng) * rng.uniform(1, 5)).astype(np.int16)
+    return np.clip(np.asarray(image) + film[..., None], 0, 255).astype(np.uint8)
 
 
 def encode(pixels: np.ndarray, quality: int = 90, quirk: str | None = None) -> bytes:

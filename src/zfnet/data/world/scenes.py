@@ -194,7 +194,8 @@ def room(width: int, height: int, rng: Random) -> np.ndarray:
             rim = pick(((88, 62, 42), (226, 222, 214), (54, 54, 58)), rng)
             draw.rectangle((left, top, left + wide, top + tall), rim)
             inner = pick(((150, 176, 196), (176, 150, 110), (94, 116, 96), (170, 96, 80)), rng, 34)
-            draw.rectangle((left + 3, top + 3, left + wide - 3, top + tall - 3), inner)
+            frame = min(3, wide / 4, tall / 4)
+            draw.rectangle((left + frame, top + frame, left + wide - frame, top + tall - frame), inner)
 
     return clutter(pixels, furnish, rng.choice((0.5, 1, 2)))
 
