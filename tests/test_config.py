@@ -75,14 +75,22 @@ def test_a_stage_file_reads_back_as_it_was(tmp_path):
 
 def test_the_users_archives_come_before_the_generated_ones(tmp_path):
     settings = config.load({"preset": "demo", "archives": {"voc2012": str(tmp_path)}}, PRESETS)
-    found = config.archives(settings, Path("w"))
+    found = config.archives(settings, Path("w"), Path("d"))
     assert found.voc2012 == tmp_path
     assert found.caltech101 == Path("w/101_ObjectCategories.tar.gz")
 
 
 def test_without_a_world_nothing_is_made_up():
     settings = config.load({"preset": "paper"}, PRESETS)
-    assert config.archives(settings, Path("w")).imagenet_train is None
+    assert config.archives(settings, Path("w"), Path("d")).imagenet_train is None
+
+
+def test_what_may_be_fetched_is_where_nothing_is_given(tmp_path):
+    settings = config.load({"preset": "paper", "archives": {"download": True, "voc2012": str(tmp_path)}}, PRESETS)
+    found = config.archives(settings, Path("w"), Path("d"))
+    assert found.caltech256 == Path("d/256_ObjectCategories.tar")
+    assert found.voc2012 == tmp_path
+    assert found.imagenet_train is None
 
 
 def test_settings_do_not_change_after_reading():

@@ -68,6 +68,19 @@ def shards(
 
 
 @app.command()
+def fetch(
+    file: Annotated[
+        str, typer.Argument(help="caltech-101.zip, 256_ObjectCategories.tar, VOCtrainval_11-May-2012.tar …")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="the folder to put it in")],
+) -> None:
+    """Download an archive that needs no account, and check it."""
+    from zfnet.data.download import fetch
+
+    fetch(file, out)
+
+
+@app.command()
 def verify(
     config: Annotated[Path, typer.Option(help="the configuration whose archives are checked")] = Path("config.yaml"),
 ) -> None:

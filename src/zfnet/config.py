@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from zfnet.data.download import FILES
 from zfnet.errors import ZfnetError
 from zfnet.files import canonical_json, read_json
 from zfnet.settings import Archives, Settings
@@ -58,11 +59,11 @@ def overlay(path: Path, presets: Path = PRESETS) -> Settings:
     return load(_read_yaml(path), presets)
 
 
-def archives(settings: Settings, world: Path) -> Archives:
-    """Where every archive is: the user's paths, and the generated world's under `world` for those left empty."""
-    given = settings.archives.model_dump(exclude={"download"}, exclude_none=True)
+def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
+    """Where every archive is: the user's path, else `downloads` if that is allowed, else the generated `world`."""
     made = {key: world / file for key, file in WORLD_ARCHIVES.items()} if settings.world else {}
-    return Archives(**{**made, **given}, download=settings.archives.download)
+    fetched = {key: downloads / file for key, file in FILES.items()} if settings.archives.download else {}
+    return Archives(**{**made, **fetched, **settings.archives.model_dump(exclude_none=True)})
 
 
 def stage_text(settings: Settings, *parts: str) -> str:

@@ -158,20 +158,18 @@ def remote(tmp_path, monkeypatch):
         server.shutdown()
 
 
-def test_downloads_happen_only_when_allowed(remote, tmp_path):
-    archives = Archives(download=False)
-    assert fetch(archives, tmp_path / "here") is archives and not (tmp_path / "here").exists()
-
-
 @pytest.mark.slow  # imports torchvision
-def test_downloads_fill_what_is_empty_and_keep_what_is_given(remote, tmp_path):
-    given = remote / CONTENT["voc2012"][0]
-    fetched = fetch(Archives(download=True, voc2012=given), tmp_path / "here")
-    assert fetched.voc2012 == given and fetched.caltech256 == tmp_path / "here" / "256_ObjectCategories.tar"
-    assert {path.name for path in (tmp_path / "here").iterdir()} == {
-        CONTENT[key][0] for key in ("caltech101", "caltech256", "cifar10")
-    }
-    assert check_archives(fetched) == []
+def test_a_download_is_the_archive(remote, tmp_path):
+    fetched = fetch("256_ObjectCategories.tar", tmp_path / "here")
+    assert fetched == tmp_path / "here" / "256_ObjectCategories.tar"
+    assert check_archives(Archives(caltech256=fetched)) == []
+
+
+def test_what_cannot_be_fetched_names_what_can(tmp_path):
+    with pytest.raises(
+        ZfnetError, match=r"ILSVRC2012_img_train\.tar: cannot be fetched; choose one of caltech-101\.zip"
+    ):
+        fetch("ILSVRC2012_img_train.tar", tmp_path)
 
 
 @pytest.mark.slow
@@ -179,4 +177,4 @@ def test_downloads_fill_what_is_empty_and_keep_what_is_given(remote, tmp_path):
 def test_a_failed_download_is_named(change, remote, tmp_path):
     change(remote / CONTENT["cifar10"][0])
     with pytest.raises(ZfnetError, match=r"cifar-10-python\.tar\.gz: the download failed .* set archives: cifar10"):
-        fetch(Archives(download=True), tmp_path / "here")
+        fetch("cifar-10-python.tar.gz", tmp_path / "here")

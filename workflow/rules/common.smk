@@ -60,14 +60,14 @@ def archive(*names):
     """Input function: the archives of these names, or a sentence that says which one to name in config.yaml."""
 
     def paths(wildcards):
-        where = zfconfig.archives(settings, Path(RESULTS, "world"))
+        where = zfconfig.archives(settings, Path(RESULTS, "world"), Path("downloads"))
         missing = [name for name in names if getattr(where, name) is None]
-        if missing and not settings.archives.download:
+        if missing:
             raise WorkflowError(
                 f"config.yaml: archives: {', '.join(missing)} must be set to the official archive's path: "
                 + "; ".join(f"{name}: {Archives.model_fields[name].description}" for name in missing)
             )
-        return [str(getattr(where, name)) for name in names if name not in missing]
+        return [str(getattr(where, name)) for name in names]
 
     return paths
 

@@ -33,6 +33,21 @@ rule world:
         "zfnet world --settings {input.settings} --out $(dirname {output.description}) > {log} 2>&1"
 
 
+rule download:
+    output:
+        "downloads/{file}",
+    log:
+        "<logs>/download-{file}.log",
+    resources:
+        runtime=120,
+    params:
+        folder="downloads",
+    message:
+        "Fetching {wildcards.file} from its official place"
+    shell:
+        "zfnet fetch {wildcards.file} --out {params.folder} > {log} 2>&1"
+
+
 rule shards:
     input:
         settings=stage("data", "data"),

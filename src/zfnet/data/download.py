@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zfnet.errors import ZfnetError
-from zfnet.settings import Archives
 
 
 class Remote(NamedTuple):
@@ -34,39 +33,33 @@ REMOTE = {
 }
 
 
-def fetch(archives: Archives, folder: Path) -> Archives:
-    """Download what `archives` leaves empty, if it allows that; what is there already is checked and kept.
+FILES = {key: remote.url.rsplit("/", 1)[-1] for key, remote in REMOTE.items()}
+
+
+def fetch(file: str, folder: Path) -> Path:
+    """Download one archive; what is there already is checked and kept.
 
     Parameters
     ----------
-    archives : nothing happens unless `archives.download`
-    folder : where the files go
-
-    Returns
-    -------
-    `archives` with the paths filled in.
+    file : its name, one of `FILES`
+    folder : where it goes
 
     Raises
     ------
     ZfnetError
-        A download failed, or has another checksum.
+        The name is none of these, the download failed, or what came has another checksum.
     """
-    if not archives.download:
-        return archives
-    missing = [key for key in REMOTE if getattr(archives, key) is None]
-    return archives.model_copy(update={key: _download(key, Path(folder)) for key in missing})
-
-
-def _download(key: str, folder: Path) -> Path:
     from torchvision.datasets.utils import download_url  # two seconds that only this needs
 
-    url, md5 = REMOTE[key]
-    path = folder / url.rsplit("/", 1)[-1]
+    keys = {name: key for key, name in FILES.items()}
+    if file not in keys:
+        raise ZfnetError(f"{file}: cannot be fetched; choose one of {', '.join(keys)}.")
+    url, md5 = REMOTE[keys[file]]
     try:
-        download_url(url, str(folder), path.name, md5)
+        download_url(url, str(folder), file, md5)
     except (OSError, RuntimeError, ValueError) as error:  # URLError is an OSError, a wrong checksum a RuntimeError
         raise ZfnetError(
-            f"{url}: the download failed ({error}); try again, or fetch it by hand and set archives: {key} in"
+            f"{url}: the download failed ({error}); try again, or fetch it by hand and set archives: {keys[file]} in"
             " config.yaml to it."
         ) from None
-    return path
+    return Path(folder) / file
