@@ -95,6 +95,12 @@ def test_a_table_is_written_in_three_forms(results, tmp_path):
     assert "(\\%)" in latex
 
 
+def test_a_cause_that_concerns_all_rows_is_told_once(results):
+    notes = tables.footnotes(tables.module(2).table(Results(results)))
+    assert notes[0] == "Ours: test labels are on the challenge's server (D28)"
+    assert sum("ImageNet 2011" in note for note in notes) == 1
+
+
 def test_a_cut_off_line_of_the_history_is_left_out(results, tmp_path):
     shutil.copytree(results / "runs" / "zf-s1", tmp_path / "runs" / "zf-s1")
     with (tmp_path / "runs/zf-s1/history.jsonl").open("a") as file:

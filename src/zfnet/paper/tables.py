@@ -142,12 +142,23 @@ def _repetitions(frame: pd.DataFrame, table: ModuleType) -> list[str]:
 
 
 def footnotes(frame: pd.DataFrame) -> list[str]:
-    """Why cells are empty and what is wrong in print, one sentence a row."""
-    own = frame[(frame["reason"] != "") & (frame["reason"] != OTHERS)]
-    flagged = frame[frame["flag"].notna()]
-    return [f"{row['label'].lstrip('– ')}, ours: {row['reason']}" for _, row in own.iterrows()] + [
-        f"{row['label'].lstrip('– ')}, printed: {row['flag']}" for _, row in flagged.iterrows()
+    """Why cells of ours are empty and what is wrong in print: one sentence a cause, with the rows it concerns."""
+    own = frame[frame["reason"] != OTHERS]
+    causes = own["reason"].str.split("; ").explode()
+    return [
+        *_notes(causes[causes != ""], own["label"], "Ours"),
+        *_notes(frame["flag"].dropna(), frame["label"], "Printed"),
     ]
+
+
+def _notes(causes: pd.Series, labels: pd.Series, side: str) -> list[str]:
+    """'Ours (rows): cause', without the rows where all are concerned."""
+    notes = []
+    for cause in causes.unique():
+        rows = causes.index[causes == cause]
+        concerned = "; ".join(labels[row].lstrip("– ") for row in rows)
+        notes.append(f"{side}: {cause}" if len(rows) == len(labels) else f"{side} ({concerned}): {cause}")
+    return notes
 
 
 def markdown(frame: pd.DataFrame, table: ModuleType) -> str:
