@@ -11,7 +11,7 @@ from zfnet.paper.tables import Cell, Measure, assemble, measured
 
 TITLE = "Table 1. Correspondence: mean feature sign change"
 LABEL = "Occlusion location"
-MEASURES = {"layer5": Measure("layer 5", 3, "low"), "layer7": Measure("layer 7", 3, "low")}
+MEASURES = {"layer5": Measure("layer 5", 3, ""), "layer7": Measure("layer 7", 3, "")}
 ROWS = ("right eye", "left eye", "nose", "random")
 
 
