@@ -95,6 +95,7 @@ def test_training_names_are_those_of_the_class_tars(folder):
         assert file.startswith(f"{wnid}_") and file.endswith(".JPEG") and wnid[0] == "n" and len(wnid) == 9
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_training_pictures_have_the_official_quirks(folder):
     pictures = [Image.open(io.BytesIO(data)) for data in train_files(folder).values()]
     assert Counter(picture.format for picture in pictures) == {"JPEG": 78, "PNG": 1}

@@ -2,7 +2,7 @@
 
 What is in them is drawn, not photographed, so numbers measured on it say nothing about the papers. The pre-training
 classes share no category with the transfer sets; a few near-duplicates of Caltech pictures are planted in ImageNet's
-training set, as in the real ones (PAPER.md 8.2), and listed in planted_duplicates.csv.
+training set, as there are in the real one (D29), and listed in planted_duplicates.csv.
 """
 
 import os

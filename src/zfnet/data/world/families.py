@@ -7,7 +7,7 @@ seen in pre-training.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from zfnet.data.world import animals, buildings, plants, things, vehicles, wildlife
+from zfnet.data.world import animals, buildings, furniture, plants, things, vehicles, wildlife
 from zfnet.data.world.canvas import Pen
 from zfnet.data.world.coats import FURS, MARKINGS, PAINTS, Coat
 
@@ -65,7 +65,7 @@ FAMILIES = {
                       (1.0, 1.0), None),
     "vessel": Family(things.vessel, "artefact", "vase jug goblet teapot lantern", "bottle mug ewer", ANY, ALL, INSIDE,
                      "plain", (0.75, 1.05)),
-    "furniture": Family(things.furniture, "artefact", "stool bench cupboard", "chair sofa table", ANY, TWO,
+    "furniture": Family(furniture.furniture, "artefact", "stool bench cupboard", "chair sofa table", ANY, TWO,
                         "room room street studio", "wood", (1.0, 1.0), 1.0, 0.03),
     "screen": Family(things.screen, "artefact", "radio", "monitor laptop", ANY, ONE, INSIDE, "plain", (1.0, 0.95)),
     "mesh": Family(things.mesh, "artefact", "abacus crossword grille", "keyboard calculator chessboard", ANY, ONE,

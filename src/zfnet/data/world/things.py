@@ -1,4 +1,4 @@
-"""Made things: vessels, furniture, screens, keyboards, signs, dials, tools, balls; in about -1..1, on y = 1."""
+"""Made things: vessels, screens, keyboards, signs, dials, tools, balls; in about -1..1, on y = 1."""
 
 import math
 
@@ -50,70 +50,11 @@ def vessel(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
         pen.box(-0.14, -1.06, 0.14, -0.9, mix(coat.second, DARK, 0.3))
 
 
-def furniture(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A chair, sofa, table, stool, bench or cupboard."""
-    timber = jitter(WOOD, 34, pen.rng)
-    if shape in ("sofa", "bench"):
-        soft = coat.base if shape == "sofa" else timber
-        for x in (-0.85, 0.78):
-            pen.box(x, 0.5, x + 0.1, 0.8, mix(timber, DARK, 0.3))
-        pen.blob(
-            [(-0.9, -0.2), (-0.8, -0.34), (0.8, -0.34), (0.9, -0.2), (0.88, 0.4), (-0.88, 0.4)], mix(soft, DARK, 0.15)
-        )
-        mark(pen.part(0, 0.1, 0.7), marking, coat.second)
-        pen.blob([(-0.82, 0.16), (0.82, 0.16), (0.86, 0.5), (-0.86, 0.5)], mix(soft, PALE, 0.12))
-        pen.stroke([(0, 0.16), (0, 0.5)], 0.03, mix(soft, DARK, 0.5))
-        if shape == "sofa":
-            for side in (-1, 1):
-                pen.blob([(side * 0.76, 0.0), (side * 1.02, 0.0), (side * 1.02, 0.62), (side * 0.78, 0.62)], soft)
-        return
-    if shape in ("table", "stool"):
-        top, half, leg = (0.05, 1.0, 0.8) if shape == "table" else (0.2, 0.5, 0.36)
-        for x in (-leg, leg):
-            pen.limb([(x * 0.96, top), (x * 1.1, 0.98)], 0.13, 0.08, mix(timber, DARK, 0.25))
-            pen.limb([(x * 0.6, top), (x * 0.66, 0.84)], 0.1, 0.06, mix(timber, DARK, 0.5))
-        pen.polygon(
-            [(-half, top), (-half * 0.8, top - 0.22), (half * 0.8, top - 0.22), (half, top)],
-            mix(coat.base, timber, 0.5),
-        )
-        pen.box(-half, top, half, top + 0.1, mix(timber, DARK, 0.15))
-        if shape == "table":
-            for x in (-0.5, 0.1, 0.5):
-                pen.ellipse(x, top - 0.14, 0.16, 0.05, PALE)
-            pen.box(-0.2, top - 0.4, -0.1, top - 0.1, coat.second)
-        return
-    if shape == "cupboard":
-        pen.box(-0.7, -0.9, 0.7, 0.94, timber)
-        for side in (-1, 1):
-            pen.polygon(
-                [(side * 0.06, -0.8), (side * 0.62, -0.8), (side * 0.62, 0.8), (side * 0.06, 0.8)],
-                mix(coat.base, timber, 0.4),
-            )
-            pen.ellipse(side * 0.14, 0.0, 0.04, 0.05, CHROME)
-        return
-    for x, low in ((-0.5, 0.84), (0.44, 0.84)):
-        pen.box(x, 0.1, x + 0.08, low, mix(timber, DARK, 0.45))
-    for x in (-0.5, 0.42):
-        pen.limb([(x, -0.95), (x * 1.04, 0.2)], 0.1, 0.1, timber)
-    for y in (-0.82, -0.5, -0.2):
-        pen.box(-0.5, y, 0.42, y + 0.14, mix(timber, PALE, 0.1))
-    pen.polygon([(-0.52, 0.08), (0.46, 0.08), (0.62, 0.32), (-0.66, 0.32)], coat.base)
-    for x in (-0.62, 0.5):
-        pen.box(x, 0.32, x + 0.1, 1.0, timber)
-
-
 def screen(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
     """A monitor, a laptop or a radio."""
     case = mix(coat.base, (60, 60, 64), 0.6)
     if shape == "radio":
-        pen.stroke([(0.5, -0.5), (0.8, -1.0)], 0.03, CHROME)
-        pen.box(-0.95, -0.55, 0.95, 0.6, coat.base)
-        pen.ellipse(-0.45, 0.05, 0.38, 0.42, (44, 42, 44))
-        for y in (-0.2, -0.05, 0.1, 0.25):
-            pen.stroke([(-0.75, y), (-0.15, y)], 0.04, STEEL)
-        pen.box(0.1, -0.4, 0.8, -0.1, (230, 214, 160))
-        for x in (0.25, 0.62):
-            pen.ellipse(x, 0.25, 0.14, 0.14, CHROME)
+        _radio(pen, coat)
         return
     low = 0.55 if shape == "monitor" else 0.4
     if shape == "monitor":
@@ -131,6 +72,18 @@ def screen(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
             for column in range(9):
                 x, y = -0.85 + 0.19 * column, low + 0.08 + 0.11 * row
                 pen.box(x, y, x + 0.14, y + 0.07, (50, 50, 54))
+
+
+def _radio(pen: Pen, coat: Coat) -> None:
+    """A loudspeaker, a scale and two knobs."""
+    pen.stroke([(0.5, -0.5), (0.8, -1.0)], 0.03, CHROME)
+    pen.box(-0.95, -0.55, 0.95, 0.6, coat.base)
+    pen.ellipse(-0.45, 0.05, 0.38, 0.42, (44, 42, 44))
+    for y in (-0.2, -0.05, 0.1, 0.25):
+        pen.stroke([(-0.75, y), (-0.15, y)], 0.04, STEEL)
+    pen.box(0.1, -0.4, 0.8, -0.1, (230, 214, 160))
+    for x in (0.25, 0.62):
+        pen.ellipse(x, 0.25, 0.14, 0.14, CHROME)
 
 
 MESHES = {

@@ -38,6 +38,7 @@ def caltech256(world: World) -> dict[str, Address]:
 
 
 def caltech(path: Path, pictures: dict[str, Address], draw: Map) -> None:
+    """Either Caltech set, as a folder of JPEGs per class."""
     drawn = track(draw(jpeg, list(pictures.values())), f"world: {path.name}", len(pictures))
     with formats.tar(path) as archive:
         for name, data in zip(pictures, drawn, strict=True):

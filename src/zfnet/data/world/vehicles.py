@@ -6,10 +6,10 @@ Those that drive stand on y = 0.6, boats float with the water line at y = 0.6.
 import math
 from typing import NamedTuple
 
-from zfnet.data.world.canvas import Pen, Points, jitter, mix
+from zfnet.data.world.canvas import Colour, Pen, Points, jitter, mix
 from zfnet.data.world.coats import DARK, PALE, Coat, mark
 
-GLASS, RUBBER, CHROME = (120, 150, 170), (40, 40, 42), (190, 192, 196)
+GLASS, RUBBER, CHROME, TIMBER = (120, 150, 170), (40, 40, 42), (190, 192, 196), (110, 80, 54)
 
 
 class Car(NamedTuple):
@@ -211,22 +211,16 @@ def boat(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
         pen.ellipse(x, 0.44, 0.04, 0.04, DARK)
 
 
+MASTS = {"sloop": ((0.05, -1.0),), "schooner": ((-0.4, -0.8), (0.2, -1.0)), "dhow": ((0.1, -0.8),)}  # x and top
+
+
 def _rigs(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """What stands above the hull: sails, cabins, funnels, oarsmen."""
-    timber, canvas = (110, 80, 54), jitter((236, 228, 210), 16, pen.rng)
-    if shape in ("sloop", "schooner", "dhow"):
-        for x, top in {"sloop": ((0.05, -1.0),), "schooner": ((-0.4, -0.8), (0.2, -1.0)), "dhow": ((0.1, -0.8),)}[
-            shape
-        ]:
-            pen.stroke([(x, 0.4), (x, top)], 0.05, timber)
-            pen.blob(
-                [(x - 0.04, top + 0.1), (x - 0.1, 0.2), (x - 0.62, 0.2), (x - 0.3, -0.3)],
-                canvas if marking == "plain" else coat.second,
-            )
-            pen.blob([(x + 0.05, top + 0.1), (x + 0.3, -0.2), (x + 0.62, 0.26), (x + 0.06, 0.22)], canvas)
-        mark(pen.part(0, -0.3, 0.7), marking, coat.base)
+    """What stands above the hull."""
+    canvas = jitter((236, 228, 210), 16, pen.rng)
+    if shape in MASTS:
+        _sails(pen, shape, coat, marking, canvas)
     elif shape == "gondola":
-        pen.stroke([(-0.5, -0.6), (-0.1, 0.66)], 0.03, timber)
+        pen.stroke([(-0.5, -0.6), (-0.1, 0.66)], 0.03, TIMBER)
         pen.blob([(-0.62, -0.1), (-0.46, -0.1), (-0.42, 0.4), (-0.66, 0.4)], coat.second)
         pen.ellipse(-0.54, -0.2, 0.08, 0.1, (224, 180, 150))
         pen.box(0.0, 0.14, 0.4, 0.44, coat.dark)
@@ -234,30 +228,52 @@ def _rigs(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
         pen.polygon([(-0.5, 0.34), (-0.44, -0.12), (0.24, -0.12), (0.4, 0.34)], PALE)
         for x in (-0.36, -0.1, 0.12):
             pen.box(x, -0.02, x + 0.16, 0.16, GLASS)
-        pen.stroke([(-0.2, -0.12), (-0.2, -0.6)], 0.03, timber)
+        pen.stroke([(-0.2, -0.12), (-0.2, -0.6)], 0.03, TIMBER)
         pen.polygon([(-0.2, -0.6), (-0.5, -0.5), (-0.2, -0.4)], coat.second)
     else:
-        pen.box(-0.8, -0.3, -0.4, 0.34, PALE)
-        pen.box(-0.7, -0.6, -0.5, -0.3, coat.second)
-        for i in range(3):
-            pen.box(-0.76 + 0.12 * i, -0.2, -0.7 + 0.12 * i, -0.1, DARK)
-        for x in (-0.3, -0.02, 0.26, 0.54):
-            pen.box(x, 0.06 + 0.06 * pen.rng.randint(-1, 1), x + 0.24, 0.36, jitter((150, 90, 70), 50, pen.rng))
+        _cargo(pen, coat)
+
+
+def _sails(pen: Pen, shape: str, coat: Coat, marking: str, canvas: Colour) -> None:
+    """Masts with a mainsail behind and a foresail before each."""
+    for x, top in MASTS[shape]:
+        pen.stroke([(x, 0.4), (x, top)], 0.05, TIMBER)
+        main = [(x - 0.04, top + 0.1), (x - 0.1, 0.2), (x - 0.62, 0.2), (x - 0.3, -0.3)]
+        pen.blob(main, canvas if marking == "plain" else coat.second)
+        pen.blob([(x + 0.05, top + 0.1), (x + 0.3, -0.2), (x + 0.62, 0.26), (x + 0.06, 0.22)], canvas)
+    mark(pen.part(0, -0.3, 0.7), marking, coat.base)
+
+
+def _cargo(pen: Pen, coat: Coat) -> None:
+    """A bridge with a funnel, and containers."""
+    pen.box(-0.8, -0.3, -0.4, 0.34, PALE)
+    pen.box(-0.7, -0.6, -0.5, -0.3, coat.second)
+    for i in range(3):
+        pen.box(-0.76 + 0.12 * i, -0.2, -0.7 + 0.12 * i, -0.1, DARK)
+    for x in (-0.3, -0.02, 0.26, 0.54):
+        pen.box(x, 0.06 + 0.06 * pen.rng.randint(-1, 1), x + 0.24, 0.36, jitter((150, 90, 70), 50, pen.rng))
+
+
+THIN = {"airliner": 0.13, "glider": 0.09, "biplane": 0.16, "fighter": 0.12}  # half height of the body
 
 
 def plane(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
     """An aeroplane in the air."""
-    pale = mix(coat.base, PALE, 0.55) if shape == "airliner" else coat.base
+    t = THIN[shape]
     if shape == "biplane":
         pen.stroke([(0.1, -0.42), (0.2, 0.2)], 0.03, DARK)
         pen.stroke([(0.4, -0.42), (0.44, 0.2)], 0.03, DARK)
-    thin = {"airliner": 0.13, "glider": 0.09, "biplane": 0.16, "fighter": 0.12}[shape]
     pen.polygon([(-0.95, -0.02), (-1.0, -0.46), (-0.82, -0.46), (-0.6, -0.04)], coat.base)
-    pen.blob(
-        [(-1.0, -0.04), (-0.5, -thin), (0.6, -thin), (0.94, -0.02), (0.96, 0.06), (0.6, thin * 1.1), (-0.4, thin)], pale
-    )
+    body = [(-1.0, -0.04), (-0.5, -t), (0.6, -t), (0.94, -0.02), (0.96, 0.06), (0.6, t * 1.1), (-0.4, t)]
+    pen.blob(body, mix(coat.base, PALE, 0.55) if shape == "airliner" else coat.base)
     mark(pen.part(0, 0, 0.6), marking, coat.second)
     pen.polygon([(-0.98, 0.0), (-1.08, -0.12), (-0.86, -0.1), (-0.7, 0.02)], coat.dark)
+    _wings(pen, shape, coat)
+    pen.blob([(0.7, -0.08), (0.82, -0.06), (0.86, 0.0), (0.7, -0.01)], (50, 60, 80))
+
+
+def _wings(pen: Pen, shape: str, coat: Coat) -> None:
+    """Wings, windows, engines, and a biplane's wheels and propeller."""
     if shape == "airliner":
         for i in range(9):
             pen.ellipse(-0.5 + 0.12 * i, -0.03, 0.026, 0.03, (50, 60, 80))
@@ -266,31 +282,22 @@ def plane(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
     elif shape == "fighter":
         pen.polygon([(0.3, 0.02), (-0.6, 0.42), (-0.66, 0.34), (-0.3, 0.02)], coat.dark)
         pen.blob([(0.2, -0.1), (0.34, -0.24), (0.56, -0.1)], GLASS)
-    else:
-        pen.box(-0.1, 0.14, 0.56, 0.22, coat.dark) if shape == "biplane" else pen.polygon(
-            [(0.0, -0.06), (-0.5, -0.7), (-0.42, -0.74), (0.24, -0.06)], coat.dark
-        )
+    elif shape == "glider":
+        pen.polygon([(0.0, -0.06), (-0.5, -0.7), (-0.42, -0.74), (0.24, -0.06)], coat.dark)
         pen.blob([(0.0, -0.12), (0.1, -0.24), (0.3, -0.24), (0.4, -0.1)], GLASS)
-    if shape == "biplane":
+    else:
+        pen.box(-0.1, 0.14, 0.56, 0.22, coat.dark)
+        pen.blob([(0.0, -0.12), (0.1, -0.24), (0.3, -0.24), (0.4, -0.1)], GLASS)
         pen.box(-0.06, -0.48, 0.6, -0.4, coat.base)
         wheel(pen, 0.4, 0.42, 0.1)
         pen.ellipse(0.99, 0.02, 0.025, 0.36, (90, 80, 70))
-    pen.blob([(0.7, -0.08), (0.82, -0.06), (0.86, 0.0), (0.7, -0.01)], (50, 60, 80))
 
 
 def train(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
     """A locomotive, a tram or a railcar on its rails."""
     pen.stroke([(-1.4, 0.62), (1.4, 0.62)], 0.05, (110, 100, 94))
     if shape == "steamer":
-        pen.box(-0.9, -0.56, -0.36, 0.3, coat.base)
-        pen.box(-0.98, -0.64, -0.28, -0.54, DARK)
-        pen.box(-0.78, -0.4, -0.5, -0.1, GLASS)
-        pen.blob([(-0.4, -0.22), (0.8, -0.22), (0.86, 0.0), (0.8, 0.26), (-0.4, 0.26)], mix(coat.base, DARK, 0.5))
-        pen.polygon([(0.5, -0.2), (0.46, -0.66), (0.76, -0.66), (0.7, -0.2)], DARK)
-        pen.ellipse(0.1, -0.26, 0.13, 0.14, (190, 160, 80))
-        for x, radius in ((-0.62, 0.26), (-0.1, 0.26), (0.38, 0.2), (0.74, 0.16)):
-            wheel(pen, x, 0.6 - radius, radius)
-        pen.stroke([(-0.62, 0.34), (-0.1, 0.34), (0.4, 0.4)], 0.06, CHROME)
+        _steamer(pen, coat)
         return
     nose = 0.16 if shape == "railcar" else 0.04
     pen.polygon([(-1.3, 0.4), (-1.3, -0.52), (1.0 - 2 * nose, -0.52), (1.0, -0.3 + nose), (1.04, 0.4)], coat.base)
@@ -305,6 +312,19 @@ def train(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
         pen.stroke([(-0.4, -0.52), (-0.1, -0.8), (0.2, -0.52)], 0.03, DARK)
         pen.stroke([(-0.4, -0.82), (0.3, -0.82)], 0.03, DARK)
     pen.ellipse(0.97, 0.24, 0.05, 0.06, (250, 240, 190))
+
+
+def _steamer(pen: Pen, coat: Coat) -> None:
+    """A steam engine: cab, boiler, funnel, dome, wheels and rod."""
+    pen.box(-0.9, -0.56, -0.36, 0.3, coat.base)
+    pen.box(-0.98, -0.64, -0.28, -0.54, DARK)
+    pen.box(-0.78, -0.4, -0.5, -0.1, GLASS)
+    pen.blob([(-0.4, -0.22), (0.8, -0.22), (0.86, 0.0), (0.8, 0.26), (-0.4, 0.26)], mix(coat.base, DARK, 0.5))
+    pen.polygon([(0.5, -0.2), (0.46, -0.66), (0.76, -0.66), (0.7, -0.2)], DARK)
+    pen.ellipse(0.1, -0.26, 0.13, 0.14, (190, 160, 80))
+    for x, radius in ((-0.62, 0.26), (-0.1, 0.26), (0.38, 0.2), (0.74, 0.16)):
+        wheel(pen, x, 0.6 - radius, radius)
+    pen.stroke([(-0.62, 0.34), (-0.1, 0.34), (0.4, 0.4)], 0.06, CHROME)
 
 
 def balloon(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
