@@ -82,7 +82,9 @@ def make_net() -> Callable[..., Network]:
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared data set of coloured blobs."""
     path = tmp_path_factory.mktemp("data") / "val" / "manifest.json"
-    source = Source("blobs", [f"n{c:08d}" for c in range(CLASSES)], {"n00000001": "blob, spot"}, [], _pictures, PICTURES)
+    source = Source(
+        "blobs", [f"n{c:08d}" for c in range(CLASSES)], {"n00000001": "blob, spot"}, [], _pictures, PICTURES
+    )
     write_shards(source, Data(size=SIZE), path, square=True, threads=1)
     return path
 

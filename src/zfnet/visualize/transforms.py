@@ -2,7 +2,7 @@
 
 A transform is a 2 × 3 matrix from the place of an output pixel to the place of the input it shows, both in pixels from
 the centre of the square; the input is interpolated bilinearly. What comes from outside the square is filled with the
-mean image, which is 0 after the mean is subtracted. Places are computed in float64, so the identity is exact.
+mean image, which is 0 after the mean is subtracted. All is computed in float64 and rounded, so the identity is exact.
 """
 
 import math
@@ -10,6 +10,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+_DECIMALS = 9  # of a grey level: float64 knows no more after some hundred pixels
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
 
@@ -57,7 +59,8 @@ def warp(square: Tensor, matrices: list[Matrix], mean: Tensor) -> Tensor:
     layers = torch.cat([square.double(), inside], 2).permute(2, 0, 1)  # (4, S, S): the picture and where there is one
     moved = F.grid_sample(layers.expand(len(grid), -1, -1, -1), grid, padding_mode="zeros", align_corners=False)
     picture, inside = moved[:, :3], moved[:, 3:]
-    return (picture + (1 - inside) * mean.double()).permute(0, 2, 3, 1).float()
+    filled = picture + (1 - inside) * mean.double()
+    return filled.round(decimals=_DECIMALS).float().permute(0, 2, 3, 1)
 
 
 def _grid(matrices: list[Matrix], size: int) -> Tensor:

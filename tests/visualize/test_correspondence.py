@@ -1,0 +1,107 @@
+"""Correspondence by hand, and masks where they should be."""
+
+import numpy as np
+import pytest
+import torch
+
+from zfnet.data.parts import Animal
+from zfnet.errors import ZfnetError
+from zfnet.settings import Visualize
+from zfnet.visualize.correspondence import changes, choose_faces, compare, hamming, mask_face, signs
+from zfnet.visualize.faces import free_corners, make_face, mask_side
+from zfnet.visualize.pictures import GREY
+
+PLACES = {"right eye": (90.0, 60.0), "left eye": (150.0, 60.0), "nose": (120.0, 110.0)}
+
+
+@pytest.fixture
+def animal() -> Animal:
+    """A picture whose key points are red dots."""
+    image = np.full((200, 240, 3), 60, np.uint8)
+    for x, y in PLACES.values():
+        image[round(y) - 2 : round(y) + 3, round(x) - 2 : round(x) + 3] = 255, 0, 0
+    return Animal("dog", image, PLACES, (40.0, 20.0, 160.0, 170.0))
+
+
+def test_signs_have_three_values():
+    difference = torch.tensor([3.0, -2.0, 0.0, 1e-9, -1e-9])
+    assert signs(difference, 3.0).tolist() == [1, -1, 0, 0, 0]
+
+
+def test_distance_is_the_share_of_differing_signs():
+    first = torch.tensor([[1, 0, -1, 1], [0, 0, 0, 0]], dtype=torch.int8)
+    second = torch.tensor([[1, 1, 1, 0], [0, 0, 0, -1]], dtype=torch.int8)
+    assert hamming(first, second) == (3 / 4 + 1 / 4) / 2
+    assert hamming(first, first) == 0
+
+
+def test_one_row_for_each_pair_location_and_layer():
+    """Three animals, five masks (three parts, two random), two features."""
+    zero = torch.zeros(5, 2, dtype=torch.int8)
+    other = zero.clone()
+    other[1] = torch.tensor([1, 0])  # left eye: half of the features
+    other[3] = torch.tensor([1, -1])  # first of two random masks: all of them
+    rows = compare(["a", "b", "c"], [{5: zero, 7: zero}, {5: other, 7: zero}, {5: zero, 7: zero}])
+    assert len(rows) == 4 * 2 * 3
+    distances = {row[:4]: row[4] for row in rows}
+    assert distances["left eye", 5, "a", "b"] == distances["random", 5, "b", "c"] == 0.5
+    assert sum(distances.values()) == 4 * 0.5
+
+
+def test_changes_are_signs_of_original_minus_masked(make_net, shards):
+    net = make_net()
+    pictures = shards.squares([0, 1, 2], 1)[:, 4:68, 4:68]
+    mean = net.mean[:, 4:68, 4:68]
+    seen = net.trace(pictures.permute(0, 3, 1, 2) - mean).activations
+    found = changes(net, pictures)
+    for layer, name in ((5, "pool5"), (7, "fc7")):
+        features = seen[name].flatten(1)
+        assert torch.equal(found[layer], (features[0] - features[1:]).sign().to(torch.int8))
+        assert found[layer].any()
+
+
+def test_masks_cover_their_parts_in_the_nets_own_pixels(animal):
+    face = make_face(animal, size=128, crop=112, share=0.18)
+    mask = mask_side(128, 0.18)
+    masked = mask_face(face, mask, 4, np.random.default_rng(0))
+    assert masked.shape == (8, 112, 112, 3)
+    assert np.array_equal(masked[0], face.pixels)
+    dots = masked[0, ..., 0].int() - masked[0, ..., 1] > 60
+    assert dots.sum() >= 3 * 9
+    for place, part in enumerate(PLACES, 1):
+        covered = (masked[place] != masked[0]).any(2)
+        top, left = face.parts[part]
+        assert covered[top : top + mask, left : left + mask].all()
+        assert covered.sum() == mask * mask
+        hidden = torch.nonzero(dots & covered).float()
+        torch.testing.assert_close(
+            hidden.mean(0) - torch.tensor([top, left]), torch.full((2,), mask / 2 - 0.5), atol=1, rtol=0
+        )
+    for random in masked[4:]:
+        assert not (dots & (random == GREY).all(2)).any()
+
+
+def test_free_corners_are_those_of_a_plain_loop():
+    box, taken, mask, crop = (2.0, 3.0, 14.0, 12.5), [(4, 4), (9, 1)], 4, 16
+    expected = [
+        [top, left]
+        for top in range(crop - mask + 1)
+        for left in range(crop - mask + 1)
+        if box[0] <= top + 2 <= box[2]
+        and box[1] <= left + 2 <= box[3]
+        and all(abs(top - other[0]) >= mask or abs(left - other[1]) >= mask for other in taken)
+    ]
+    assert free_corners(crop, mask, box, taken).tolist() == expected
+
+
+def test_animals_without_room_are_left_out(animal, make_net):
+    near = {**PLACES, "nose": (239.0, 199.0)}
+    unusable = Animal("edge", animal.image, near, animal.box)
+    crowded = Animal("small", animal.image, PLACES, (118.0, 108.0, 4.0, 4.0))
+    assert make_face(unusable, 128, 112, 0.18) is None
+    assert make_face(crowded, 128, 112, 0.18) is None
+    net = make_net()
+    with pytest.raises(ZfnetError, match="Only 1 of 3 animals have room"):
+        choose_faces([animal, unusable, crowded], net, Visualize())
+    others = [Animal(f"dog-{n}", animal.image, PLACES, animal.box) for n in range(9)]
+    assert len(choose_faces(others, net, Visualize())) == 5

@@ -1,0 +1,57 @@
+"""Occlusion against a plain loop."""
+
+import torch
+
+from zfnet.settings import Visualize
+from zfnet.visualize.occlusion import LAYER, Square, cover, scaled, slide, strongest_map, the_four
+from zfnet.visualize.pictures import GREY, Gallery, mean_crop, to_inputs
+
+
+def test_thirty_places_a_side_at_both_crops():
+    for crop, square in ((224, (50, 6)), (112, (25, 3))):
+        assert scaled(Visualize(), crop) == square
+        starts = Square(*square).starts(crop)
+        assert len(starts) == 30
+        assert starts[-1] + square[0] == crop
+
+
+def test_maps_are_those_of_a_plain_loop(make_net, shards):
+    net = make_net()
+    (view,) = Gallery(net, shards, 1).views([5])
+    pixels, square = view.pixels[0], Square(20, 8)
+    found = slide(net, pixels, square, 2, 1)
+    assert found.best.shape == (6, 6)
+    for row, top in enumerate(range(0, 45, 8)):
+        for column, left in ((0, 0), (4, 32), (5, 40)):
+            covered = pixels.clone()
+            covered[top : top + 20, left : left + 20] = GREY
+            inputs = (covered.float() - mean_crop(net)).permute(2, 0, 1)[None]
+            seen = net.trace(inputs).activations
+            chances = seen["fc8"].softmax(1)[0]
+            torch.testing.assert_close(found.activity[row, column], seen["conv5"][0, 2].sum(), rtol=1e-4, atol=1e-3)
+            torch.testing.assert_close(found.probability[row, column], chances[1], rtol=1e-4, atol=1e-5)
+            assert found.best[row, column] == chances.argmax()
+
+
+def test_the_chosen_map_has_the_largest_total(make_net, shards):
+    net = make_net()
+    (view,) = Gallery(net, shards, 1).views([5])
+    totals = net.trace(to_inputs(net, view.pixels), LAYER).activations[LAYER][0].sum((1, 2))
+    assert totals[strongest_map(net, view.pixels[0])] == totals.max()
+
+
+def test_the_picture_and_the_three_strongest_others_in_order(make_net, shards):
+    net = make_net()
+    gallery = Gallery(net, shards, 1)
+    (view,) = Gallery(net, shards, 1, 24).views()
+    largest = net.trace(view.inputs, LAYER).activations[LAYER].flatten(2).amax(2)  # (24, maps)
+    ranking = largest[:, 3].argsort(descending=True).tolist()
+    chosen = [ranking[0], ranking[2], ranking[-1]]
+    four = the_four(gallery, chosen, [3, 3, 3])
+    assert four.images.tolist() == [ranking[:4], ranking[:4], [*ranking[:3], ranking[-1]]]
+
+
+def test_covering_leaves_the_original_alone_and_stops_at_the_edge():
+    pixels = torch.zeros(6, 6, 3, dtype=torch.uint8)
+    assert (cover(pixels, 4, -1, 3) == GREY).sum() == 2 * 2 * 3
+    assert not pixels.any()

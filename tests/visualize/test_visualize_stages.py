@@ -1,0 +1,147 @@
+"""The files that figures are drawn from: names, shapes, types, columns."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from zfnet.errors import ZfnetError
+from zfnet.settings import Visualize
+from zfnet.visualize import correspondence, evolution, features, filters, invariance, occlusion
+
+SETTINGS = Visualize(
+    maps=(3, 4, 3, 2, 2),
+    top=3,
+    filters_maps=5,
+    evolution_maps=2,
+    evolution_images=10,
+    shift_steps=1,
+    scale_steps=2,
+    rotation_step=90,
+    occluder=100,
+    stride=20,
+    occlusion_images=2,
+    invariance_images=3,
+    random_masks=2,
+)
+
+
+def test_features(weights, manifest, tmp_path):
+    out = tmp_path / "features-zf-s1.safetensors"
+    features.features_stage(weights["zf-s1"], manifest, SETTINGS, out, threads=1)
+    arrays, rows = load_file(out), _rows(out.with_suffix(".csv"), features.COLUMNS)
+    assert arrays["layer1/filters"].shape == (8, 7, 7, 3)
+    for layer, (maps, side) in enumerate([(3, 7), (5, 27), (3, 64), (2, 64), (2, 64)], 1):
+        assert arrays[f"layer{layer}/maps"].shape == (maps,)
+        assert arrays[f"layer{layer}/patches"].shape == (maps, 3, side, side, 3)
+        assert arrays[f"layer{layer}/patches"].dtype == np.uint8
+        assert arrays[f"layer{layer}/projections"].dtype == np.float16
+        assert np.isfinite(arrays[f"layer{layer}/projections"]).all()
+    assert len(rows) == 15 * 3
+    assert {row["layer"] for row in rows} == set("12345")
+    first = next(row for row in rows if row["layer"] == "2" and row["rank"] == "0")
+    assert int(first["map"]) == arrays["layer2/maps"][0]
+    assert first["size"] == "27"
+    _has_provenance(out.with_suffix(".json"))
+
+
+def test_evolution(weights, manifest, tmp_path):
+    """A map whose net did not change keeps its picture; epochs are sorted as numbers."""
+    run = tmp_path / "zf-s1"
+    (run / "snapshots").mkdir(parents=True)
+    names = [f"epoch-{epoch:02d}.safetensors" for epoch in (2, 10, 1)]
+    for name in names:
+        shutil.copy(weights["zf-s1"], run / "snapshots" / name)
+    (run / "metrics.json").write_text(json.dumps({"snapshots": names}))
+    out = tmp_path / "evolution.safetensors"
+    evolution.evolution_stage(run / "metrics.json", manifest, SETTINGS, out, threads=1)
+    arrays, rows = load_file(out), _rows(out.with_suffix(".csv"), evolution.COLUMNS)
+    assert arrays["epochs"].tolist() == [1, 2, 10]
+    assert arrays["layer2/projections"].shape == (2, 3, 27, 27, 3)
+    assert np.array_equal(arrays["layer5/projections"][:, 0], arrays["layer5/projections"][:, 2])
+    assert len(rows) == 5 * 2 * 3
+    assert {row["epoch"] for row in rows} == {"1", "2", "10"}
+    _has_provenance(out.with_suffix(".json"))
+
+
+def test_a_run_without_snapshots_is_told(tmp_path):
+    metrics = tmp_path / "metrics.json"
+    metrics.write_text("{}")
+    with pytest.raises(ZfnetError, match="kept no snapshots"):
+        evolution.find_snapshots(metrics)
+    metrics.write_text('{"snapshots": ["epoch-01.safetensors"]}')
+    with pytest.raises(ZfnetError, match=r"epoch-01.safetensors: named in .* but there is no such"):
+        evolution.find_snapshots(metrics)
+
+
+def test_invariance(weights, manifest, tmp_path):
+    out = tmp_path / "invariance.csv"
+    invariance.invariance_stage(weights["zf-s1"], manifest, SETTINGS, out, threads=1)
+    arrays, rows = load_file(out.with_suffix(".safetensors")), _rows(out, invariance.COLUMNS)
+    assert len(rows) == 3 * (3 + 3 + 3 + 4)
+    assert arrays["rotation/examples"].shape == (3, 4, 64, 64, 3)
+    assert np.array_equal(arrays["rotation/examples"][:, 0], arrays["vertical/examples"][:, 1])  # both unchanged
+    assert {row["class"] for row in rows} <= {"n00000000", "blob", "n00000002", "n00000003"}
+    _has_provenance(out.with_suffix(".json"))
+
+
+def test_occlusion(weights, manifest, tmp_path):
+    out = tmp_path / "occlusion.safetensors"
+    occlusion.occlusion_stage(weights["zf-s1"], manifest, SETTINGS, out, threads=1)
+    arrays, description = load_file(out), _has_provenance(out.with_suffix(".json"))
+    places = (64 - description["occluder"]) // description["stride"] + 1
+    for name in ("activity", "probability", "best"):
+        assert arrays[name].shape == (2, places, places)
+    assert arrays["images"].shape == (2, 64, 64, 3)
+    assert (arrays["images"] == 124).all(3).sum() >= 2 * description["occluder"] ** 2
+    assert arrays["projections"].shape == (2, 4, 64, 64, 3)
+    assert set(description["legend"]) == set(map(str, np.unique(arrays["best"])))
+    for picture, own in zip(description["images"], arrays["own"], strict=True):
+        assert picture["projections"][own] == picture["key"]
+
+
+def test_filters(weights, manifest, tmp_path):
+    out = tmp_path / "filters.csv"
+    filters.filters_stage(weights, manifest, SETTINGS, out, threads=1)
+    rows = _rows(out, filters.COLUMNS)
+    assert [row["run"] for row in rows] == ["zf-s1", "krizhevsky-s1"]
+    assert all(0 <= float(row["middle"]) <= 1 and float(row["norm_median"]) > 0 for row in rows)
+    _has_provenance(out.with_suffix(".json"))
+
+
+@pytest.mark.real
+def test_correspondence_of_real_dogs(weights, tmp_path, real_data):
+    out = tmp_path / "correspondence-pairs.csv"
+    parts = real_data / "parts"
+    correspondence.correspondence_stage(
+        weights["zf-s1"], parts / "dogs.tar", parts / "keypoints.json", SETTINGS, out, 1
+    )
+    rows = _rows(out, correspondence.COLUMNS)
+    assert len(rows) == 4 * 2 * 10
+    assert load_file(tmp_path / "correspondence.safetensors")["pictures"].shape == (5, 6, 64, 64, 3)
+    _has_provenance(tmp_path / "correspondence.json")
+
+
+def test_a_net_for_other_squares_is_refused(weights, manifest, tmp_path):
+    from zfnet.nets import build, save
+
+    save(build("zf", classes=4, width=1 / 12, crop=64, size=80), tmp_path / "weights.safetensors")
+    with pytest.raises(ZfnetError, match=r"squares of 80 px, those of .* have 72 px"):
+        features.features_stage(tmp_path / "weights.safetensors", manifest, SETTINGS, tmp_path / "out.safetensors")
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        assert tuple(reader.fieldnames) == columns
+        return list(reader)
+
+
+def _has_provenance(path: Path) -> dict:
+    content = json.loads(path.read_text())
+    assert {"commit", "versions", "seconds", "settings", "inputs", "device"} <= content["provenance"].keys()
+    return content
