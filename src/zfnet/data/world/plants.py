@@ -2,7 +2,7 @@
 
 import math
 
-from zfnet.data.world.canvas import Pen, jitter, mix
+from zfnet.data.world.canvas import Colour, Pen, jitter, mix
 from zfnet.data.world.coats import DARK, PALE, Coat, mark
 
 LEAF, BARK = (82, 130, 62), (104, 76, 54)
@@ -121,25 +121,8 @@ def _mushroom(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 def tree(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
     """A tree, a palm, a fir, a cactus or a plant in its pot."""
     rng, green = pen.rng, jitter(LEAF, 26, pen.rng)
-    if shape == "cactus":
-        for side, low, high in ((-1, 0.3, -0.5), (1, 0.1, -0.3)):
-            pen.limb(
-                [(0, low), (side * 0.45, low), (side * 0.55, (low + high) / 2), (side * 0.55, high)], 0.26, 0.2, green
-            )
-        pen.limb([(0, -0.95), (0, 0), (0, 1)], 0.4, 0.44, green)
-        for x in (-0.1, 0.0, 0.1):
-            pen.stroke([(x, -0.85), (x, 0.95)], 0.02, mix(green, PALE, 0.5))
-        return
-    if shape == "pot":
-        for i in range(9):
-            a = math.pi * (0.08 + 0.84 * i / 8) + rng.uniform(-0.1, 0.1)
-            reach = rng.uniform(0.8, 1.2)
-            tip = (reach * math.cos(a), 0.3 - reach * math.sin(a))
-            side = 0.16
-            pen.blob([(0, 0.3), (tip[0] * 0.6 - side, tip[1] * 0.6 + 0.1), tip,
-                     (tip[0] * 0.6 + side, tip[1] * 0.6 + 0.14)], jitter(green, 26, rng))  # fmt: skip
-        pen.polygon([(-0.42, 0.3), (0.42, 0.3), (0.3, 1.0), (-0.3, 1.0)], coat.base)
-        pen.box(-0.47, 0.24, 0.47, 0.4, mix(coat.base, DARK, 0.15))
+    if shape in ("cactus", "pot"):
+        _cactus(pen, green) if shape == "cactus" else _potted(pen, coat, green)
         return
     pen.limb([(0.03, -0.4), (0, 0.3), (0, 1)], 0.12, 0.24, BARK)
     if shape == "palm":
@@ -158,3 +141,25 @@ def tree(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
             r * math.cos(a) * 1.2, -0.4 + r * math.sin(a), 0.36, 0.32, jitter(mix(green, coat.base, 0.5), 22, rng)
         )
     mark(pen.part(0, -0.4, 0.6), "spotted" if marking == "spotted" else "plain", coat.second, 0.8)
+
+
+def _cactus(pen: Pen, green: Colour) -> None:
+    for side, low, high in ((-1, 0.3, -0.5), (1, 0.1, -0.3)):
+        pen.limb([(0, low), (side * 0.45, low), (side * 0.55, (low + high) / 2), (side * 0.55, high)], 0.26, 0.2, green)
+    pen.limb([(0, -0.95), (0, 0), (0, 1)], 0.4, 0.44, green)
+    for x in (-0.1, 0.0, 0.1):
+        pen.stroke([(x, -0.85), (x, 0.95)], 0.02, mix(green, PALE, 0.5))
+
+
+def _potted(pen: Pen, coat: Coat, green: Colour) -> None:
+    """Long leaves out of a pot."""
+    rng = pen.rng
+    for i in range(9):
+        a = math.pi * (0.08 + 0.84 * i / 8) + rng.uniform(-0.1, 0.1)
+        reach = rng.uniform(0.8, 1.2)
+        tip = (reach * math.cos(a), 0.3 - reach * math.sin(a))
+        side = 0.16
+        pen.blob([(0, 0.3), (tip[0] * 0.6 - side, tip[1] * 0.6 + 0.1), tip,
+                 (tip[0] * 0.6 + side, tip[1] * 0.6 + 0.14)], jitter(green, 26, rng))  # fmt: skip
+    pen.polygon([(-0.42, 0.3), (0.42, 0.3), (0.3, 1.0), (-0.3, 1.0)], coat.base)
+    pen.box(-0.47, 0.24, 0.47, 0.4, mix(coat.base, DARK, 0.15))

@@ -215,25 +215,8 @@ def dial(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 def tool(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
     """A hammer, spade, wrench or brush, umbrella or scissors, lying across the picture."""
     handle = mix(coat.base, WOOD, 0.3)
-    if shape == "umbrella":
-        pen.stroke([(0, -0.6), (0, 0.75), (0.1, 0.9), (0.22, 0.8)], 0.05, DARK)
-        pen.polygon(
-            [(1.0 * math.cos(a), 0.1 - 0.85 * math.sin(a)) for a in (i * math.pi / 14 for i in range(15))], coat.base
-        )
-        for x in (-0.5, 0.0, 0.5):
-            pen.stroke([(0, -0.75), (x, 0.1)], 0.03, coat.dark)
-        for x in (-0.67, 0.0, 0.67):
-            pen.ellipse(x, 0.12, 0.33, 0.1, coat.dark)
-        return
-    if shape == "scissors":
-        for side in (-1, 1):
-            pen.polygon([(0, 0.1), (side * 0.34, -0.95), (side * 0.16, -0.98), (-side * 0.08, 0)], CHROME)
-            ring = [
-                (-side * 0.34 + 0.24 * math.cos(a), 0.6 + 0.3 * math.sin(a))
-                for a in (i * math.pi / 8 for i in range(17))
-            ]
-            pen.stroke([(0, 0.05), (-side * 0.2, 0.36)], 0.12, coat.base)
-            pen.stroke(ring, 0.1, coat.base)
+    if shape in ("umbrella", "scissors"):
+        (_umbrella if shape == "umbrella" else _scissors)(pen, coat)
         return
     pen.limb([(0, -0.5), (0, 0.3), (0, 1.0)], 0.13, 0.18, handle)
     mark(pen.part(0, 0.6, 0.4), marking, coat.second)
@@ -252,6 +235,27 @@ def tool(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
         pen.box(-0.34, -0.62, 0.34, -0.4, CHROME)
         for i in range(8):
             pen.stroke([(-0.3 + 0.086 * i, -0.6), (-0.34 + 0.1 * i, -1.05)], 0.09, jitter(coat.dark, 30, pen.rng))
+
+
+def _umbrella(pen: Pen, coat: Coat) -> None:
+    pen.stroke([(0, -0.6), (0, 0.75), (0.1, 0.9), (0.22, 0.8)], 0.05, DARK)
+    pen.polygon(
+        [(1.0 * math.cos(a), 0.1 - 0.85 * math.sin(a)) for a in (i * math.pi / 14 for i in range(15))], coat.base
+    )
+    for x in (-0.5, 0.0, 0.5):
+        pen.stroke([(0, -0.75), (x, 0.1)], 0.03, coat.dark)
+    for x in (-0.67, 0.0, 0.67):
+        pen.ellipse(x, 0.12, 0.33, 0.1, coat.dark)
+
+
+def _scissors(pen: Pen, coat: Coat) -> None:
+    for side in (-1, 1):
+        pen.polygon([(0, 0.1), (side * 0.34, -0.95), (side * 0.16, -0.98), (-side * 0.08, 0)], CHROME)
+        ring = [
+            (-side * 0.34 + 0.24 * math.cos(a), 0.6 + 0.3 * math.sin(a)) for a in (i * math.pi / 8 for i in range(17))
+        ]
+        pen.stroke([(0, 0.05), (-side * 0.2, 0.36)], 0.12, coat.base)
+        pen.stroke(ring, 0.1, coat.base)
 
 
 def ball(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
