@@ -78,6 +78,7 @@ def test_width_scales_maps_and_units_but_not_classes():
 )
 @settings(deadline=None, max_examples=60)
 def test_json_gives_back_exactly_the_same_net(name, width, crop, remove, units, maps, alpha):
+    maps = {number: count for number, count in maps.items() if number not in remove}
     net = describe(name, 7, width, crop, None, alpha, remove=tuple(remove), units=units, maps=maps)
     again = Architecture.from_json(json.loads(json.dumps(net.to_json())))
     assert again == net and again.plan() == net.plan()
@@ -115,6 +116,7 @@ def test_full_size_undoes_width_and_crop_but_no_change():
         ({"name": "zf", "unit": 2048}, ["'unit'", "did you mean 'units'"]),
         ({"name": "zf", "remove": (9,)}, ["9", "1, 2, 3, 4, 5, 6, 7"]),
         ({"name": "zf", "maps": {6: 512}}, ["6", "1, 2, 3, 4, 5"]),
+        ({"name": "zf", "remove": (3,), "maps": {3: 512}}, ["layer 3", "1, 2, 4, 5"]),
         ({"name": "zf", "width": 0.0}, ["width", "greater than 0"]),
         ({"name": "zf", "norm_alpha": "per_n"}, ["norm_alpha", "over_n", "per_n"]),
         ({"name": "zf", "crop": 20}, ["crop of 20", "too small"]),

@@ -11,7 +11,7 @@ grouped convolutions alone: its contrast norm runs over all maps, as in every on
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import field, replace
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple
@@ -194,7 +194,8 @@ def describe(
     return Architecture.from_json({**given, "norm_alpha": norm_alpha, "dropout": dropout, "changes": changes})
 
 
-def require_known(name: str, legal: Any, what: str) -> None:
+def require_known(name: Any, legal: Collection[Any], what: str) -> None:
+    """Refuse a name that is not legal, and say which one may have been meant."""
     if name in legal:
         return
     near = get_close_matches(str(name), [str(one) for one in legal], 1, cutoff=0.3)
@@ -209,11 +210,13 @@ def _first(error: ValidationError) -> str:
 
 def _checked(architecture: Architecture) -> Architecture:
     """Check what single fields cannot know: names, layer numbers, groups and sizes."""
-    table = require_known(architecture.name, NAMES, "net") or _TABLES[architecture.name]
-    for number in architecture.changes.remove:
+    require_known(architecture.name, NAMES, "net")
+    table, changes = _TABLES[architecture.name], architecture.changes
+    for number in changes.remove:
         require_known(number, [layer.number for layer in table], "layer to remove")
-    for number in architecture.changes.maps:
-        require_known(number, [layer.number for layer in table if isinstance(layer, Conv)], "convolutional layer")
+    for number in changes.maps:
+        left = [one.number for one in table if isinstance(one, Conv) and one.number not in changes.remove]
+        require_known(number, left, "convolutional layer")
     if architecture.crop > architecture.size:
         raise ZfnetError(f"A crop of {architecture.crop} does not fit into a square of {architecture.size} pixels.")
     architecture.plan()
@@ -264,15 +267,22 @@ def _conv_layer(layer: Conv, net: Architecture, maps: int, side: int) -> Iterato
     if overhang:
         shape = (maps, side + overhang, side + overhang)
         yield Planned(f"pad{n}", "pad", {"padding": (0, overhang, 0, overhang)}, None, shape)
-    options = layer._asdict() | {"in_channels": maps, "out_channels": layer.maps, "kernel_size": layer.kernel}
-    yield Planned(name, "conv", {key: options[key] for key in _CONV_OPTIONS}, None, (layer.maps, out, out))
+    yield Planned(name, "conv", _convolution(layer, maps), None, (layer.maps, out, out))
     for kind in layer.then:
         if kind == "pool":
             out, _ = _windows(out, POOL_KERNEL, POOL_STRIDE, 0, f"pool{n}", net)
         yield Planned(f"{kind}{n}", kind, _options(kind, net), _public(kind, n), (layer.maps, out, out))
 
 
-_CONV_OPTIONS = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "groups")
+def _convolution(layer: Conv, maps: int) -> dict[str, int]:
+    return {
+        "in_channels": maps,
+        "out_channels": layer.maps,
+        "kernel_size": layer.kernel,
+        "stride": layer.stride,
+        "padding": layer.padding,
+        "groups": layer.groups,
+    }
 
 
 def _public(kind: str, number: int) -> str:
@@ -298,7 +308,7 @@ def _linear(units: int, outputs: int) -> dict[str, int]:
 
 
 def _windows(side: int, kernel: int, stride: int, padding: int, name: str, net: Architecture) -> tuple[int, int]:
-    """How many windows cutoff-free counting gives, and by how many pixels the last one hangs over the edge."""
+    """How many windows there are when none is cut off, and by how many pixels the last one hangs over the edge."""
     room = side + 2 * padding - kernel
     windows = 1 + math.ceil(room / stride)
     if windows < 1:
