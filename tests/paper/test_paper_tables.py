@@ -114,3 +114,10 @@ def test_an_unknown_table_and_a_missing_folder_are_sentences(tmp_path):
         tables.module(8)
     with pytest.raises(ZfnetError, match="no such results folder"):
         Results(tmp_path / "nowhere")
+
+
+def test_a_table_without_its_columns_is_a_sentence_that_names_them(tmp_path):
+    (tmp_path / "transfer/voc").mkdir(parents=True)
+    (tmp_path / "transfer/voc/ap.csv").write_text("class,head\nbird,softmax\n")
+    with pytest.raises(ZfnetError, match=r"ap\.csv: there is no column ap;"):
+        tables.module(6).table(Results(tmp_path))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from zfnet.files import read_json
 from zfnet.paper.results import Results, Run
-from zfnet.paper.tables import OTHERS, footnotes, number_text
+from zfnet.paper.tables import OTHERS, Measure, footnotes, number_text, row_digits
 
 STRONG = 0.3  # deviation, as a share of the printed value, that gets the full colour
 WIDEST = 1600  # pixels of an embedded figure
@@ -38,29 +38,31 @@ def table_view(frame: pd.DataFrame, spec: ModuleType) -> dict[str, Any]:
             "ours_label": "" if pd.isna(row["ours_label"]) else row["ours_label"],
             "foreign": row["reason"] == OTHERS,
             "flag": "" if pd.isna(row["flag"]) else row["flag"],
-            "pairs": [_pair(row, name, measure) for name, measure in spec.MEASURES.items()],
-            "others": [number_text(row[f"paper_{name}"], None, 1) for name in others],
+            "pairs": [
+                _pair(row, name, measure, row_digits(spec, key, measure.digits))
+                for name, measure in spec.MEASURES.items()
+            ],
+            "others": [number_text(row[f"paper_{name}"], None, row_digits(spec, key, 1)) for name in others],
             "n": "/".join(dict.fromkeys(_count(row[f"ours_{name}_n"]) for name in spec.MEASURES)).strip("/"),
         }
-        for _, row in frame.iterrows()
+        for key, row in frame.iterrows()
     ]
     measures = [measure.label for measure in spec.MEASURES.values()]
     head = {"label": spec.LABEL, "measures": measures, "others": list(others.values())}
     return {"title": spec.TITLE, "head": head, "rows": rows, "notes": footnotes(frame)}
 
 
-def _pair(row: pd.Series, name: str, measure: Any) -> Pair:
+def _pair(row: pd.Series, name: str, measure: Measure, digits: int) -> Pair:
     ours, paper = row[f"ours_{name}"], row.get(f"paper_{name}")
     texts = [
-        number_text(row.get(f"{side}_{name}"), row.get(f"{side}_{name}_spread"), measure.digits)
-        for side in ("ours", "paper")
+        number_text(row.get(f"{side}_{name}"), row.get(f"{side}_{name}_spread"), digits) for side in ("ours", "paper")
     ]
     if pd.isna(ours) or pd.isna(paper) or not measure.better:
         return Pair(*texts, "", "", 0.0)
     difference = ours - paper
     better = (difference > 0) == (measure.better == "high")
     strength = min(1.0, abs(difference) / max(STRONG * abs(paper), 1e-9))
-    return Pair(*texts, f"{difference:+.{measure.digits}f}", "better" if better else "worse", round(strength, 2))
+    return Pair(*texts, f"{difference:+.{digits}f}", "better" if better else "worse", round(strength, 2))
 
 
 def _count(n: float) -> str:
@@ -88,9 +90,9 @@ def _webp(image: Image.Image, **options: Any) -> bytes:
 # ---- training curves -------------------------------------------------------------------------------------------------
 PANELS = {
     "Fig. 3 model": ("zf-s1", "zf-s2", "zf-s3", "zf-s4", "zf-s5", "zf-clean", "zf-unclipped"),
-    "its widths": ("zf-s1", "zf-wide", "zf-fc2048", "zf-fc8192", "zf-wide-fc8192"),
-    "Krizhevsky's and its cuts": ("krizhevsky-s1", *(f"krizhevsky-{cut}" for cut in ("no34", "no7", "no67", "no3467"))),
-    "Krizhevsky's widths": ("krizhevsky-s1", "krizhevsky-fc2048", "krizhevsky-fc8192"),
+    "Its widths": ("zf-s1", "zf-wide", "zf-fc2048", "zf-fc8192", "zf-wide-fc8192"),
+    "Krizhevsky's net, cut": ("krizhevsky-s1", *(f"krizhevsky-{cut}" for cut in ("no34", "no7", "no67", "no3467"))),
+    "Krizhevsky's net, other widths": ("krizhevsky-s1", "krizhevsky-fc2048", "krizhevsky-fc8192"),
 }
 COLOURS = ("#1f4e8c", "#d9822b", "#3a8f5c", "#b33a3a", "#7a5ba6", "#6b5344", "#c06ba8")
 SIZE, EDGES = (420, 240), (40, 8, 8, 28)  # width, height; left, right, top, bottom, in SVG units

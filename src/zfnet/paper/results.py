@@ -6,6 +6,7 @@ What is not there is None (the caller says why a cell stays empty); what is ther
 import json
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,19 @@ from safetensors.numpy import load_file
 
 from zfnet.errors import ZfnetError
 from zfnet.files import read_json
+
+
+# The columns that are read, by file.
+COLUMNS = {
+    "visualize/correspondence-pairs.csv": "location layer first second distance",
+    "visualize/evolution.csv": "layer map epoch key",
+    "visualize/features-*.csv": "layer map label activation",
+    "visualize/filters.csv": "run filters dead norm_median norm_max low middle high aliasing shift dominance",
+    "visualize/invariance.csv": "image class transform amount layer1_relative layer7_relative probability",
+    "transfer/heads/*.csv": "head layer size fold accuracy classes train_images test_images",
+    "transfer/scratch/*.csv": "size fold accuracy",
+    "transfer/voc/ap.csv": "class head ap",
+}
 
 
 @dataclass(frozen=True)
@@ -43,14 +57,25 @@ class Results:
         return read_json(path) if path.exists() else None
 
     def frame(self, name: str) -> pd.DataFrame | None:
-        """Content of a CSV file, None where there is none."""
+        """Content of a CSV file, None where there is none.
+
+        Raises
+        ------
+        ZfnetError
+            It cannot be read, or a column is missing that `COLUMNS` says.
+        """
         path = self.root / name
         if not path.exists():
             return None
         try:
-            return pd.read_csv(path)
+            found = pd.read_csv(path)
         except ValueError as error:
             raise ZfnetError(f"{path}: not a readable CSV table ({error}); delete it and run the workflow.") from None
+        wanted = next((columns.split() for pattern, columns in COLUMNS.items() if fnmatch(name, pattern)), [])
+        missing = [column for column in wanted if column not in found]
+        if missing:
+            raise ZfnetError(f"{path}: there is no column {', '.join(missing)}; delete it and run the workflow again.")
+        return found
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """Arrays of a safetensors file.

@@ -15,6 +15,7 @@ TITLE = "Table 6. PASCAL VOC 2012: average precision (%); ours on val, paper's o
 LABEL = "Class"
 MEASURES = {"ap": Measure("AP")}
 OTHERS = {"sande": "[A] Sande et al.", "yan": "[B] Yan et al.", "oquab": "Oquab et al. (ECCV)"}
+WHOLE = ("won",)  # rows of whole numbers
 HEAD = "softmax"
 
 

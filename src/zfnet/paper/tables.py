@@ -120,9 +120,9 @@ def readable(frame: pd.DataFrame, table: ModuleType) -> pd.DataFrame:
     for name, measure in table.MEASURES.items():
         for side in ("ours", "paper"):
             if f"{side}_{name}" in frame:
-                shown[f"{measure.label}, {side}"] = _texts(frame, f"{side}_{name}", measure.digits)
+                shown[f"{measure.label}, {side}"] = _texts(frame, f"{side}_{name}", table, measure.digits)
     for name, label in getattr(table, "OTHERS", {}).items():
-        shown[label] = _texts(frame, f"paper_{name}", 1)
+        shown[label] = _texts(frame, f"paper_{name}", table, 1)
     shown["n"] = _repetitions(frame, table)
     return shown
 
@@ -131,9 +131,15 @@ def _label(row: pd.Series) -> str:
     return row["label"] if pd.isna(row["ours_label"]) else f"{row['label']} [ours: {row['ours_label']}]"
 
 
-def _texts(frame: pd.DataFrame, column: str, digits: int) -> list[str]:
+def _texts(frame: pd.DataFrame, column: str, table: ModuleType, digits: int) -> list[str]:
     spreads = frame.get(f"{column}_spread", pd.Series(np.nan, index=frame.index))
-    return [number_text(value, spread, digits) for value, spread in zip(frame[column], spreads, strict=True)]
+    cells = zip(frame.index, frame[column], spreads, strict=True)
+    return [number_text(value, spread, row_digits(table, row, digits)) for row, value, spread in cells]
+
+
+def row_digits(table: ModuleType, row: str, digits: int) -> int:
+    """Digits of a cell: those of its measure, none in rows of whole numbers."""
+    return 0 if row in getattr(table, "WHOLE", ()) else digits
 
 
 def _repetitions(frame: pd.DataFrame, table: ModuleType) -> list[str]:
