@@ -1,0 +1,138 @@
+"""Near-duplicates: planted copies are found, other pictures are not, by whatever blocks the work is cut into."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scenes import cropped, recompressed, scene
+
+from zfnet.data.loader import Shards
+from zfnet.files import read_json
+from zfnet.settings import Data, Transfer
+from zfnet.transfer import duplicates
+from zfnet.transfer.duplicates import (
+    CUTS,
+    correlate,
+    duplicates_stage,
+    grey,
+    query_thumbnails,
+    search,
+    thumbnails,
+)
+
+
+def match(image: np.ndarray, train: np.ndarray) -> float:
+    """Correlation of a whole picture with a training picture's centre square."""
+    side = min(train.shape[:2])
+    top, left = (train.shape[0] - side) // 2, (train.shape[1] - side) // 2
+    square = grey(torch.tensor(train[None, top : top + side, left : left + side]))
+    block = torch.stack([thumbnails(square, 32, cut) for cut in CUTS])
+    return correlate(query_thumbnails(grey(torch.tensor(image[None]))[0], 32)[None], block).item()
+
+
+def test_thumbnails_make_normalised_correlations():
+    images = grey(torch.tensor(np.stack([scene(1), scene(2)])))
+    a, b = thumbnails(images, 16)
+    small = torch.nn.functional.interpolate(images[:, None], (16, 16), mode="bilinear", antialias=True).flatten(1)
+    assert (a @ b).item() == pytest.approx(np.corrcoef(small.numpy())[0, 1], abs=1e-5)
+
+
+CHANGES = {
+    "recompressed": lambda image: recompressed(image, (84, 84)),
+    "cropped": lambda image: recompressed(cropped(image), (84, 84)),
+    "cropped a little": lambda image: recompressed(cropped(image, 0.03), (80, 60)),
+    "brighter": lambda image: (image * 0.9 + 20).astype(np.uint8),
+    "negative": lambda image: 255 - recompressed(image, (84, 84)),
+    "negative, cropped, recompressed": lambda image: recompressed(255 - cropped(image), (84, 84)),
+    "larger": lambda image: recompressed(image, (320, 240)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_copies_are_found(change):
+    for seed in range(5):
+        copy = CHANGES[change](scene(seed))
+        assert match(scene(seed), copy) > 0.95  # the training set holds the copy
+        assert match(copy, scene(seed)) > 0.95 or copy.shape[0] == copy.shape[1]  # or the transfer set does
+
+
+def test_another_picture_of_the_same_class_is_not_found():
+    """Two thirds of either picture is the same."""
+    for seed in range(10):
+        first, second = ((scene(50) * 0.67 + scene(seed + shift) * 0.33).astype(np.uint8) for shift in (100, 200))
+        assert 0.5 < match(first, second) < 0.93
+
+
+def test_flat_pictures_resemble_nothing():
+    flat = np.full((60, 80, 3), 200, np.uint8)
+    flat[10, 10] = 203
+    assert match(flat, flat) == 0
+
+
+def test_search_is_the_same_in_any_blocks(monkeypatch):
+    draw = torch.Generator().manual_seed(0)
+    queries = torch.nn.functional.normalize(torch.randn(7, 2, len(CUTS), 12, generator=draw), dim=-1)
+    train = torch.nn.functional.normalize(torch.randn(len(CUTS), 11, 12, generator=draw), dim=-1)
+    everything = correlate(queries, train).numpy()
+    monkeypatch.setattr(duplicates, "PRODUCTS", 20)
+    blocks = ((np.arange(a, min(a + 4, 11)), train[:, a : a + 4]) for a in (0, 4, 8))
+    found = search(queries, blocks, 0.6)
+    assert found.pairs.tolist() == np.argwhere(everything >= 0.6).tolist() and len(found.pairs) > 3
+    np.testing.assert_allclose(found.correlations, everything[everything >= 0.6], rtol=1e-5)
+    np.testing.assert_allclose(found.best, everything.max(1), rtol=1e-5)
+    assert found.best_train.tolist() == everything.argmax(1).tolist()
+
+
+def test_stage_finds_what_was_planted(prepare, tmp_path):
+    ours = {f"a/p{i}": (i % 2, scene(i)) for i in range(8)}
+    theirs = {f"n1/p{i}": (0, scene(1000 + i, 64, 64)) for i in range(12)}
+    planted = {
+        "n1/copy2": (0, recompressed(scene(2), (84, 84))),
+        "n1/copy5": (0, recompressed(cropped(scene(5)), (84, 84))),
+    }
+    train, other = prepare("imagenet-train", theirs | planted, square=True), prepare("caltech101", ours)
+    out = tmp_path / "duplicates.csv"
+    duplicates_stage(train, {"caltech101": other}, Transfer(), out, threads=1)
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["set"], row["key"], row["class"], row["train_key"]) for row in rows] == [
+        ("caltech101", "a/p2", "class0", "n1/copy2"),
+        ("caltech101", "a/p5", "class1", "n1/copy5"),
+    ]
+    summary = read_json(out.with_suffix(".json"))
+    assert summary["counts"] == {"caltech101": {"found": 2, "images": 8, "most_in_one_class": 1}}
+    assert dict(summary["curve"]["caltech101"])[0.95] == 2
+    assert Image.open(out.with_suffix(".png")).width > 500
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_planted_copies_in_real_archives(real_data, tmp_path):
+    from zfnet.data.sets import SQUARE, source
+    from zfnet.data.shards import write_shards
+
+    archives = {
+        "imagenet-train": [
+            real_data / "imagenet" / name for name in ("ILSVRC2012_img_train.tar", "ILSVRC2012_devkit_t12.tar.gz")
+        ],
+        "caltech101": [real_data / "caltech" / "101_ObjectCategories.tar.gz"],
+    }
+    settings, paths = Data(size=128), {}
+    for name, files in archives.items():
+        paths[name] = tmp_path / name / "manifest.json"
+        write_shards(source(name, files, settings), settings, paths[name], SQUARE[name], 2)
+    out = tmp_path / "duplicates.csv"
+    duplicates_stage(paths["imagenet-train"], {"caltech101": paths["caltech101"]}, Transfer(), out)
+    with out.open() as file, (real_data / "planted_duplicates.csv").open() as truth:
+        found = {(row["key"], row["train_key"]) for row in csv.DictReader(file)}
+        planted = {(_key(row["caltech_file"], 1), _key(row["train_file"], 0)) for row in csv.DictReader(truth)}
+    assert len(planted & found) >= 0.95 * len(planted)
+    assert len(found - planted) <= 5
+    assert len(Shards(paths["caltech101"])) > 2000
+
+
+def _key(path: str, skipped: int) -> str:
+    return str(Path(*Path(path).with_suffix("").parts[skipped:]))

@@ -1,0 +1,115 @@
+"""Heads against scikit-learn, against their own gradients, and in both of their coordinates."""
+
+import numpy as np
+import pytest
+import torch
+
+from zfnet.errors import ZfnetError
+from zfnet.transfer.coordinates import Layer, from_gram, from_rows
+from zfnet.transfer.heads import LOSSES, Head, fit, objective, one_hot
+
+KINDS = sorted(LOSSES)
+
+
+def problem(n=150, d=40, classes=5, dtype=torch.float32, seed=0):
+    """Overlapping classes: features of unit size (n, d), targets (n, K), costs (n, 4) with a fifth left out."""
+    draw = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % classes
+    x = torch.randn(n, d, generator=draw, dtype=dtype) + 0.4 * torch.randn(classes, d, generator=draw)[labels]
+    x = x - x.mean(0)
+    costs = torch.tensor([0.01, 0.3, 10.0, 300.0], dtype=dtype).repeat(n, 1)
+    costs[::7] = 0
+    return x / x.square().sum(1).mean().sqrt(), one_hot(labels.numpy(), np.arange(classes)), costs
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("kind", KINDS)
+def test_agrees_with_scikit_learn(kind, classes):
+    x, targets, costs = problem(classes=classes)
+    ours = fit(x, targets, costs, kind)
+    theirs = fit(x.double(), targets, costs, kind, tolerance=1e-7, solver="sklearn")
+    values = [objective(head, x, targets, costs, kind).double() for head in (ours, theirs)]
+    torch.testing.assert_close(*values, rtol=1e-5, atol=0)
+    assert (ours.scores(x).argmax(-1) == theirs.scores(x).argmax(-1)).float().mean() >= 0.995
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_vanishes_at_the_optimum(kind):
+    """By automatic differentiation of the objective as it is written down, in double precision."""
+    x, targets, costs = problem(dtype=torch.float64)
+    head = fit(x, targets, costs, kind, tolerance=1e-10)
+    found = Head(head.weights.clone().requires_grad_(), head.biases.clone().requires_grad_())
+    start = Head(torch.zeros_like(head.weights).requires_grad_(), torch.zeros_like(head.biases).requires_grad_())
+    slopes = []
+    for at in (found, start):
+        objective(at, x, targets, costs, kind).sum().backward()
+        slopes.append(at.weights.grad.norm() + at.biases.grad.norm())
+    assert slopes[0] < 1e-6 * slopes[1]
+
+
+def test_objective_of_one_sample_by_hand():
+    """w = (1, -1), b = 0.5 at x = (2, 1): f = 1.5 for the class and -1.5 for the other."""
+    head = Head(torch.tensor([[[1.0, -1.0]], [[-1.0, 1.0]]]), torch.tensor([[0.5, -0.5]]))
+    x, targets, costs = torch.tensor([[2.0, 1.0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0]])
+    torch.testing.assert_close(head.scores(x), torch.tensor([[[1.5, -1.5]]]))
+    assert objective(head, x, targets, costs, "svm").tolist() == [[1.125, 1.125]]  # |w|²/2 + b²/2, no slack
+    assert objective(head, x, targets, costs, "softmax").item() == pytest.approx(2 + 3 * np.log1p(np.exp(-3)))
+    assert objective(head, x, targets, costs, "sigmoid")[0, 0].item() == pytest.approx(1 + 3 * np.log1p(np.exp(-1.5)))
+
+
+def test_a_sample_of_no_cost_counts_for_nothing():
+    x, targets, costs = problem()
+    kept = costs[:, 0] > 0
+    everything, fewer = fit(x, targets, costs, "svm"), fit(x[kept], targets[kept], costs[kept], "svm")
+    torch.testing.assert_close(everything.weights, fewer.weights, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_problems_side_by_side_equal_problems_alone(kind):
+    x, targets, costs = problem(dtype=torch.float64)
+    together = fit(x, targets, costs, kind, tolerance=1e-9)
+    alone = fit(x, targets, costs[:, 2:3], kind, tolerance=1e-9)
+    torch.testing.assert_close(together.weights[:, 2:3], alone.weights, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_inner_products_give_the_same_head_as_features(kind):
+    x, targets, costs = problem(n=120, d=30)
+    x = 5 * x + 3
+    train, test = x[:90], x[90:]
+    scores = []
+    for a, b in (from_rows(train, test), from_gram((train @ train.T).double(), (test @ train.T).double())):
+        scores.append(fit(a.double(), targets[:90], costs[:90], kind, 1e-8).scores(b.double()))
+    torch.testing.assert_close(*scores, rtol=1e-3, atol=1e-3)
+
+
+def test_coordinates_keep_inner_products_of_centred_scaled_features():
+    x = torch.randn(50, 200, generator=torch.Generator().manual_seed(1)) * 3 + 1
+    a, b = from_rows(x[:40], x[40:])
+    centred = x - x[:40].mean(0)
+    size = centred[:40].square().sum(1).mean()
+    assert a.shape[1] < 40
+    torch.testing.assert_close(a @ a.T, centred[:40] @ centred[:40].T / size, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(b @ a.T, centred[40:] @ centred[:40].T / size, rtol=1e-4, atol=1e-5)
+
+
+def test_a_wide_layer_gives_what_its_rows_give():
+    rows = np.random.default_rng(0).normal(size=(30, 100)).astype(np.float32)
+    used, train, test = np.arange(3, 28), np.arange(4, 20), np.arange(20, 27)
+    layer = Layer.open(rows, used, torch.device("cpu"))
+    assert layer.gram is not None
+    a, b = layer.coordinates(train, test)
+    c, d = from_rows(torch.from_numpy(rows[train]), torch.from_numpy(rows[test]))
+    torch.testing.assert_close(b @ a.T, d @ c.T, rtol=1e-3, atol=1e-4)
+
+
+def test_mistakes_are_sentences():
+    x, targets, costs = problem()
+    with pytest.raises(ZfnetError, match="no such classifier; there are svm, softmax, sigmoid"):
+        fit(x, targets, costs, "forest")
+    with pytest.raises(ZfnetError, match=r"expected .n, d., .n, K. and .n, P."):
+        fit(x, targets[1:], costs, "svm")
+    with pytest.raises(ZfnetError, match=r"one sample for each .picture, label. pair"):
+        fit(x, torch.ones_like(targets), costs, "softmax")
+    with pytest.raises(ZfnetError, match="not finite"):
+        fit(x * float("nan"), targets, costs, "svm")

@@ -1,0 +1,178 @@
+"""Heads, PASCAL and nets from scratch, from files to files."""
+
+import csv
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from scenes import scene
+
+from zfnet.data.loader import Shards
+from zfnet.errors import Stopped, ZfnetError
+from zfnet.files import read_json
+from zfnet.settings import Heads, Nets, Recipe, Settings, Transfer
+from zfnet.transfer import scratch
+from zfnet.transfer.scratch import scratch_stage
+from zfnet.transfer.selection import fit_chosen, inner_folds
+from zfnet.transfer.stage import Task, heads_stage, protocol
+from zfnet.transfer.voc import samples, truth_table, voc_stage
+
+HEADS = Heads(svm_c=(0.01, 1.0), softmax_c=(0.1, 10.0))
+
+
+def table(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def clusters(counts, d, noise, seed=0):
+    """Labels and features (N, d) around one centre per class."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    return labels, rng.normal(size=(len(counts), d))[labels] + noise * rng.normal(size=(len(labels), d))
+
+
+def test_protocol_lists_the_rows_of_the_tables():
+    tasks = protocol((15, 30), (15, 30), ("1", "5", "7"))
+    assert set(tasks) == {
+        Task("softmax", "7", 15), Task("softmax", "7", 30), Task("softmax", "5", 30),
+        Task("svm", "1", 30), Task("svm", "5", 30), Task("svm", "7", 30),
+    }  # fmt: skip
+    assert len(tasks) == 6
+    assert {task.size for task in protocol((1, 6, 45), (15, 30, 45, 60), ("1",))} == {45}
+
+
+def test_heads_stage_writes_every_fold(write_features, tmp_path):
+    labels, good = clusters([12, 12, 12, 4], 40, 0.5)
+    layers = {"1": np.random.default_rng(1).normal(size=(40, 60)), "7": good}
+    folder = write_features("caltech101", labels, layers, ["a", "b", "c", "d"])
+    settings = Transfer(layers=("1", "7"), caltech101_sizes=(3, 8, 30), folds=3, heads=HEADS)
+    heads_stage(folder, settings, tmp_path / "caltech101.csv", threads=1)
+    rows = table(tmp_path / "caltech101.csv")
+    assert len(rows) == 3 * 4  # softmax 7 at 3 and 8, svm 1 and 7 at 8
+    assert {(row["set"], row["classes"], row["test_images"]) for row in rows} == {("caltech101", "3", "12")}
+    assert {row["train_images"] for row in rows if row["size"] == "3"} == {"9"}
+    accuracy = {layer: np.mean([float(r["accuracy"]) for r in rows if r["layer"] == layer]) for layer in ("1", "7")}
+    assert accuracy["7"] > 95 and accuracy["1"] < 60
+    record = read_json(tmp_path / "caltech101.json")
+    assert record["left_out"] == [
+        "30 training pictures per class: only 0 of 4 classes have more.",
+        "class d: 4 pictures, where 8 for training and one for testing are needed.",
+    ]
+    assert len(record["folds"]) == 3 and not set(record["folds"][0]["train"]) & set(record["folds"][0]["test"])
+
+
+def test_both_solvers_write_the_same_accuracies(write_features, tmp_path):
+    labels, rows = clusters([10, 10, 10], 12, 1.5)
+    folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c"])
+    found = []
+    for solver in ("zfnet", "sklearn"):
+        heads = HEADS.model_copy(update={"solver": solver})
+        heads_stage(folder, Transfer(layers=("7",), caltech101_sizes=(6,), folds=2, heads=heads), tmp_path / "t.csv", 1)
+        found.append([(row["head"], row["c"], row["accuracy"]) for row in table(tmp_path / "t.csv")])
+    assert found[0] == found[1]
+
+
+def test_test_pictures_do_not_take_part_in_choosing_c(write_features, tmp_path):
+    """Spoiling all features outside the training pictures changes no chosen C."""
+    labels, rows = clusters([9, 9, 9], 20, 1.2)
+    settings = Transfer(layers=("7",), caltech101_sizes=(5,), folds=1, heads=HEADS)
+    chosen = []
+    for name in ("first", "second"):
+        folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c"])
+        heads_stage(folder, settings, tmp_path / f"{name}.csv", 1)
+        chosen.append([row["c"] for row in table(tmp_path / f"{name}.csv")])
+        test = [int(key[1:]) for key in read_json(tmp_path / f"{name}.json")["folds"][0]["test"]]
+        rows[test] = np.random.default_rng(5).normal(size=(len(test), 20)) * 100
+        folder.rename(tmp_path / f"{name}-features")
+    assert chosen[0] == chosen[1]
+
+
+def test_a_set_without_sizes_is_a_sentence(write_features, tmp_path):
+    folder = write_features("cifar10-test", np.repeat([0, 1], 5), {"7": np.eye(10)}, ["a", "b"])
+    with pytest.raises(ZfnetError, match="cifar10-test: no training sizes are known"):
+        heads_stage(folder, Transfer(), tmp_path / "t.csv")
+
+
+def test_inner_folds_deal_every_class_evenly():
+    assert inner_folds(np.array([0, 0, 0, 0, 1, 1]), 3).tolist() == [0, 1, 2, 0, 0, 1]
+
+
+def test_the_better_cost_is_chosen_and_the_middle_where_nothing_can_be():
+    import torch
+
+    x, targets = torch.eye(6), torch.eye(2).repeat(3, 1)
+    heads = Heads(svm_c=(0.01, 1.0, 100.0))
+    for best in heads.svm_c:
+        wanted = heads.svm_c.index(best)
+        calls = []
+
+        def score(scores, numbers, calls=calls, wanted=wanted):
+            calls.append(numbers)
+            return float((len(calls) - 1) % 3 == wanted)
+
+        assert fit_chosen(x, targets, np.arange(6) % 2, "svm", heads, score)[1] == best
+        assert [numbers.tolist() for numbers in calls[::3]] == [[0, 2, 4], [1, 3, 5]]
+    assert fit_chosen(x, targets, np.zeros(6, int), "svm", heads, score)[1] == 1.0
+
+
+def test_voc_truth_and_targets():
+    animals = ["cat", "dog", "horse"]
+    objects = [[("cat", 0), ("dog", 1)], [("dog", 1), ("dog", 0), ("horse", 0)], []]
+    boxed = [{"objects": [{"name": n, "difficult": d, "box": [1, 1, 2, 2]} for n, d in some]} for some in objects]
+    truth = truth_table(boxed, animals)
+    assert truth.tolist() == [[1, 0, -1], [-1, 1, 1], [-1, -1, -1]]
+    pictures, labels = samples(truth, "pairs", 0)
+    assert list(zip(pictures, labels, strict=True)) == [(0, 0), (1, 1), (1, 2)]
+    drawn = {tuple(samples(truth, "random", seed)[1]) for seed in range(20)}
+    assert drawn == {(0, 1), (0, 2)}
+
+
+def test_voc_stage_learns_on_train_and_measures_on_val(write_features, tmp_path):
+    labels, rows = clusters([30, 30, 30], 20, 0.4)
+    names = ["bird", "cat", "sofa"]
+    annotations = [
+        {"objects": [{"name": names[k], "difficult": 0, "box": [1, 1, 2, 2]}], "set": "val" if i % 3 else "train"}
+        for i, k in enumerate(labels)
+    ]
+    folder = write_features("voc2012", labels, {"7": rows}, names, annotations)
+    voc_stage(folder, Transfer(heads=HEADS), tmp_path / "voc" / "ap.csv", threads=1)
+    found = table(tmp_path / "voc" / "ap.csv")
+    assert [(row["class"], row["head"]) for row in found] == [(n, h) for h in ("softmax", "sigmoid") for n in names]
+    assert all(float(row["ap"]) > 95 and (row["positives"], row["images"]) == ("20", "60") for row in found)
+    scores = load_file(tmp_path / "voc" / "scores.safetensors")
+    assert scores["softmax"].shape == scores["truth"].shape == (60, 3)
+    lines = (tmp_path / "voc/submission/results/VOC2012/Main/comp2_cls_val_cat.txt").read_text().splitlines()
+    assert lines[0] == f"p0001 {scores['softmax'][0, 1]:.6f}" and len(lines) == 60
+
+
+def test_voc_stage_wants_annotations(write_features, tmp_path):
+    folder = write_features("caltech101", np.repeat([0, 1], 5), {"7": np.eye(10)}, ["a", "b"])
+    with pytest.raises(ZfnetError, match="caltech101 has no objects annotated"):
+        voc_stage(folder, Transfer(), tmp_path / "ap.csv")
+
+
+def test_scratch_stops_goes_on_and_does_nothing_twice(prepare, tmp_path, monkeypatch):
+    pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k in range(2) for i in range(6)}
+    path = prepare("caltech101", pictures, size=72)
+    transfer = Transfer(caltech101_sizes=(2, 4), folds=2, scratch_folds=1, scratch=Recipe(batch=2, epochs=2))
+    settings = Settings(nets=Nets(width=1 / 16, crop=64), transfer=transfer)
+    out, checkpoints = tmp_path / "scratch.csv", tmp_path / "checkpoints"
+    with pytest.raises(Stopped):
+        scratch_stage(path, settings, checkpoints, out, threads=1, budget_minutes=0)
+    assert not out.exists()
+    scratch_stage(path, settings, checkpoints, out, threads=1)
+    rows = table(out)
+    assert [(row["size"], row["fold"], row["train_images"], row["test_images"]) for row in rows] == [
+        ("2", "0", "4", "4"),
+        ("4", "0", "8", "4"),
+    ]
+    assert all(float(row["accuracy"]) in (0, 25, 50, 75, 100) for row in rows)
+    assert sorted(found.suffix for found in checkpoints.iterdir()) == [".json", ".json"]
+
+    def trained_again(*arguments):
+        raise AssertionError("a finished net was trained again")
+
+    monkeypatch.setattr(scratch, "train", trained_again)
+    scratch_stage(path, settings, checkpoints, out, threads=1)
+    assert table(out) == rows and len(Shards(path)) == 12
