@@ -19,7 +19,6 @@ from safetensors.numpy import load_file
 from zfnet.errors import ZfnetError
 from zfnet.files import read_json
 
-
 # The columns that are read, by file.
 COLUMNS = {
     "visualize/correspondence-pairs.csv": "location layer first second distance",
