@@ -8,7 +8,12 @@ min_version("9.21")
 configfile: "config.yaml"
 
 
+# Used with --sdm apptainer alone: an image with this environment, built from the Dockerfile (see README).
+container: "zfnet.sif"
+
+
 include: "workflow/rules/common.smk"
+include: "workflow/rules/items.smk"
 
 
 pathvars:
@@ -28,5 +33,7 @@ rule all:
     default_target: True
     input:
         "<results>/report.html",
+        # No table or figure of Zeiler & Fergus needs CIFAR-10; it is prepared for the Krizhevsky paper's own figures.
+        [manifest(name) for name in ("cifar10-train", "cifar10-test")],
     message:
-        "Done: {input}"
+        "Done: {input[0]}"

@@ -72,6 +72,27 @@ def archive(*names):
     return paths
 
 
+ARCHIVES_OF = {
+    "imagenet-train": ("imagenet_train", "imagenet_devkit"),
+    "imagenet-val": ("imagenet_val", "imagenet_devkit"),
+    "caltech101": ("caltech101",),
+    "caltech256": ("caltech256",),
+    "voc2012": ("voc2012",),
+    "cifar10-train": ("cifar10",),
+    "cifar10-test": ("cifar10",),
+}
+
+
+def archives_of_set(wildcards):
+    """The archives that one data set is made of."""
+    return archive(*ARCHIVES_OF[wildcards.set])(wildcards)
+
+
+def duplicates_of(wildcards):
+    """The list of near-duplicates, for the runs that leave them out."""
+    return [f"{RESULTS}/transfer/duplicates.csv"] if RUNS[wildcards.run].exclude_duplicates else []
+
+
 def net(run):
     """Path of a trained net."""
     return f"{RESULTS}/runs/{run}/weights.safetensors"

@@ -1,20 +1,4 @@
 # Archives -> shards. Everything downstream depends on the small manifests, never on the shards.
-ARCHIVES_OF = {
-    "imagenet-train": ("imagenet_train", "imagenet_devkit"),
-    "imagenet-val": ("imagenet_val", "imagenet_devkit"),
-    "caltech101": ("caltech101",),
-    "caltech256": ("caltech256",),
-    "voc2012": ("voc2012",),
-    "cifar10-train": ("cifar10",),
-    "cifar10-test": ("cifar10",),
-}
-
-
-def archives_of_set(wildcards):
-    """The archives that one data set is made of."""
-    return archive(*ARCHIVES_OF[wildcards.set])(wildcards)
-
-
 rule world:
     input:
         settings=stage("world", "world"),
@@ -41,7 +25,7 @@ rule download:
     resources:
         runtime=120,
     params:
-        folder="downloads",
+        folder=subpath(output[0], parent=True),
     message:
         "Fetching {wildcards.file} from its official place"
     shell:

@@ -1,12 +1,5 @@
 # All trainings. A spec that did not change never trains again; a killed run goes on from its own checkpoint, which lies
 # outside the declared outputs because those are deleted when a job fails.
-
-
-def duplicates_of(wildcards):
-    """The list of near-duplicates, for the runs that leave them out."""
-    return [f"{RESULTS}/transfer/duplicates.csv"] if RUNS[wildcards.run].exclude_duplicates else []
-
-
 rule train:
     input:
         spec="<results>/runs/{run}/spec.json",

@@ -1,0 +1,62 @@
+# What every table and figure of the paper is made of.
+def results_folder(wildcards):
+    """The folder of all results, for commands that read several of its files."""
+    return RESULTS
+
+
+def results(*names):
+    """Paths under the results folder."""
+    return [f"{RESULTS}/{name}" for name in names]
+
+
+def evaluations(runs):
+    """Errors and predictions of these runs."""
+    return expand("<results>/runs/{run}/{file}", run=runs, file=("evaluation.json", "predictions.safetensors"))
+
+
+def heads(*sets):
+    """Accuracies of classifiers on frozen features."""
+    return results(*(f"transfer/heads/{name}.csv" for name in sets))
+
+
+def scratch(*sets):
+    """Accuracies of nets without pre-training."""
+    return results(*(f"transfer/scratch/{name}.csv" for name in sets))
+
+
+TABLES = {
+    "1": results("visualize/correspondence-pairs.csv"),
+    "2": evaluations([*ZF_SEEDS, "zf-wide", "krizhevsky-s1"]),
+    "3": evaluations([run for run in RUNS if run not in ("zf-unclipped", "zf-clean")]),
+    "4": heads("caltech101") + scratch("caltech101"),
+    "5": heads("caltech256") + scratch("caltech256"),
+    "6": results("transfer/voc/ap.csv"),
+    "7": heads(*CALTECH),
+}
+FIGURES = {
+    "2": results("visualize/features-zf-s1.safetensors"),
+    "3": results("runs/zf-s1/spec.json"),
+    "4": results("visualize/evolution.safetensors"),
+    "5": results("visualize/invariance.csv", "visualize/invariance.safetensors"),
+    "6": results("visualize/filters.csv", *(f"visualize/features-{run}.safetensors" for run in FILTER_RUNS)),
+    "7": results("visualize/occlusion.safetensors", "visualize/occlusion.json"),
+    "8": results("visualize/correspondence.safetensors"),
+    "9": heads("caltech256"),
+}
+TITLES = {
+    "table1": "Correspondence of face parts",
+    "table2": "ImageNet errors",
+    "table3": "Architecture and model size",
+    "table4": "Caltech-101",
+    "table5": "Caltech-256",
+    "table6": "PASCAL VOC 2012",
+    "table7": "Features layer by layer",
+    "figure2": "Strongest activations and their projections",
+    "figure3": "The architecture",
+    "figure4": "Features during training",
+    "figure5": "Invariance",
+    "figure6": "First- and second-layer filters",
+    "figure7": "Occlusion",
+    "figure8": "Masked parts",
+    "figure9": "Caltech-256 against images per class",
+}
