@@ -35,7 +35,7 @@ TABLES = {
 }
 FIGURES = {
     "2": results("visualize/features-zf-s1.safetensors"),
-    "3": results("runs/zf-s1/spec.json"),
+    "3": evaluations(["zf-s1"]),  # the number of classes
     "4": results("visualize/evolution.safetensors"),
     "5": results("visualize/invariance.csv", "visualize/invariance.safetensors"),
     "6": results("visualize/filters.csv", *(f"visualize/features-{run}.safetensors" for run in FILTER_RUNS)),
@@ -43,6 +43,7 @@ FIGURES = {
     "8": results("visualize/correspondence.safetensors"),
     "9": heads("caltech256"),
 }
+MEASURED = [path for item in (*TABLES.values(), *FIGURES.values()) for path in item]
 TITLES = {
     "table1": "Correspondence of face parts",
     "table2": "ImageNet errors",

@@ -47,7 +47,7 @@ rule figure:
 
 rule claims:
     input:
-        *[path for paths in TABLES.values() for path in paths],
+        *sorted(set(MEASURED)),
         settings=stage("paper", "paper"),
         duplicates="<results>/transfer/duplicates.json",
     output:
