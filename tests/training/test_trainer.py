@@ -115,7 +115,8 @@ def test_the_result_is_described(train, tmp_path, spec, train_set):
 
 
 def test_renormalised_filters_stay_below_the_limit(train, tmp_path, spec):
-    train(spec(epochs=2, rate=0.05, std=0.1, dropout=0.0, renormalise=0.05))
+    metrics = train(spec(epochs=2, rate=0.05, std=0.1, dropout=0.0, renormalise=0.05))
+    assert abs(metrics["largest_filter_rms"] - 0.05) < 1e-6
     for name, weight in weights(tmp_path / "run").items():
         if weight.ndim == 4:
             assert weight.square().mean((1, 2, 3)).sqrt().max() <= 0.05 + 1e-6, name

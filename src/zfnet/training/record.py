@@ -9,6 +9,7 @@ import torch
 
 from zfnet.nets import Network, parameters
 from zfnet.provenance import provenance
+from zfnet.training.renormalise import conv_filters, filter_rms
 from zfnet.training.runs import RunSpec
 
 
@@ -72,6 +73,7 @@ def final_metrics(spec: RunSpec, net: Network, history: list[dict[str, Any]], **
         **{key: history[-1][key] for key in ("loss", "train_top1", "val_top1", "val_top5")},
         **{key: median(row[key] for row in history) for key in ("images_per_second", "wait_share")},
         "seconds": sum(row["seconds"] for row in history),
+        "largest_filter_rms": max(filter_rms(weight).max().item() for weight in conv_filters(net)),
         **_memory(net.mean.device),
         "device": _name(net.mean.device),
         "precision": spec.recipe.precision,

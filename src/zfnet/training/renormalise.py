@@ -19,9 +19,12 @@ def conv_filters(net: nn.Module) -> list[Tensor]:
 def renormalise(filters: Iterable[Tensor], limit: float) -> None:
     """Scale, in place, every filter of RMS above `limit` back to `limit`.
 
-    The RMS of a filter is taken over its k·k·in values; `filters` holds weights (out, in, k, k). Nothing depends on
-    data, so a GPU need not wait for the outcome.
+    `filters` holds weights (out, in, k, k). Nothing depends on data, so a GPU need not wait for the outcome.
     """
     for weight in filters:
-        rms = weight.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()  # (out, 1, 1, 1)
-        weight.mul_((limit / rms).clamp(max=1))
+        weight.mul_((limit / filter_rms(weight)).clamp(max=1))
+
+
+def filter_rms(weight: Tensor) -> Tensor:
+    """Give the RMS of every filter over its k·k·in values: (out, in, k, k) -> (out, 1, 1, 1)."""
+    return weight.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
