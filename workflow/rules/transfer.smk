@@ -83,6 +83,7 @@ rule voc:
         features="<results>/transfer/features/voc2012/index.json",
     output:
         table="<results>/transfer/voc/ap.csv",
+        scores="<results>/transfer/voc/scores.safetensors",
         submission=directory("<results>/transfer/voc/submission"),
     log:
         "<logs>/transfer/voc.log",
