@@ -110,7 +110,9 @@ class KrizhevskyRecipe(Recipe):
     """Where the replica's training differs from the ZF net's."""
 
     bias: float = Field(1.0, description="initial bias of conv2, conv4, conv5, fc6, fc7 (D7)")
-    renormalise: float | None = Field(None, gt=0, description="RMS at which conv filters are clipped (D13); None: never")
+    renormalise: float | None = Field(
+        None, gt=0, description="RMS at which conv filters are clipped (D13); None: never"
+    )
     colour: float = Field(0.1, ge=0, description="PCA colour noise in standard deviations (D30)")
 
 

@@ -72,5 +72,5 @@ def test_sizes_and_classes_that_cannot_be_served_are_named():
 
 
 def test_too_little_data_is_a_sentence():
-    with pytest.raises(ZfnetError, match=r"no two classes have a picture left for testing after 9"):
+    with pytest.raises(ZfnetError, match=r"fewer than half of them have a picture left for testing after 9"):
         draw([9, 9], sizes=(9, 12))

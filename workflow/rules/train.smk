@@ -22,4 +22,4 @@ rule train:
     shell:
         "zfnet train --spec {input.spec} --train {input.train} --val {input.val} {params.exclude}"
         " --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads}"
-        " --budget {resources.runtime} --weights {output.weights} --metrics {output.metrics} > {log} 2>&1"
+        " --budget $(( {resources.runtime} - 3 )) --weights {output.weights} --metrics {output.metrics} > {log} 2>&1"

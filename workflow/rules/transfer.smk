@@ -74,7 +74,7 @@ rule scratch:
         "Training whole nets on {wildcards.set} alone (goes on from its own checkpoints)"
     shell:
         "zfnet scratch --data {input.data} --settings {input.settings} --checkpoints {params.checkpoints}-{wildcards.set}"
-        " --threads {threads} --budget {resources.runtime} --out {output.table} > {log} 2>&1"
+        " --threads {threads} --budget $(( {resources.runtime} - 3 )) --out {output.table} > {log} 2>&1"
 
 
 rule voc:

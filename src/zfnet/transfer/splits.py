@@ -81,9 +81,9 @@ def make_splits(
 
     Notes
     -----
-    A size that fewer than two classes can serve, with one picture left for testing, is left out; so are the classes
-    that cannot serve the largest size that remains, from all sizes, since accuracies at different sizes or of
-    different layers are only comparable over the same classes.
+    A size is left out unless half of the classes, and at least two, can serve it with one picture left for testing; so
+    are the classes that cannot serve the largest size that remains, from all sizes, since accuracies at different
+    sizes or of different layers are only comparable over the same classes.
 
     Raises
     ------
@@ -91,11 +91,12 @@ def make_splits(
         No size remains.
     """
     counts = np.bincount(labels, minlength=len(classes))
-    kept = tuple(sorted({size for size in sizes if (counts > size).sum() >= 2}))
+    enough = max(2, len(classes) / 2)
+    kept = tuple(sorted({size for size in sizes if (counts > size).sum() >= enough}))
     if not kept:
         raise ZfnetError(
-            f"Folds of {len(classes)} classes with {counts.min()} to {counts.max()} pictures: no two classes have a "
-            f"picture left for testing after {min(sizes)} for training; ask for smaller sizes in transfer."
+            f"Folds of {len(classes)} classes with {counts.min()} to {counts.max()} pictures: fewer than half of them "
+            f"have a picture left for testing after {min(sizes)} for training; ask for smaller sizes in transfer."
         )
     chosen = np.flatnonzero(counts > kept[-1])
     orders = [{label: _order(labels, keys, label, fold, seed) for label in chosen.tolist()} for fold in range(folds)]
