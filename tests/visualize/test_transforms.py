@@ -85,7 +85,9 @@ def test_examples_are_the_surest_of_different_classes(make_net, shards):
     chance = probabilities(net, view.inputs)
     right, sure = chance.argmax(1) == view.labels, chance[torch.arange(24), view.labels]
     best = {}
-    for one in sorted(range(24), key=lambda one: (not right[one], -sure[one])):
+    for one in sorted(range(24), key=lambda one: (not right[one], abs(1 - sure[one].item()), one)):
         best.setdefault(view.labels[one].item(), one)
     assert chosen == list(best.values())[:3]
+    nearest = min(torch.where(right)[0].tolist(), key=lambda one: abs(0.6 - sure[one].item()))
+    assert choose(gallery, 1, seed=0, chance=0.6) == [nearest]
     assert len(choose(gallery, 99, seed=0)) == 4  # classes

@@ -183,7 +183,8 @@ def derivative(module: nn.Module, value: Tensor, signal: Tensor) -> Tensor:
     """Multiply `signal` by the transposed Jacobian of `module` at `value`; of a linear one this is the adjoint."""
     with torch.enable_grad():
         value = value.detach().requires_grad_()
-        return torch.autograd.grad(module(value), value, signal)[0]
+        # As a sum, since torch imports sympy (seconds) when it is given the signal itself.
+        return torch.autograd.grad((module(value) * signal).sum(), value)[0]
 
 
 def _reverse(step: Step, signal: Tensor, rule: Rule) -> Tensor:

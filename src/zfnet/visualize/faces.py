@@ -2,8 +2,9 @@
 
 Of each picture the square of its shorter side nearest to the animal is resized to S × S and its centre crop is shown to
 the net; masks are drawn after that, on the net's own pixels, so that all have the same size and sharp edges. A part's
-mask is centred on its key point. Random masks are centred in the animal's box, lie inside the crop and touch no part's
-mask. Animals whose parts are too near the border, or that leave no place for random masks, cannot be used.
+mask is centred on its key point. Random masks are centred in the ellipse that fills the animal's box, since the corners
+of a box are background; they lie inside the crop and overlap no part's mask. Animals whose parts are too near the
+border, or that leave no place for random masks, cannot be used.
 """
 
 from dataclasses import dataclass
@@ -62,20 +63,29 @@ def mask_side(size: int, share: float) -> int:
 def free_corners(
     crop: int, mask: int, box: tuple[float, float, float, float], taken: list[tuple[int, int]]
 ) -> np.ndarray:
-    """Top left corners of masks that are centred in `box` (top, left, bottom, right) and overlap none of `taken`.
+    """Top left corners of masks that are centred in the ellipse of a box and overlap none of the `taken` masks.
+
+    Parameters
+    ----------
+    crop, mask : sides, pixels.
+    box : top, left, bottom, right.
+    taken : top left corners.
 
     Returns
     -------
     int64 (n, 2), rows and columns.
     """
     start = np.arange(crop - mask + 1)
-    middle = start + mask / 2
-    rows = (middle >= box[0]) & (middle <= box[2])
-    columns = (middle >= box[1]) & (middle <= box[3])
-    free = rows[:, None] & columns[None]
+    down, across = (_from_middle(start + mask / 2, *box[axis::2]) for axis in (0, 1))
+    free = down[:, None] ** 2 + across[None] ** 2 <= 1
     for top, left in taken:
         free &= ~((np.abs(start - top) < mask)[:, None] & (np.abs(start - left) < mask)[None])
     return np.argwhere(free)
+
+
+def _from_middle(at: np.ndarray, first: float, last: float) -> np.ndarray:
+    """Distance from the middle of a stretch, in halves of it."""
+    return (at - (first + last) / 2) / (max(last - first, 1e-9) / 2)
 
 
 def _nearest(middle: float, side: int, length: int) -> int:

@@ -26,6 +26,7 @@ from zfnet.visualize.strongest import Strongest, find_strongest
 
 LAYER = "conv5"
 OTHERS = 3
+CHANCE = 0.7  # of the true class in the pictures that are shown
 SHOWN = (14, 2)  # row and column of the place at which the paper draws the square
 _TOGETHER = 128
 
@@ -60,7 +61,7 @@ def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Pat
     origin = Origin(settings, weights=weights, manifest=manifest)
     gallery = open_gallery(weights, manifest, threads)
     square = scaled(settings, gallery.net.crop)
-    chosen = choose(gallery, settings.occlusion_images, settings.seed)
+    chosen = choose(gallery, settings.occlusion_images, settings.seed, CHANCE)
     pixels = [view.pixels[0] for index in chosen for view in gallery.views([index])]
     maps = [strongest_map(gallery.net, one) for one in pixels]
     four = the_four(gallery, chosen, maps)

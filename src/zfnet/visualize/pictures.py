@@ -76,8 +76,16 @@ def open_gallery(weights: Path, manifest: Path, threads: int) -> Gallery:
 
 
 def open_net(weights: Path) -> Network:
-    """Load a net onto the device, to be looked at only."""
+    """Load a net onto the device, to be looked at only.
+
+    Raises
+    ------
+    ZfnetError
+        The file is missing or damaged, or its training diverged.
+    """
     net = load(weights).to(device()).eval()
+    if not all(parameter.isfinite().all() for parameter in net.parameters()):
+        raise ZfnetError(f"{weights}: weights are not finite, the training diverged; train again at a lower rate.")
     return net.requires_grad_(False)
 
 
