@@ -18,11 +18,10 @@ from zfnet.files import read_json
 from zfnet.nets import Network
 from zfnet.progress import track
 from zfnet.settings import Visualize
-from zfnet.visualize.features import number
 from zfnet.visualize.output import Origin, write_arrays, write_table
 from zfnet.visualize.patches import Tiles, look_again
-from zfnet.visualize.pictures import Gallery, open_gallery, open_net
-from zfnet.visualize.strongest import LAYERS, Strongest, Tally, random_maps, take_in
+from zfnet.visualize.pictures import Gallery, open_gallery, open_net, some
+from zfnet.visualize.strongest import LAYERS, Strongest, Tally, number, random_maps, take_in
 
 COLUMNS = ("layer", "map", "epoch", "key", "activation")
 
@@ -64,13 +63,6 @@ def find_snapshots(metrics: Path) -> dict[int, Path]:
     if not found:
         raise ZfnetError(f"{metrics}: the run kept no snapshots; set training.snapshots and train it again.")
     return dict(sorted(found.items()))
-
-
-def some(count: int, limit: int | None, seed: int) -> list[int]:
-    """`limit` of `count` pictures at random, in order; None: all."""
-    if limit is None or limit >= count:
-        return list(range(count))
-    return np.sort(np.random.default_rng(seed).permutation(count)[:limit]).tolist()
 
 
 def _watch(

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from zfnet.nets import Network
-from zfnet.visualize.evolution import some
-from zfnet.visualize.pictures import Gallery
+from zfnet.visualize.pictures import Gallery, some
 
 CANDIDATES = 1000
 

@@ -16,7 +16,7 @@ from zfnet.settings import Visualize
 from zfnet.visualize.output import Origin, write_arrays, write_table
 from zfnet.visualize.patches import Tiles, look_again
 from zfnet.visualize.pictures import Gallery, open_gallery
-from zfnet.visualize.strongest import LAYERS, Strongest, find_strongest, random_maps
+from zfnet.visualize.strongest import LAYERS, Strongest, find_strongest, number, random_maps
 
 COLUMNS = ("layer", "map", "rank", "key", "label", "row", "column", "activation", "top", "left", "size")
 
@@ -72,8 +72,3 @@ def _rows(
                 picture = keys[image], int(labels[image])
                 rows.append((number(layer), chosen, rank, *picture, row, column, value, *place))
     return rows
-
-
-def number(layer: str) -> int:
-    """The paper's number of a layer: 5 of "conv5"."""
-    return int(layer.removeprefix("conv"))

@@ -24,10 +24,9 @@ from torch import Tensor
 from zfnet.nets import Network
 from zfnet.progress import track
 from zfnet.settings import Visualize
-from zfnet.visualize.evolution import some
 from zfnet.visualize.output import Origin, write_table
 from zfnet.visualize.patches import tiles
-from zfnet.visualize.pictures import Gallery, centre, open_gallery, to_inputs
+from zfnet.visualize.pictures import Gallery, centre, open_gallery, some, to_inputs
 from zfnet.visualize.strongest import find_strongest, random_maps
 
 COLUMNS = ("run", "filters", "dead", "norm_median", "norm_max", "low", "middle", "high")

@@ -89,6 +89,13 @@ def open_net(weights: Path) -> Network:
     return net.requires_grad_(False)
 
 
+def some(count: int, limit: int | None, seed: int) -> list[int]:
+    """`limit` of `count` pictures at random, in order; None: all."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return np.sort(np.random.default_rng(seed).permutation(count)[:limit]).tolist()
+
+
 def class_name(shards: Shards, label: int) -> str:
     """The first of the human names of class `label`."""
     wnid = shards.classes[label]

@@ -96,6 +96,11 @@ def random_maps(net: Network, counts: Mapping[int, int], seed: int) -> dict[str,
     return chosen
 
 
+def number(layer: str) -> int:
+    """The paper's number of a layer: 5 of "conv5"."""
+    return int(layer.removeprefix("conv"))
+
+
 def count_maps(net: Network, layer: str) -> int:
     """Maps of a convolutional layer: those of the last convolution before it."""
     operations = net.operations[: net.layers[layer] + 1]
