@@ -13,25 +13,13 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from zfnet.data.download import FILES
+from zfnet.data.download import FILES as REMOTE_FILES
+from zfnet.data.world import FILES as WORLD_FILES
 from zfnet.errors import ZfnetError
 from zfnet.files import canonical_json, read_json
 from zfnet.settings import Archives, Settings
 
 PRESETS = Path("workflow/presets")
-
-# What the generated world calls the archives, in the order of settings.Archives.
-WORLD_ARCHIVES = {
-    "imagenet_train": "ILSVRC2012_img_train.tar",
-    "imagenet_val": "ILSVRC2012_img_val.tar",
-    "imagenet_devkit": "ILSVRC2012_devkit_t12.tar.gz",
-    "caltech101": "101_ObjectCategories.tar.gz",
-    "caltech256": "256_ObjectCategories.tar",
-    "voc2012": "VOCtrainval_11-May-2012.tar",
-    "cifar10": "cifar-10-python.tar.gz",
-    "parts_images": "parts.tar",
-    "parts_keypoints": "keypoints.json",
-}
 
 
 def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
@@ -61,8 +49,8 @@ def overlay(path: Path, presets: Path = PRESETS) -> Settings:
 
 def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
     """Where every archive is: the user's path, else `downloads` if that is allowed, else the generated `world`."""
-    made = {key: world / file for key, file in WORLD_ARCHIVES.items()} if settings.world else {}
-    fetched = {key: downloads / file for key, file in FILES.items()} if settings.archives.download else {}
+    made = {key: world / file for key, file in WORLD_FILES.items()} if settings.world else {}
+    fetched = {key: downloads / file for key, file in REMOTE_FILES.items()} if settings.archives.download else {}
     return Archives(**{**made, **fetched, **settings.archives.model_dump(exclude_none=True)})
 
 

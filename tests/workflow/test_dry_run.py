@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zfnet.config import WORLD_ARCHIVES
-from zfnet.data.world import generate
+from zfnet.data.world import FILES, generate
 from zfnet.settings import World
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +23,7 @@ TINY = World(
 def archives(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("archives")
     generate(TINY, folder)
-    return {name: str(folder / file) for name, file in WORLD_ARCHIVES.items()}
+    return {name: str(folder / file) for name, file in FILES.items()}
 
 
 @pytest.fixture

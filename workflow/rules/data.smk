@@ -3,7 +3,7 @@ rule world:
     input:
         settings=stage("world", "world"),
     output:
-        files=expand("<results>/world/{file}", file=zfconfig.WORLD_ARCHIVES.values()),
+        files=expand("<results>/world/{file}", file=zfconfig.WORLD_FILES.values()),
         description="<results>/world/world.json",
     log:
         "<logs>/world.log",

@@ -3,33 +3,23 @@
 Importing this package is cheap; torch is loaded when one of the names below is first used.
 """
 
-from importlib import import_module
-from typing import Any
+from zfnet.lazy import exports
 
-_HOMES = {
-    "Architecture": "architecture",
-    "describe": "architecture",
-    "Network": "network",
-    "Operation": "network",
-    "Step": "network",
-    "Trace": "network",
-    "build": "network",
-    "device": "network",
-    "parameters": "network",
-    "adapt": "adapter",
-    "load": "files",
-    "load_metadata": "files",
-    "save": "files",
-}
-
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = exports(
+    __name__,
+    {
+        "Architecture": "architecture",
+        "describe": "architecture",
+        "Network": "network",
+        "Operation": "network",
+        "Step": "network",
+        "Trace": "network",
+        "build": "network",
+        "device": "network",
+        "parameters": "network",
+        "adapt": "adapter",
+        "load": "files",
+        "load_metadata": "files",
+        "save": "files",
+    },
+)

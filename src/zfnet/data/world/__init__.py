@@ -3,14 +3,19 @@
 `generate(world, folder)` writes it; see `zfnet.data.world.archives`.
 """
 
-from typing import Any
+from zfnet.lazy import exports
 
-__all__ = ["generate"]
+# Field of settings.Archives: official file name.
+FILES = {
+    "imagenet_train": "ILSVRC2012_img_train.tar",
+    "imagenet_val": "ILSVRC2012_img_val.tar",
+    "imagenet_devkit": "ILSVRC2012_devkit_t12.tar.gz",
+    "caltech101": "101_ObjectCategories.tar.gz",
+    "caltech256": "256_ObjectCategories.tar",
+    "voc2012": "VOCtrainval_11-May-2012.tar",
+    "cifar10": "cifar-10-python.tar.gz",
+    "parts_images": "parts.tar",
+    "parts_keypoints": "keypoints.json",
+}
 
-
-def __getattr__(name: str) -> Any:
-    if name == "generate":
-        from zfnet.data.world.archives import generate
-
-        return generate
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = exports(__name__, {"generate": "archives"})

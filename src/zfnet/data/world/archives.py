@@ -8,23 +8,10 @@ training set, as there are in the real one (D29), and listed in planted_duplicat
 import os
 from pathlib import Path
 
-from zfnet.data.world import ilsvrc, transfer
+from zfnet.data.world import FILES, ilsvrc, transfer
 from zfnet.data.world.addresses import crew
 from zfnet.files import sha256, write_json, write_text
 from zfnet.settings import World
-
-# Field of settings.Archives: official file name.
-FILES = {
-    "imagenet_train": "ILSVRC2012_img_train.tar",
-    "imagenet_val": "ILSVRC2012_img_val.tar",
-    "imagenet_devkit": "ILSVRC2012_devkit_t12.tar.gz",
-    "caltech101": "101_ObjectCategories.tar.gz",
-    "caltech256": "256_ObjectCategories.tar",
-    "voc2012": "VOCtrainval_11-May-2012.tar",
-    "cifar10": "cifar-10-python.tar.gz",
-    "parts_images": "parts.tar",
-    "parts_keypoints": "keypoints.json",
-}
 
 
 def generate(world: World, folder: Path, workers: int | None = None) -> dict[str, Path]:
