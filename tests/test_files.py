@@ -23,6 +23,14 @@ def test_the_temporary_file_keeps_the_suffix(tmp_path):
     assert (tmp_path / "picture.png").read_bytes() == b"x"
 
 
+def test_a_file_is_readable_whoever_wrote_it(tmp_path):
+    with files.atomic(tmp_path / "private") as beside:
+        beside.write_bytes(b"x")
+        beside.chmod(0o600)
+    (tmp_path / "usual").write_bytes(b"x")
+    assert (tmp_path / "private").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
 def test_folders_are_made(tmp_path):
     files.write_json(tmp_path / "a" / "b.json", {"z": 1, "a": (2, 3)})
     assert files.read_json(tmp_path / "a" / "b.json") == {"a": [2, 3], "z": 1}

@@ -11,17 +11,29 @@ from typing import Any
 from zfnet.errors import ZfnetError
 
 
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _umask()
+
+
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary path in the folder of `path`; it takes that name when the block ends without an error.
 
-    The temporary name keeps the suffix, since writers of pictures and tables choose their format by it.
+    The temporary name keeps the suffix, since writers of pictures and tables choose their format by it. Some writers
+    make files that only their owner may read; the finished file gets the usual permissions.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield beside
+        beside.chmod(0o666 & ~_UMASK)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

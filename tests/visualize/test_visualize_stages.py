@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from zfnet.errors import ZfnetError
 from zfnet.settings import Visualize
 from zfnet.visualize import correspondence, evolution, features, filters, invariance, occlusion
+from zfnet.visualize.strongest import Strongest
 
 SETTINGS = Visualize(
     maps=(3, 4, 3, 2, 2),
@@ -47,6 +49,14 @@ def test_features(weights, manifest, tmp_path):
     assert int(first["map"]) == arrays["layer2/maps"][0]
     assert first["size"] == "27"
     _has_provenance(out.with_suffix(".json"))
+
+
+def test_maps_that_respond_come_before_silent_ones():
+    values = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    best = Strongest(values, *(torch.arange(8).reshape(4, 2) for _ in range(3)))
+    maps, found = features.responding_first({"conv2": [7, 5, 2, 9]}, {"conv2": best}, {2: 3})
+    assert maps == {"conv2": [5, 9, 7]}
+    assert found["conv2"].images.tolist() == [[2, 3], [6, 7], [0, 1]]
 
 
 def test_evolution(weights, manifest, tmp_path):

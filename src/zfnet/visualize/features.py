@@ -2,20 +2,23 @@
 
 For random maps of each layer the nine strongest activations over the validation set, at most one per picture, are each
 projected to pixels with that picture's own switches, and shown beside the patches that caused them (PAPER.md ZF-F2).
-Maps that never respond are kept, for they were drawn: their activation is 0 and their projection empty.
+Maps that never respond are passed over as long as there are others, and counted; an activation of 0 has no picture: its
+projection is empty and its patch plain grey.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from zfnet.nets import Network
 from zfnet.progress import track
 from zfnet.settings import Visualize
 from zfnet.visualize.output import Origin, write_arrays, write_table
 from zfnet.visualize.patches import Tiles, look_again
-from zfnet.visualize.pictures import Gallery, open_gallery
+from zfnet.visualize.pictures import GREY, Gallery, open_gallery
 from zfnet.visualize.strongest import LAYERS, Strongest, find_strongest, number, random_maps
 
 COLUMNS = ("layer", "map", "rank", "key", "label", "row", "column", "activation", "top", "left", "size")
@@ -31,13 +34,14 @@ def features_stage(weights: Path, manifest: Path, settings: Visualize, out: Path
     """
     origin = Origin(settings, weights=weights, manifest=manifest)
     gallery = open_gallery(weights, manifest, threads)
-    maps = random_maps(gallery.net, map_counts(settings), settings.seed)
+    every = random_maps(gallery.net, dict.fromkeys(LAYERS), settings.seed)
     views = track(gallery.views(), "Strongest activations, batches", -(-len(gallery) // gallery.batch))
-    found = find_strongest(gallery.net, views, maps, settings.top)
+    strongest = find_strongest(gallery.net, views, every, settings.top)
+    maps, found = responding_first(every, strongest, map_counts(settings))
     tiles = look_again(gallery, found, maps)
     write_table(out.with_suffix(".csv"), COLUMNS, _rows(gallery, maps, found, tiles))
-    write_arrays(out, _arrays(gallery.net, maps, tiles))
-    origin.write(out.with_suffix(".json"), images=len(gallery), maps=maps)
+    write_arrays(out, _arrays(gallery.net, maps, found, tiles))
+    origin.write(out.with_suffix(".json"), images=len(gallery), maps=maps, silent=_silent(strongest))
 
 
 def map_counts(settings: Visualize) -> dict[int, int]:
@@ -46,17 +50,37 @@ def map_counts(settings: Visualize) -> dict[int, int]:
     return counts | {2: max(counts.get(2, 0), settings.filters_maps)}
 
 
+def responding_first(
+    maps: Mapping[str, Sequence[int]], found: Mapping[str, Strongest], counts: Mapping[int, int]
+) -> tuple[dict[str, list[int]], dict[str, Strongest]]:
+    """Choose `counts` maps of each layer in the given order, those that ever respond before those that never do."""
+    chosen, strongest = {}, {}
+    for layer, best in found.items():
+        rows = (best.values[:, 0] <= 0).to(torch.uint8).argsort(stable=True)[: counts[number(layer)]]
+        chosen[layer] = [maps[layer][row] for row in rows.tolist()]
+        strongest[layer] = Strongest(*(part[rows] for part in best))
+    return chosen, strongest
+
+
 def first_filters(net: Network) -> np.ndarray:
     """The filters of layer 1: float32 (maps, k, k, 3)."""
     return net.get_submodule("conv1").weight.permute(0, 2, 3, 1).float().cpu().numpy()
 
 
-def _arrays(net: Network, maps: dict[str, list[int]], tiles: dict[str, Tiles]) -> dict[str, np.ndarray]:
+def _silent(found: Mapping[str, Strongest]) -> dict[str, str]:
+    """How many maps of each layer never respond, of how many."""
+    return {layer: f"{int((best.values[:, 0] <= 0).sum())} of {len(best.values)}" for layer, best in found.items()}
+
+
+def _arrays(
+    net: Network, maps: dict[str, list[int]], found: dict[str, Strongest], tiles: dict[str, Tiles]
+) -> dict[str, np.ndarray]:
     arrays = {"layer1/filters": first_filters(net)}
     for layer, chosen in maps.items():
         name = f"layer{number(layer)}"
         arrays[f"{name}/maps"] = np.array(chosen, np.int64)
-        arrays[f"{name}/patches"] = tiles[layer].patches
+        nothing = found[layer].values.numpy() <= 0  # (M, top)
+        arrays[f"{name}/patches"] = np.where(nothing[..., None, None, None], np.uint8(GREY), tiles[layer].patches)
         arrays[f"{name}/projections"] = tiles[layer].projections
     return arrays
 

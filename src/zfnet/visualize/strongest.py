@@ -83,10 +83,10 @@ def take_in(net: Network, view: View, tallies: Mapping[str, Tally]) -> None:
             wanted[index].add(step.output, view.indices)
 
 
-def random_maps(net: Network, counts: Mapping[int, int], seed: int) -> dict[str, list[int]]:
+def random_maps(net: Network, counts: Mapping[int, int | None], seed: int) -> dict[str, list[int]]:
     """Draw maps of layers 1-5, `counts` of each at most: the same ones first whatever the count, none twice.
 
-    Layers that the net lacks are left out.
+    None draws all maps of a layer; layers that the net lacks are left out.
     """
     chosen = {}
     for layer, count in counts.items():
