@@ -118,3 +118,16 @@ def test_every_rule_has_a_log_and_a_message():
             name = rule.split(":")[0]
             assert "message:" in rule, f"{path.name}: {name}"
             assert "log:" in rule, f"{path.name}: {name}"
+
+
+def edges(text: str) -> set[tuple[str, str]]:
+    """The arrows of a mermaid graph, by names."""
+    names = dict(re.findall(r"(\w+)\[(\w+)\]", text))
+    return {(names.get(a, a), names.get(b, b)) for a, b in re.findall(r"(\w+) --> (\w+)", text)}
+
+
+def test_the_documented_graph_is_the_workflow(snakemake):
+    """docs/workflow.md shows what `snakemake --rulegraph mermaid-js` prints."""
+    drawn = edges(snakemake({"preset": "demo"}, "--rulegraph", "mermaid-js").stdout)
+    assert ("train", "evaluate") in drawn
+    assert edges((ROOT / "docs" / "workflow.md").read_text()) == drawn
