@@ -176,3 +176,22 @@ def test_scratch_stops_goes_on_and_does_nothing_twice(prepare, tmp_path, monkeyp
     monkeypatch.setattr(scratch, "train", trained_again)
     scratch_stage(path, settings, checkpoints, out, threads=1)
     assert table(out) == rows and len(Shards(path)) == 12
+
+
+def test_test_pictures_have_no_part_in_the_mean_image_of_a_net_from_scratch(prepare, tmp_path, monkeypatch):
+    pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k in range(2) for i in range(6)}
+    path = prepare("caltech101", pictures, size=72)
+    transfer = Transfer(caltech101_sizes=(2,), folds=1, scratch_folds=1, scratch=Recipe(batch=2, epochs=1))
+    seen = []
+
+    def watched(spec, train, indices, *more, **options):
+        seen.append((train.mean, train.covariance, train.squares(indices, 1).double()))
+        raise Stopped("seen enough")
+
+    monkeypatch.setattr(scratch, "train", watched)
+    with pytest.raises(Stopped):
+        scratch_stage(path, Settings(nets=Nets(width=1 / 16, crop=64), transfer=transfer), tmp_path, tmp_path / "t.csv")
+    mean, covariance, squares = seen[0]
+    assert len(squares) == 4
+    assert np.allclose(mean, squares.mean(0).permute(2, 0, 1), atol=1e-4)
+    assert np.allclose(covariance, np.cov(squares.flatten(0, 2).T, bias=True), atol=1e-2)

@@ -2,8 +2,9 @@
 
 All layers start at random values and learn, with the new softmax, from the training pictures of the fold, the same
 ones as the heads on frozen features get (`zfnet.transfer.splits`); hyper-parameters are not stated in the paper and are
-those of settings.transfer.scratch. Test pictures are never looked at during training. A net that stays at chance is a
-result here, not a mistake. Tested on the centre crop, mean accuracy per class. The mean image is that of the whole set.
+those of settings.transfer.scratch. Test pictures are never looked at during training: the mean image, too, is that of
+the training pictures alone. A net that stays at chance is a result here, not a mistake. Tested on the centre crop, mean
+accuracy per class.
 
 Each finished training leaves only its line of the table, a small file beside the checkpoints; so a stopped stage goes
 on where it was, and finished nets take no room.
@@ -15,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from zfnet.data.loader import Shards
+from zfnet.data.statistics import Sums, products
 from zfnet.evaluation.predict import centre
 from zfnet.files import read_json, text_hash, write_json
 from zfnet.nets import device, load
@@ -32,6 +36,34 @@ from zfnet.transfer.stage import caltech_splits, table_sizes
 
 COLUMNS = ["set", "size", "fold", "accuracy", "epochs", "loss", "stuck", "classes", "train_images", "test_images"]
 EXAMINED = 64  # pictures at once in testing
+STATISTICS = "mean image of the training pictures"  # part of what a finished net is known by
+
+
+class TrainingShards(Shards):
+    """A data set whose mean image and covariance of colours are those of some of its pictures.
+
+    Parameters
+    ----------
+    path : the manifest.json
+    indices : the pictures.
+    """
+
+    def __init__(self, path: Path, indices: np.ndarray, threads: int):
+        super().__init__(path)
+        self._own = Sums(self.size)
+        for batch in self.batches(indices, EXAMINED, threads):
+            for square in batch.images.numpy():
+                self._own.add(square, products(square))
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean image: float32 (3, S, S), 0..255."""
+        return torch.from_numpy(self._own.mean()).permute(2, 0, 1).float()
+
+    @property
+    def covariance(self) -> Tensor:
+        """Covariance of the RGB values: float32 (3, 3)."""
+        return torch.from_numpy(self._own.covariance()).float()
 
 
 def scratch_stage(
@@ -92,12 +124,13 @@ def _run(
 ) -> dict[str, Any]:
     """Train and test one net, unless that was done before with the same settings and pictures."""
     spec = _spec(settings, shards.manifest.name, split)
-    stamp = text_hash(spec.text + shards.manifest.hash + str(split.train.tolist()) + str(split.test.tolist()))
+    pictures = str(split.train.tolist()) + str(split.test.tolist())
+    stamp = text_hash(spec.text + shards.manifest.hash + pictures + STATISTICS)
     done, work = checkpoints / f"{spec.run}.json", checkpoints / spec.run
     if done.exists() and (known := read_json(done)).get("stamp") == stamp:
         return known["row"]
-    none = np.empty(0, np.int64)
-    metrics = train(spec, shards, split.train, shards, none, work / "run", work, threads, budget_minutes=budget)
+    own, none = TrainingShards(shards.path, split.train, threads), np.empty(0, np.int64)
+    metrics = train(spec, own, split.train, own, none, work / "run", work, threads, budget_minutes=budget)
     net = load(work / "run" / "weights.safetensors").to(device())
     predicted = centre(net, shards, split.test, EXAMINED, threads).argmax(1).numpy()
     row = {
