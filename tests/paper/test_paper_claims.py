@@ -109,6 +109,18 @@ def test_claims_are_not_moved_by_the_paper_s_own_numbers(tmp_path):
     assert "99.0" in found.ours
 
 
+def test_printed_numbers_count_where_nets_and_heads_know_all_classes(tmp_path):
+    rows = [
+        ("caltech101", "softmax", 7, size, fold, 99.0 + fold / 9, 1, 102, 90, 60)
+        for size in (15, 30)
+        for fold in range(5)
+    ]
+    names = "set head layer size fold accuracy c classes train_images test_images"
+    write_csv(tmp_path / "transfer/heads/caltech101.csv", rows, names)
+    write_json(tmp_path / "runs/zf-clean/metrics.json", {"classes": 1000})
+    assert decide("C17", tmp_path).verdict == "holds"
+
+
 def write_heads(root, accuracy):
     names = "set head layer size fold accuracy c classes train_images test_images"
     rng = np.random.default_rng(0)

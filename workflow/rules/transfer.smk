@@ -45,6 +45,7 @@ rule heads:
         features="<results>/transfer/features/{set}/index.json",
     output:
         table="<results>/transfer/heads/{set}.csv",
+        folds="<results>/transfer/heads/{set}.json",
     log:
         "<logs>/transfer/heads-{set}.log",
     threads: settings.jobs.threads
@@ -63,6 +64,7 @@ rule scratch:
         data="<results>/data/{set}/manifest.json",
     output:
         table="<results>/transfer/scratch/{set}.csv",
+        folds="<results>/transfer/scratch/{set}.json",
     log:
         "<logs>/transfer/scratch-{set}.log",
     threads: settings.jobs.threads
@@ -83,6 +85,7 @@ rule voc:
         features="<results>/transfer/features/voc2012/index.json",
     output:
         table="<results>/transfer/voc/ap.csv",
+        summary="<results>/transfer/voc/ap.json",
         scores="<results>/transfer/voc/scores.safetensors",
         submission=directory("<results>/transfer/voc/submission"),
     log:

@@ -7,6 +7,7 @@ rule features:
     output:
         arrays="<results>/visualize/features-{run}.safetensors",
         table="<results>/visualize/features-{run}.csv",
+        origin="<results>/visualize/features-{run}.json",
     log:
         "<logs>/visualize/features-{run}.log",
     threads: settings.jobs.threads
@@ -28,6 +29,7 @@ rule evolution:
     output:
         arrays="<results>/visualize/evolution.safetensors",
         table="<results>/visualize/evolution.csv",
+        origin="<results>/visualize/evolution.json",
     log:
         "<logs>/visualize/evolution.log",
     threads: settings.jobs.threads
@@ -48,6 +50,7 @@ rule invariance:
     output:
         table="<results>/visualize/invariance.csv",
         arrays="<results>/visualize/invariance.safetensors",
+        origin="<results>/visualize/invariance.json",
     log:
         "<logs>/visualize/invariance.log",
     threads: settings.jobs.threads
@@ -88,6 +91,7 @@ rule correspondence:
     output:
         pairs="<results>/visualize/correspondence-pairs.csv",
         arrays="<results>/visualize/correspondence.safetensors",
+        origin="<results>/visualize/correspondence.json",
     log:
         "<logs>/visualize/correspondence.log",
     threads: settings.jobs.threads
@@ -107,6 +111,7 @@ rule filters:
         data=manifest("imagenet-val"),
     output:
         table="<results>/visualize/filters.csv",
+        origin="<results>/visualize/filters.json",
     log:
         "<logs>/visualize/filters.log",
     threads: settings.jobs.threads

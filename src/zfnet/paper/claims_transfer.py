@@ -138,12 +138,11 @@ def _against_printed(evidence: Evidence, dataset: str, baseline: dict[int, float
 
 
 def _is_full(results: Results, dataset: str) -> bool:
-    """Whether the net knows 1000 classes and the heads all of the data set's."""
-    run, heads = results.runs.get("zf-clean"), results.frame(f"transfer/heads/{dataset}.csv")
-    predictions = results.predictions(run) if run else None
-    if predictions is None or heads is None:
-        return False
-    return predictions[0].shape[1] == 1000 and int(heads["classes"].max()) in CLASSES[dataset]
+    """Whether the nets know 1000 classes and the heads all of the data set's."""
+    heads = results.frame(f"transfer/heads/{dataset}.csv")
+    metrics = [found for run in results.runs.values() if (found := results.of_run(run, "metrics"))]
+    known = max((found.get("classes", 0) for found in metrics), default=0)
+    return known == 1000 and heads is not None and int(heads["classes"].max()) in CLASSES[dataset]
 
 
 def _gaps(results: Results, dataset: str) -> pd.DataFrame:
