@@ -66,6 +66,14 @@ def test_every_preset_plans_the_whole_paper(snakemake, archives, preset):
     assert planned["report_page"] == 1
 
 
+def test_cifar_is_prepared_only_where_it_is_at_hand(snakemake, archives):
+    """No table or figure needs it."""
+    given = {name: path for name, path in archives.items() if name != "cifar10"}
+    done = snakemake({"preset": "paper", "archives": given}, "-n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cifar10" not in done.stdout
+
+
 def test_a_target_takes_only_what_it_needs(snakemake, archives):
     done = snakemake({"preset": "paper", "archives": archives}, "-n", "figure5")
     planned = jobs(done.stdout)

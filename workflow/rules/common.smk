@@ -37,15 +37,26 @@ def check_given_archives():
         raise WorkflowError("\n".join(problems))
 
 
-def stage(name, *parts):
+def stage(name, *trees, **single):
     """Write the settings file of one stage, if its text changed, and give its path.
+
+    It holds whole sub-trees of the settings, and of others single ones: `data="size quality"`.
 
     It is written while the workflow is read and not by a rule, so that it is a source file: restoring or rewriting the
     same text makes nothing again, and a setting that a stage does not use cannot reach it.
     """
     path = f"{RESULTS}/settings/{name}.json"
-    write_if_changed(path, zfconfig.stage_text(settings, *parts))
+    parts = [f"{tree}.{field}" for tree, fields in single.items() for field in fields.split()]
+    write_if_changed(path, zfconfig.stage_text(settings, *trees, *parts))
     return path
+
+
+def data_stages():
+    """Write the settings file of every data set: another subset of ImageNet prepares nothing else again."""
+    others = {"imagenet": {"background"}, "caltech": {"imagenet"}}
+    for name in ARCHIVES_OF:
+        unused = next((fields for kind, fields in others.items() if name.startswith(kind)), {"background", "imagenet"})
+        stage(f"data-{name}", data=" ".join(field for field in type(settings.data).model_fields if field not in unused))
 
 
 def write_specs():
@@ -60,14 +71,13 @@ def archive(*names):
     """Input function: the archives of these names, or a sentence that says which one to name in config.yaml."""
 
     def paths(wildcards):
-        where = zfconfig.archives(settings, Path(RESULTS, "world"), Path("downloads"))
-        missing = [name for name in names if getattr(where, name) is None]
+        missing = [name for name in names if getattr(WHERE, name) is None]
         if missing:
             raise WorkflowError(
                 f"config.yaml: archives: {', '.join(missing)} must be set to the official archive's path: "
                 + "; ".join(f"{name}: {Archives.model_fields[name].description}" for name in missing)
             )
-        return [str(getattr(where, name)) for name in names]
+        return [str(getattr(WHERE, name)) for name in names]
 
     return paths
 
@@ -107,10 +117,13 @@ check_profile()
 settings = sentence_or(lambda: zfconfig.load(config, Path(workflow.basedir, "workflow/presets")))
 RESULTS = f"{settings.results}/{settings.preset}"
 LOGS = f"logs/{settings.preset}"
+WHERE = zfconfig.archives(settings, Path(RESULTS, "world"), Path("downloads"))
 RUNS = write_specs()
+data_stages()
 ZF_SEEDS = [run for run in RUNS if run.startswith("zf-s")]
 FILTER_RUNS = ["zf-unclipped", "krizhevsky-s1", "zf-s1"]  # Figure 6
 CALTECH = ["caltech101", "caltech256"]
+CALTECH_SPLITS = "seed folds caltech101_sizes caltech101_test caltech256_sizes caltech256_curve caltech256_test"
 check_given_archives()
 
 
@@ -120,5 +133,5 @@ HEAVY = dict(gpu=settings.jobs.gpu, mem_mb=settings.jobs.memory, runtime=setting
 
 wildcard_constraints:
     run=r"[a-z0-9-]+",
-    set=r"[a-z0-9-]+",
+    set="|".join(ARCHIVES_OF),
     number=r"\d",

@@ -7,7 +7,7 @@ rule world:
         description="<results>/world/world.json",
     log:
         "<logs>/world.log",
-    threads: workflow.cores
+    threads: 16  # or as many as there are
     resources:
         mem_mb=2000,
         runtime=30,
@@ -34,7 +34,7 @@ rule download:
 
 rule shards:
     input:
-        settings=stage("data", "data"),
+        settings="<results>/settings/data-{set}.json",
         archives=archives_of_set,
     output:
         manifest="<results>/data/{set}/manifest.json",

@@ -1,7 +1,7 @@
 # The frozen net on other data sets: Tables 4-7 and Figure 9.
 rule duplicates:
     input:
-        settings=stage("transfer", "transfer"),
+        settings=stage("transfer-duplicates", transfer="duplicates_size duplicates_threshold"),
         train=manifest("imagenet-train"),
         others=[manifest(name) for name in CALTECH],
     output:
@@ -22,7 +22,7 @@ rule duplicates:
 
 rule transfer_features:
     input:
-        settings=stage("transfer", "transfer"),
+        settings=stage("transfer-features", transfer="views layers"),
         weights=net(settings.transfer.run),
         data="<results>/data/{set}/manifest.json",
     output:
@@ -41,7 +41,10 @@ rule transfer_features:
 
 rule heads:
     input:
-        settings=stage("transfer", "transfer"),
+        settings=stage(
+            "transfer-heads",
+            transfer=f"layers heads {CALTECH_SPLITS}",
+        ),
         features="<results>/transfer/features/{set}/index.json",
     output:
         table="<results>/transfer/heads/{set}.csv",
@@ -60,7 +63,12 @@ rule heads:
 
 rule scratch:
     input:
-        settings=stage("scratch", "transfer", "nets", "jobs"),
+        settings=stage(
+            "transfer-scratch",
+            "nets",
+            training="accept_code",
+            transfer=f"scratch scratch_folds {CALTECH_SPLITS}",
+        ),
         data="<results>/data/{set}/manifest.json",
     output:
         table="<results>/transfer/scratch/{set}.csv",
@@ -81,7 +89,7 @@ rule scratch:
 
 rule voc:
     input:
-        settings=stage("transfer", "transfer"),
+        settings=stage("transfer-voc", transfer="seed voc_target heads"),
         features="<results>/transfer/features/voc2012/index.json",
     output:
         table="<results>/transfer/voc/ap.csv",

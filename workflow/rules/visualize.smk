@@ -1,7 +1,7 @@
 # What the trained nets see: the numbers and pixels behind Figures 2 and 4-8 and Table 1. Drawing happens in paper.smk.
 rule features:
     input:
-        settings=stage("visualize", "visualize"),
+        settings=stage("visualize-features", visualize="seed top maps filters_maps"),
         weights="<results>/runs/{run}/weights.safetensors",
         data=manifest("imagenet-val"),
     output:
@@ -22,7 +22,7 @@ rule features:
 
 rule evolution:
     input:
-        settings=stage("visualize", "visualize"),
+        settings=stage("visualize-evolution", visualize="seed evolution_maps evolution_images"),
         # The snapshots are undeclared outputs of the training; its metrics name them.
         metrics="<results>/runs/zf-s1/metrics.json",
         data=manifest("imagenet-train"),
@@ -44,7 +44,10 @@ rule evolution:
 
 rule invariance:
     input:
-        settings=stage("visualize", "visualize"),
+        settings=stage(
+            "visualize-invariance",
+            visualize="seed invariance_images shift shift_steps scale_steps rotation_step",
+        ),
         weights=net("zf-s1"),
         data=manifest("imagenet-val"),
     output:
@@ -65,7 +68,7 @@ rule invariance:
 
 rule occlusion:
     input:
-        settings=stage("visualize", "visualize"),
+        settings=stage("visualize-occlusion", visualize="seed occluder stride occlusion_images"),
         weights=net("zf-s1"),
         data=manifest("imagenet-val"),
     output:
@@ -85,7 +88,7 @@ rule occlusion:
 
 rule correspondence:
     input:
-        settings=stage("visualize", "visualize"),
+        settings=stage("visualize-correspondence", visualize="seed correspondence_images random_masks mask"),
         weights=net("zf-s1"),
         parts=archive("parts_images", "parts_keypoints"),
     output:
@@ -106,7 +109,7 @@ rule correspondence:
 
 rule filters:
     input:
-        settings=stage("visualize", "visualize"),
+        settings=stage("visualize-filters", visualize="seed top filters_maps"),
         weights=[net(run) for run in FILTER_RUNS],
         data=manifest("imagenet-val"),
     output:
