@@ -1,5 +1,6 @@
 """Settings: presets, overrides, and all mistakes at once."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from zfnet import config
 from zfnet.errors import ZfnetError
 from zfnet.settings import Recipe, Settings
+from zfnet.training.annealing import Schedule, advance
 
 PRESETS = Path(__file__).parents[1] / "workflow" / "presets"
 
@@ -23,6 +25,16 @@ def test_the_paper_preset_is_the_published_setting():
     assert settings.training.krizhevsky.bias == 1.0
     assert settings.training.krizhevsky.renormalise is None
     assert settings.world is None
+
+
+@pytest.mark.parametrize("net", ["zf", "krizhevsky"])
+def test_the_paper_preset_anneals_three_times(net):
+    recipe = getattr(config.load({"preset": "paper"}, PRESETS).training, net)
+    schedule, falls = Schedule(), []
+    for epoch in range(1, recipe.epochs + 1):
+        before, schedule = schedule, advance(schedule, recipe.annealing, recipe.epochs, epoch, 0.0)
+        falls += [epoch] * (schedule.drops - before.drops)
+    assert falls == [25, 50, 65]
 
 
 def test_an_override_changes_its_value_and_no_other():
@@ -65,12 +77,25 @@ def test_a_stage_sees_only_its_own_part():
     assert config.stage_text(settings, "transfer") != config.stage_text(other, "transfer")
 
 
+def test_a_stage_file_may_hold_single_settings():
+    settings = config.load({"preset": "demo"}, PRESETS)
+    assert json.loads(config.stage_text(settings, "nets", "data.size", "data.quality")) == {
+        "data": {"quality": settings.data.quality, "size": settings.data.size},
+        "nets": settings.nets.model_dump(mode="json"),
+    }
+
+
 def test_a_stage_file_reads_back_as_it_was(tmp_path):
     settings = config.load({"preset": "demo"}, PRESETS)
     (tmp_path / "stage.json").write_text(config.stage_text(settings, "training", "nets"))
     again = config.load_stage(tmp_path / "stage.json")
     assert again.training == settings.training
     assert again.nets == settings.nets
+
+
+def test_the_generated_devkit_never_serves_real_pictures(tmp_path):
+    settings = config.load({"preset": "demo", "archives": {"imagenet_train": str(tmp_path)}}, PRESETS)
+    assert config.archives(settings, Path("w"), Path("d")).imagenet_devkit is None
 
 
 def test_the_users_archives_come_before_the_generated_ones(tmp_path):

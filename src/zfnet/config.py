@@ -1,7 +1,7 @@
 """From config.yaml and a preset to typed settings; all mistakes are reported at once, each with its path.
 
 A preset is a file of values (workflow/presets/NAME.yaml), config.yaml overrides any of them, and a stage of the
-workflow is handed only the sub-trees it uses (`stage_text`), so that an unrelated change makes nothing again.
+workflow is handed only the settings it uses (`stage_text`), so that an unrelated change makes nothing again.
 """
 
 import difflib
@@ -48,19 +48,31 @@ def overlay(path: Path, presets: Path = PRESETS) -> Settings:
 
 
 def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
-    """Where every archive is: the user's path, else `downloads` if that is allowed, else the generated `world`."""
+    """Where every archive is: the user's path, else `downloads` if that is allowed, else the generated `world`.
+
+    The generated devkit never serves the user's pictures of ImageNet.
+    """
     made = {key: world / file for key, file in WORLD_FILES.items()} if settings.world else {}
+    if settings.archives.imagenet_train or settings.archives.imagenet_val:
+        made.pop("imagenet_devkit", None)
     fetched = {key: downloads / file for key, file in REMOTE_FILES.items()} if settings.archives.download else {}
     return Archives(**{**made, **fetched, **settings.archives.model_dump(exclude_none=True)})
 
 
 def stage_text(settings: Settings, *parts: str) -> str:
-    """Canonical JSON of the named sub-trees, the settings file of one stage."""
-    return canonical_json(settings.model_dump(mode="json", include=set(parts)))
+    """Canonical JSON of the named sub-trees ("nets") and single settings ("data.size"), the file of one stage."""
+    include: dict[str, Any] = {}
+    for part in parts:
+        tree, _, name = part.partition(".")
+        if name:
+            include.setdefault(tree, set()).add(name)
+        else:
+            include[tree] = True
+    return canonical_json(settings.model_dump(mode="json", include=include))
 
 
 def load_stage(path: Path) -> Settings:
-    """Read a stage's settings file; sub-trees that it lacks keep their defaults and are not to be used."""
+    """Read a stage's settings file; what it lacks keeps its default and is not to be used."""
     return _validate(read_json(path))
 
 

@@ -38,7 +38,9 @@ class Origin:
         """Write `more` with settings, hashes of the inputs and `provenance` as JSON."""
         files = {name: _hashes(value) for name, value in self._files.items()}
         seconds = round(time.monotonic() - self._start, 2)
-        made = provenance(device=str(device()), seconds=seconds, settings=self._settings.model_dump(), inputs=files)
+        made = provenance(
+            device=str(device()), seconds=seconds, settings=self._settings.model_dump(exclude_unset=True), inputs=files
+        )
         write_json(path, {**more, "provenance": made})
 
 
