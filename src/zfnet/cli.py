@@ -4,9 +4,12 @@ Every command imports only its own stage, since most jobs of a small run cost le
 A mistake of the user is printed as its sentence (exit 1); interrupted work exits with 75.
 """
 
+import errno
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # known without the name of a file
 
 SettingsFile = Annotated[Path, typer.Option("--settings", help="the stage's settings, as the workflow writes them")]
 Out = Annotated[Path, typer.Option("--out", help="the file to write; its companions are written beside it")]
@@ -40,6 +45,25 @@ def main() -> None:
     except ZfnetError as error:
         print(f"zfnet: {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None and error.errno not in DISK:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"zfnet: {place}{error.strerror}; mend this and run the same command again.", file=sys.stderr)
+        sys.exit(1)
+
+
+def on_one_gpu(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command hold a GPU of its own, so that jobs side by side do not all take the first; none: the CPU."""
+
+    @wraps(command)
+    def leased(*args: Any, **options: Any) -> None:
+        from zfnet.training.lease import lease
+
+        with lease():
+            command(*args, **options)
+
+    return leased
 
 
 @app.command()
@@ -114,6 +138,7 @@ def train(
 
 
 @app.command()
+@on_one_gpu
 def evaluate(
     weights: Weights,
     val: Annotated[Path, typer.Option(help="manifest.json of the validation set")],
@@ -130,6 +155,7 @@ def evaluate(
 
 
 @app.command()
+@on_one_gpu
 def features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Find the strongest activations and project them to pixels (Figures 2 and 6)."""
     from zfnet.visualize.features import features_stage
@@ -138,6 +164,7 @@ def features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out,
 
 
 @app.command()
+@on_one_gpu
 def evolution(
     metrics: Annotated[Path, typer.Option(help="metrics.json of a run that kept snapshots")],
     data: Prepared,
@@ -152,6 +179,7 @@ def evolution(
 
 
 @app.command()
+@on_one_gpu
 def invariance(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Move, scale and turn pictures (Figure 5)."""
     from zfnet.visualize.invariance import invariance_stage
@@ -160,6 +188,7 @@ def invariance(weights: Weights, data: Prepared, settings: SettingsFile, out: Ou
 
 
 @app.command()
+@on_one_gpu
 def occlusion(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Cover pictures with a grey square (Figure 7)."""
     from zfnet.visualize.occlusion import occlusion_stage
@@ -168,6 +197,7 @@ def occlusion(weights: Weights, data: Prepared, settings: SettingsFile, out: Out
 
 
 @app.command()
+@on_one_gpu
 def correspondence(
     pictures: Annotated[Path, typer.Argument(help="tar of frontal animals")],
     keypoints: Annotated[Path, typer.Argument(help="their key points, COCO JSON or CSV")],
@@ -183,6 +213,7 @@ def correspondence(
 
 
 @app.command()
+@on_one_gpu
 def filters(
     weights: Annotated[list[Path], typer.Argument(help="trained nets, as results/PRESET/runs/RUN/weights.safetensors")],
     data: Prepared,
@@ -197,6 +228,7 @@ def filters(
 
 
 @app.command()
+@on_one_gpu
 def duplicates(
     others: Annotated[list[Path], typer.Argument(help="manifests of the sets to look for, data/SET/manifest.json")],
     train: Annotated[Path, typer.Option(help="manifest.json of the training set")],
@@ -211,6 +243,7 @@ def duplicates(
 
 
 @app.command("transfer-features")
+@on_one_gpu
 def transfer_features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Read the features of a data set from every layer of a frozen net."""
     from zfnet.transfer.features import features_stage
@@ -219,6 +252,7 @@ def transfer_features(weights: Weights, data: Prepared, settings: SettingsFile, 
 
 
 @app.command()
+@on_one_gpu
 def heads(
     features: Annotated[Path, typer.Option(help="index.json of extracted features")],
     settings: SettingsFile,
@@ -247,6 +281,7 @@ def scratch(
 
 
 @app.command()
+@on_one_gpu
 def voc(
     features: Annotated[Path, typer.Option(help="index.json of extracted features")],
     settings: SettingsFile,

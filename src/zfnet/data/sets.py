@@ -19,6 +19,10 @@ SQUARE = {
 }
 
 
+def _count(name: str) -> int:
+    return 2 if name.startswith("imagenet") else 1
+
+
 def source(name: str, archives: Sequence[Path], data: Data) -> Source:
     """Open the data set `name`.
 
@@ -38,6 +42,11 @@ def source(name: str, archives: Sequence[Path], data: Data) -> Source:
     """
     from zfnet.data import caltech, cifar, imagenet, voc
 
+    if name in SQUARE and len(archives) != _count(name):
+        raise ZfnetError(
+            f"{name}: {len(archives)} archives were given, expected {_count(name)}"
+            f"{' (the pictures, then the devkit)' if _count(name) == 2 else ''}."
+        )
     readers = {
         "imagenet-train": lambda: imagenet.train(*archives, data.imagenet),
         "imagenet-val": lambda: imagenet.val(*archives, data.imagenet),
