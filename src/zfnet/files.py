@@ -34,9 +34,16 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         yield beside
         beside.chmod(0o666 & ~_UMASK)
+        _to_disk(beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until the content is on the disk: a name may outlive a power cut that its content does not."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def write_text(path: str | Path, text: str) -> None:
