@@ -1,4 +1,4 @@
-# make demo | test | bench | lint: each makes its own environment in .venv first.
+# make demo | test | test-all | lint: each makes its own environment in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
