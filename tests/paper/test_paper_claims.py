@@ -121,6 +121,70 @@ def test_printed_numbers_count_where_nets_and_heads_know_all_classes(tmp_path):
     assert decide("C17", tmp_path).verdict == "holds"
 
 
+def test_six_images_are_never_compared_with_another_baseline_than_the_claim_s(tmp_path):
+    heads = [("caltech256", "softmax", 7, 6, fold, 90.0 + fold, 1, 6, 36, 60) for fold in range(5)]
+    names = "set head layer size fold accuracy c classes train_images test_images"
+    write_csv(tmp_path / "transfer/heads/caltech256.csv", heads, names)
+    scratch = [(60, fold, 20.0 + fold) for fold in range(5)]
+    write_csv(tmp_path / "transfer/scratch/caltech256.csv", scratch, "size fold accuracy")
+    found = decide("C21", tmp_path)
+    assert (found.verdict, found.interval) == ("not run", "")
+    assert "92.0" in found.ours and "22.0" in found.ours
+
+
+def test_the_total_of_the_design_changes_does_not_prove_what_made_it(tmp_path):
+    write_errors(tmp_path, "krizhevsky", [40, 40.5, 41, 39.5, 40])
+    write_errors(tmp_path, "zf", [30, 31, 32, 30, 31])
+    assert [decide(name, tmp_path).verdict for name in ("C2", "C16")] == ["holds", "undecided"]
+
+
+def write_pairs(root, animals):
+    rng = np.random.default_rng(0)
+    rows = [
+        (location, layer, a, b, 0.07 + 0.05 * (location == "random") * (layer == 5) + rng.normal() / 1000)
+        for location in ("right eye", "left eye", "nose", "random") for layer in (5, 7)
+        for a in range(animals) for b in range(a + 1, animals)
+    ]  # fmt: skip
+    write_csv(root / "visualize/correspondence-pairs.csv", rows, "location layer first second distance")
+
+
+def test_correspondence_needs_twenty_animals(tmp_path):
+    write_pairs(tmp_path, 20)
+    assert decide("C30", tmp_path).verdict == "holds"
+    write_pairs(tmp_path, 19)
+    found = decide("C30", tmp_path)
+    assert found.verdict == "undecided" and "fewer than 20 animals" in found.reason
+
+
+def write_labels(root, labels):
+    """Strongest pictures of maps: {(layer, map): labels of those it responds to}, out of nine."""
+    rows = [
+        (layer, one, known[rank] if rank < len(known) else 0, 9.0 - rank if rank < len(known) else 0.0)
+        for (layer, one), known in labels.items() for rank in range(9)
+    ]  # fmt: skip
+    write_csv(root / "visualize/features-zf-s1.csv", rows, "layer map label activation")
+
+
+def test_maps_that_respond_to_few_pictures_say_nothing_about_classes(tmp_path):
+    full = {(layer, one): list(range(9)) for layer in range(1, 6) for one in range(6)}
+    write_labels(tmp_path, full | {(5, one): [1] for one in range(5)})  # one picture alone is always of one class
+    assert decide("C35", tmp_path).verdict == "undecided"
+    write_labels(tmp_path, {key: [1, 2] for key in full})
+    assert decide("C35", tmp_path).verdict == "not run"
+
+
+@pytest.mark.parametrize("alive", [0, 1, 2])
+def test_layers_with_few_living_maps_do_not_stop_the_claims(tmp_path, alive):
+    rng = np.random.default_rng(0)
+    arrays = {f"layer{layer}/patches": rng.integers(0, 255, (3, 9, 5, 5, 3), np.uint8) for layer in range(1, 6)}
+    for layer in range(1, 6):
+        arrays[f"layer{layer}/projections"] = rng.normal(size=(3, 9, 5, 5, 3)).astype(np.float16)
+        arrays[f"layer{layer}/projections"][alive if layer > 1 else 3 :] = 0
+    (tmp_path / "visualize").mkdir()
+    save_file(arrays, tmp_path / "visualize/features-zf-s1.safetensors")
+    assert (decide("C36", tmp_path).verdict == "not run") == (alive < 2)
+
+
 def write_heads(root, accuracy):
     names = "set head layer size fold accuracy c classes train_images test_images"
     rng = np.random.default_rng(0)
@@ -184,6 +248,25 @@ def test_slope_and_difference_are_means_of_their_terms():
     x, y = np.array([1.0, 2, 3, 5]), np.array([2.0, 4.5, 6, 9])
     assert measures.slope_terms(x, y).mean() == pytest.approx(np.polyfit(x, y, 1)[0])
     assert measures.difference_terms(x, y[:3]).mean() == pytest.approx(x.mean() - y[:3].mean())
+
+
+def test_terms_scatter_as_what_is_left_unexplained():
+    x = np.repeat(np.arange(1.0, 6), 10)
+    assert measures.slope_terms(x, 3 * x + 1) == pytest.approx(np.full(50, 3))
+    assert measures.difference_terms(np.full(40, 5.0), np.full(4, 3.0)) == pytest.approx(np.full(44, 2))
+
+
+def test_terms_scatter_as_a_slope_and_a_difference_do():
+    rng = np.random.default_rng(0)
+    x = np.repeat(np.arange(1.0, 6), 10)
+    slopes, differences, widths = [], [], []
+    for _ in range(400):
+        y = 2 * x + rng.normal(size=50)
+        slope, difference = measures.slope_terms(x, y), measures.difference_terms(y[:40] - 2 * x[:40] + 3, y[40:] * 0)
+        slopes.append(slope.mean())
+        differences.append(difference.mean())
+        widths.append((slope.std() / np.sqrt(50), difference.std() / np.sqrt(50)))
+    assert np.mean(widths, 0) == pytest.approx([np.std(slopes), np.std(differences)], rel=0.15)
 
 
 def test_a_map_is_developed_when_it_resembles_its_last_projection():

@@ -15,6 +15,7 @@ from zfnet.paper.statistics import Interval, bootstrap_clusters, bootstrap_mean
 
 ONE_NET = "one net"
 PARTS = ("right eye", "left eye", "nose")
+ANIMALS = 20  # fewer do not decide C30
 
 
 # ---- Figure 6: filters -----------------------------------------------------------------------------------------------
@@ -118,8 +119,8 @@ def parts_correspond(evidence: Evidence) -> Finding:
         directed(name, bootstrap_clusters(one, clusters, settings.level, settings.resamples), True, 3)
         for name, one in values.items()
     ]
-    few = "" if animals.max() >= 19 else "fewer than 20 animals; "
-    return conclude(parts, f"{few}animals resampled; {ONE_NET}")
+    few = f"fewer than {ANIMALS} animals" if animals.max() + 1 < ANIMALS else ""
+    return conclude(parts, f"animals resampled; {ONE_NET}", few)
 
 
 # ---- Figure 2: strongest activations ---------------------------------------------------------------------------------
@@ -128,11 +129,11 @@ def maps_become_class_specific(evidence: Evidence) -> Finding:
     table = evidence.results.frame("visualize/features-zf-s1.csv")
     if table is None:
         return not_run("needs visualize/features-zf-s1.csv")
-    entropy = table[table["activation"] > 0].groupby(["layer", "map"])["label"].apply(measures.entropy)
+    maps = table.groupby(["layer", "map"])
+    responds = maps["activation"].transform("min") > 0  # fewer pictures would have fewer classes by themselves
+    entropy = table[responds].groupby(["layer", "map"])["label"].agg(measures.entropy)
     layers = entropy.index.get_level_values("layer").to_numpy(float)
-    return conclude(
-        [_over_maps(evidence, "bits per layer", measures.slope_terms(layers, entropy.to_numpy()), False)], ONE_NET
-    )
+    return _over_layers(evidence, "bits per layer", layers, entropy.to_numpy(float), False)
 
 
 def invariance_grows(evidence: Evidence) -> Finding:
@@ -145,13 +146,12 @@ def invariance_grows(evidence: Evidence) -> Finding:
         patches = arrays[f"layer{layer}/patches"][measures.alive(arrays[f"layer{layer}/projections"])].astype(
             np.float32
         )
-        inside = measures.dissimilarity(patches)
-        across = measures.dissimilarity(patches.swapaxes(0, 1)).mean()
-        layers += [layer] * len(inside)
-        ratios += list(inside / across)
-    return conclude(
-        [_over_maps(evidence, "per layer", measures.slope_terms(np.array(layers), np.array(ratios)), True)], ONE_NET
-    )
+        if len(patches) > 1:
+            inside = measures.dissimilarity(patches)
+            across = measures.dissimilarity(patches.swapaxes(0, 1)).mean()
+            layers += [layer] * len(inside)
+            ratios += list(inside / across)
+    return _over_layers(evidence, "per layer", np.array(layers, float), np.array(ratios), True)
 
 
 def patches_vary_more_than_projections(evidence: Evidence) -> Finding:
@@ -178,8 +178,8 @@ def top_layers_develop_later(evidence: Evidence) -> Finding:
     if arrays is None:
         return not_run("needs visualize/evolution.safetensors")
     first = {layer: measures.developed(arrays[f"layer{layer}/projections"], arrays["epochs"]) for layer in (1, 5)}
-    if not all(epochs.size for epochs in first.values()):
-        return not_run("needs maps of layers 1 and 5 that respond at the end")
+    if not all(epochs.size > 1 for epochs in first.values()):
+        return not_run("needs two maps of layer 1 and of layer 5 that respond at the end")
     part = _over_maps(evidence, "epochs, layer 5 - layer 1", measures.difference_terms(first[5], first[1]), True, 1)
     return conclude([part], f"cosine of projections from {measures.SIMILAR:g}; {ONE_NET}")
 
@@ -200,8 +200,8 @@ def jumps_are_changes_of_the_picture(evidence: Evidence) -> Finding:
         new = changed[:, 1:] != changed[:, :-1]
         for kind in jumps:
             jumps[kind] += changes[(new == kind) & responds].tolist()
-    if not all(jumps.values()):
-        return not_run("needs maps whose strongest picture changed and maps where it stayed")
+    if not all(len(changes) > 1 for changes in jumps.values()):
+        return not_run("needs two changes of the strongest picture and two snapshots where it stayed")
     terms = measures.difference_terms(np.array(jumps[True]), np.array(jumps[False]))
     return conclude([_over_maps(evidence, "changed - same picture", terms, True)], ONE_NET)
 
@@ -266,3 +266,10 @@ def _over_pictures(evidence: Evidence, name: str, values: pd.Series) -> Part:
 def _over_maps(evidence: Evidence, name: str, values: np.ndarray, above: bool, digits: int = 2) -> Part:
     settings = evidence.settings
     return directed(name, bootstrap_mean(values, settings.level, settings.resamples), above, digits)
+
+
+def _over_layers(evidence: Evidence, name: str, layers: np.ndarray, values: np.ndarray, above: bool) -> Finding:
+    """Decide by the slope over layers of a value per map."""
+    if np.unique(layers).size < 2:
+        return not_run("needs maps of two layers that respond to all their pictures")
+    return conclude([_over_maps(evidence, name, measures.slope_terms(layers, values), above)], ONE_NET)

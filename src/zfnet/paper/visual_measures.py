@@ -82,12 +82,14 @@ def developed(projections: np.ndarray, epochs: np.ndarray) -> np.ndarray:
 
 # A slope and a difference of means are means of one term per unit, so one bootstrap of a mean serves all three.
 def slope_terms(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """One term per unit; their mean is the slope of y against x."""
+    """One term per unit; their mean is the slope of y against x, and they scatter as much as its estimate does."""
     centred = x - x.mean()
-    return x.size * centred * (y - y.mean()) / np.square(centred).sum()
+    weights = x.size * centred / np.square(centred).sum()
+    slope = (weights * y).mean()
+    return slope + weights * (y - y.mean() - slope * centred)
 
 
 def difference_terms(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """One term per unit of both groups; their mean is mean(a) - mean(b)."""
-    count, centre = a.size + b.size, np.concatenate([a, b]).mean()
-    return np.concatenate([(a - centre) * count / a.size, (centre - b) * count / b.size])
+    """One term per unit of both groups; their mean is mean(a) - mean(b), and they scatter as much as that does."""
+    count, difference = a.size + b.size, a.mean() - b.mean()
+    return difference + np.concatenate([(a - a.mean()) * count / a.size, (b.mean() - b) * count / b.size])
