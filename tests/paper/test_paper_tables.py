@@ -68,6 +68,24 @@ def test_ensembles_average_probabilities_and_say_how_many_nets(results):
     assert row["ours_label"] == "3 convnets – (a)"
 
 
+def test_one_net_and_the_wide_one_are_no_ensemble_of_six(results, tmp_path):
+    for name in ("zf-s1", "zf-wide"):
+        shutil.copytree(results / "runs" / name, tmp_path / "runs" / name)
+    row = tables.module(2).table(Results(tmp_path)).loc["zf5-wide"]
+    assert pd.isna(row["ours_val_top5"])
+    assert "at least two trainings" in row["reason"]
+
+
+def test_a_mean_over_fewer_classes_says_so(results, tmp_path):
+    (tmp_path / "transfer/voc").mkdir(parents=True)
+    found = pd.read_csv(results / "transfer/voc/ap.csv")
+    found[found["class"] != "bird"].to_csv(tmp_path / "transfer/voc/ap.csv", index=False)
+    frame = tables.module(6).table(Results(tmp_path))
+    assert frame.loc["mean", "ours_label"] == frame.loc["won", "ours_label"] == "over 19 classes"
+    assert "no positive picture" in frame.loc["bird", "reason"]
+    assert tables.module(6).table(Results(results))["ours_label"].isna().all()
+
+
 def test_the_test_column_of_table_2_is_empty_and_says_why(results):
     frame = tables.module(2).table(Results(results))
     own = frame["reason"] != tables.OTHERS
