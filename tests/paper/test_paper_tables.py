@@ -113,6 +113,12 @@ def test_a_table_is_written_in_three_forms(results, tmp_path):
     assert "(\\%)" in latex
 
 
+def test_printed_deviations_keep_their_digits(results):
+    shown = tables.readable(tables.module(4).table(Results(results)), tables.module(4))
+    assert shown.loc["bo", "30 per class, paper"] == "81.4 ± 0.33"
+    assert shown.loc["scratch", "15 per class, paper"] == "22.8 ± 1.5"
+
+
 def test_a_cause_that_concerns_all_rows_is_told_once(results):
     notes = tables.footnotes(tables.module(2).table(Results(results)))
     assert notes[0] == "Ours: test labels are on the challenge's server (D28)"

@@ -55,7 +55,8 @@ def table_view(frame: pd.DataFrame, spec: ModuleType) -> dict[str, Any]:
 def _pair(row: pd.Series, name: str, measure: Measure, digits: int) -> Pair:
     ours, paper = row[f"ours_{name}"], row.get(f"paper_{name}")
     texts = [
-        number_text(row.get(f"{side}_{name}"), row.get(f"{side}_{name}_spread"), digits) for side in ("ours", "paper")
+        number_text(row.get(f"{side}_{name}"), row.get(f"{side}_{name}_spread"), digits, side == "paper")
+        for side in ("ours", "paper")
     ]
     if pd.isna(ours) or pd.isna(paper) or not measure.better:
         return Pair(*texts, "", "", 0.0)

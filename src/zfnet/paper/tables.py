@@ -106,12 +106,17 @@ def _reason(cells: Mapping[str, Cell] | None) -> str:
 
 
 # ---- reading form ----------------------------------------------------------------------------------------------------
-def number_text(value: float, spread: float | None, digits: int) -> str:
-    """A value as the paper prints it: '83.8 ± 0.5', thousands separated, empty where there is none."""
+def number_text(value: float, spread: float | None, digits: int, as_printed: bool = False) -> str:
+    """A value as the paper prints it: '83.8 ± 0.5', thousands separated, empty where there is none.
+
+    Deviations `as_printed` keep their own digits: '81.4 ± 0.33'.
+    """
     if pd.isna(value):
         return ""
     text = f"{value:,.{digits}f}"
-    return text if spread is None or pd.isna(spread) else f"{text} ± {spread:.{digits}f}"
+    if spread is None or pd.isna(spread):
+        return text
+    return f"{text} ± {spread:g}" if as_printed else f"{text} ± {spread:.{digits}f}"
 
 
 def readable(frame: pd.DataFrame, table: ModuleType) -> pd.DataFrame:
@@ -134,7 +139,8 @@ def _label(row: pd.Series) -> str:
 def _texts(frame: pd.DataFrame, column: str, table: ModuleType, digits: int) -> list[str]:
     spreads = frame.get(f"{column}_spread", pd.Series(np.nan, index=frame.index))
     cells = zip(frame.index, frame[column], spreads, strict=True)
-    return [number_text(value, spread, row_digits(table, row, digits)) for row, value, spread in cells]
+    as_printed = column.startswith("paper_")
+    return [number_text(value, spread, row_digits(table, row, digits), as_printed) for row, value, spread in cells]
 
 
 def row_digits(table: ModuleType, row: str, digits: int) -> int:
