@@ -3,6 +3,7 @@
 import gzip
 import io
 import tarfile
+import tracemalloc
 
 import builders
 import pytest
@@ -38,6 +39,19 @@ def test_all_forms_have_the_same_members(form, tmp_path):
 
 def test_archives_keep_their_own_order(tmp_path):
     assert list(contents(make("tar", tmp_path))) == list(FILES)
+
+
+def test_memory_does_not_grow_with_the_archive(tmp_path):
+    def peak(count: int) -> int:
+        path = builders.put(tmp_path / str(count), builders.tar({f"{number:06}.JPEG": b"" for number in range(count)}))
+        tracemalloc.start()
+        assert sum(1 for _ in members(path)) == count
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    peak(10)  # what is imported and cached once
+    assert peak(2000) < 2 * peak(20)
 
 
 def test_members_say_where_they_are(tmp_path):

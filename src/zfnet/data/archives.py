@@ -126,6 +126,7 @@ def tar_members(file: IO[bytes], where: str) -> Iterator[Member]:
     watched = _Watched(file)
     with _reading(where), tarfile.open(fileobj=watched, mode="r:") as archive:
         for info in archive:
+            archive.members.clear()  # tarfile would keep every header it has seen
             if info.size < 0:
                 raise ValueError(f"{info.size} bytes in a member")  # some versions of tarfile would go in circles
             if info.isreg() and not info.issparse():
