@@ -104,8 +104,11 @@ def test_config_mistakes_are_reported_together(snakemake):
     assert "Traceback" not in text
 
 
-def test_a_profile_that_does_not_exist_stops_the_run(snakemake):
-    done = snakemake({"preset": "demo"}, "-n", "--workflow-profile", "profiles/slrum")
+@pytest.mark.parametrize(
+    "flag", [("--workflow-profile", "profiles/slrum"), ("--workflow-profile=profiles/slrum",)], ids=["two", "one"]
+)
+def test_a_profile_that_does_not_exist_stops_the_run(snakemake, flag):
+    done = snakemake({"preset": "demo"}, "-n", *flag)
     assert done.returncode != 0
     assert "profiles/slrum: no such profile" in done.stdout + done.stderr
 

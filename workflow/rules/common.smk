@@ -23,7 +23,8 @@ def sentence_or(value):
 
 def check_profile(argv=sys.argv):
     """Snakemake ignores a --workflow-profile that does not exist and runs locally; stop instead."""
-    for flag, value in zip(argv, argv[1:]):
+    words = [word for argument in argv for word in argument.split("=", 1)]
+    for flag, value in zip(words, words[1:]):
         known = any(Path(folder, value).exists() for folder in (".", "profiles"))
         if flag == "--workflow-profile" and value != "none" and not known:
             raise WorkflowError(f"--workflow-profile {value}: no such profile; choose one in profiles/.")
