@@ -48,7 +48,6 @@ rule figure:
 rule claims:
     input:
         *sorted(set(MEASURED)),
-        evaluations(["zf-unclipped"]),  # in no table, but what clipping does to the errors is a claim
         settings=stage("paper", "paper"),
         duplicates="<results>/transfer/duplicates.json",
     output:
