@@ -47,6 +47,13 @@ def test_an_evaluation_follows_from_its_predictions(net, evaluated):
     assert set(found["val"]) == {"images", "ten", "centre"} and set(found["train"]) == {"images", "centre"}
 
 
+def test_errors_do_not_depend_on_how_many_pictures_are_counted_together(net):
+    shards, every = FakeShards(20, seed=1), np.arange(20)
+    whole = stage.centre_tops(net, shards, every, 4)
+    assert stage.centre_tops(net, shards, every, 4, together=7) == whole
+    assert whole["top1"] == top_error(centre(net, shards, every, 4), shards.labels, 1)
+
+
 def test_a_second_evaluation_gives_the_same_predictions(evaluated):
     first = (evaluated() / "predictions.safetensors").read_bytes()
     assert (evaluated() / "predictions.safetensors").read_bytes() == first

@@ -150,10 +150,17 @@ def write_pairs(root, animals):
 
 def test_correspondence_needs_twenty_animals(tmp_path):
     write_pairs(tmp_path, 20)
-    assert decide("C30", tmp_path).verdict == "holds"
+    enough = decide("C30", tmp_path)
+    assert "fewer than 20 animals" not in enough.reason and "too wide to decide" not in enough.reason
     write_pairs(tmp_path, 19)
     found = decide("C30", tmp_path)
     assert found.verdict == "undecided" and "fewer than 20 animals" in found.reason
+
+
+def test_one_net_alone_supports_no_claim_about_what_nets_see(tmp_path):
+    write_pairs(tmp_path, 20)
+    found = decide("C30", tmp_path)
+    assert found.verdict == "undecided" and "one net, where a claim needs three to hold" in found.reason
 
 
 def write_labels(root, labels):

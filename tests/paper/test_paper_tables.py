@@ -59,6 +59,15 @@ def test_single_nets_are_the_mean_and_standard_deviation_over_seeds(results):
     assert row["ours_val_top5_n"] == 3
 
 
+def test_runs_left_by_other_settings_do_not_count(tmp_path):
+    for run in ("zf-s1", "zf-s2"):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+    assert [run.name for run in Results(tmp_path).seeds("zf")] == ["zf-s1", "zf-s2"]
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "runs.json").write_text('["zf-s1"]')
+    assert [run.name for run in Results(tmp_path).seeds("zf")] == ["zf-s1"]
+
+
 def test_ensembles_average_probabilities_and_say_how_many_nets(results):
     found = Results(results)
     probabilities, labels = zip(*(found.predictions(run) for run in found.seeds("zf")), strict=True)

@@ -8,7 +8,7 @@ from snakemake.io import expand
 from zfnet import config as zfconfig
 from zfnet.data.verify import check_archives
 from zfnet.errors import ZfnetError
-from zfnet.files import write_if_changed
+from zfnet.files import canonical_json, write_if_changed
 from zfnet.settings import Archives
 from zfnet.training.runs import specs
 
@@ -61,8 +61,9 @@ def data_stages():
 
 
 def write_specs():
-    """Write spec.json of every training, if its text changed, and give the specs by name."""
+    """Write spec.json of every training, and the list of them, where a text changed; give the specs by name."""
     found = sentence_or(lambda: specs(settings))
+    write_if_changed(f"{RESULTS}/settings/runs.json", canonical_json(list(found)))
     for run, spec in found.items():
         write_if_changed(f"{RESULTS}/runs/{run}/spec.json", spec.text)
     return found

@@ -11,6 +11,7 @@ rule train:
         metrics="<results>/runs/{run}/metrics.json",
     log:
         "<logs>/train/{run}.log",
+    retries: 3  # a training that used up its time saves, and goes on in the next slice
     threads: settings.jobs.threads
     resources:
         **HEAVY,

@@ -75,6 +75,7 @@ rule scratch:
         folds="<results>/transfer/scratch/{set}.json",
     log:
         "<logs>/transfer/scratch-{set}.log",
+    retries: 3
     threads: settings.jobs.threads
     resources:
         **HEAVY,

@@ -95,8 +95,13 @@ class Results:
     # ---- trainings ---------------------------------------------------------------------------------------------
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """All trainings with a folder, by name."""
+        """The trainings of the current settings that have a folder, by name.
+
+        settings/runs.json lists them, so that folders left by other settings (more seeds, say) do not count.
+        """
+        current = self.json("settings/runs.json")
         folders = sorted(path for path in (self.root / "runs").glob("*") if path.is_dir())
+        folders = [folder for folder in folders if current is None or folder.name in current]
         return {folder.name: Run(folder.name, _seed(folder), folder) for folder in folders}
 
     def seeds(self, variant: str) -> list[Run]:
