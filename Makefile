@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test test-all lint lock clean
 
 demo: $(READY)
-	$(BIN)/snakemake --cores all --configfile config.yaml --config preset=demo archives=null
+	$(BIN)/snakemake --cores all --configfile workflow/demo.yaml
 	@echo
 	@echo "The report: $(CURDIR)/results/demo/report.html"
 
