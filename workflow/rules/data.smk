@@ -7,7 +7,7 @@ rule world:
         description="<results>/world/world.json",
     log:
         "<logs>/world.log",
-    threads: 16  # or as many as there are
+    threads: 4
     resources:
         mem_mb=2000,
         runtime=30,
