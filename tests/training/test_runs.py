@@ -84,6 +84,10 @@ class A:
 '''
 
 
+def test_every_exempt_module_exists():
+    assert [name for name in EXEMPT if not (PACKAGE / name).is_file()] == []
+
+
 def test_the_fingerprint_is_blind_to_words_and_layout():
     assert essence(SOURCE) == essence("def f(x): return (x\n  + 1)\n\nclass A:\n    pass")
     assert essence(SOURCE) != essence(SOURCE.replace("+ 1", "+ 2"))
