@@ -154,3 +154,18 @@ def test_everything_the_report_names_as_its_source_is_declared():
         named = re.sub(r"(heads|scratch)/caltech\d+", r"\1/{set}", named)
         named = re.sub(r"features-[a-z0-9-]+", "features-{run}", named)
         assert f'"<results>/{named}"' in declared, source
+
+
+def test_jobs_find_zfnet_without_an_activated_environment(tmp_path):
+    bare = {**os.environ, "PATH": os.defpath}
+    snakefile, target = str(ROOT / "Snakefile"), "results/demo/settings/shown.txt"
+    (tmp_path / "rule.smk").write_text(
+        f'include: "{snakefile}"\n\n\nrule show:\n    output:\n        "{target}",\n'
+        '    shell:\n        "command -v zfnet > {output}"\n'
+    )
+    (tmp_path / "config.yaml").write_text("preset: demo\n")
+    (tmp_path / "workflow").symlink_to(ROOT / "workflow")
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "rule.smk", "--cores", "1", target]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=bare)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Path((tmp_path / target).read_text().strip()).parent == Path(sys.executable).parent

@@ -1,4 +1,5 @@
 # What all rules share: the settings, where things lie, and the small files that say what a job is to do.
+import os
 import sys
 from pathlib import Path
 
@@ -114,6 +115,9 @@ def manifest(name):
     """Path of a prepared data set's description, which stands for all its shards."""
     return f"{RESULTS}/data/{name}/manifest.json"
 
+
+# Jobs call `zfnet` of the environment that runs Snakemake, whether that is activated or not.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 check_profile()
 settings = sentence_or(lambda: zfconfig.load(config, Path(workflow.basedir, "workflow/presets")))
