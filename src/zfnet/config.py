@@ -5,6 +5,8 @@ workflow is handed only the settings it uses (`stage_text`), so that an unrelate
 """
 
 import difflib
+import os
+import sys
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,6 +76,12 @@ def stage_text(settings: Settings, *parts: str) -> str:
 def load_stage(path: Path) -> Settings:
     """Read a stage's settings file; what it lacks keeps its default and is not to be used."""
     return _validate(read_json(path))
+
+
+def own_commands_first() -> None:
+    """Let child processes find `zfnet` of the environment that runs this one, whether that is activated or not."""
+    own = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", os.defpath)])
 
 
 def explain() -> str:

@@ -1,5 +1,4 @@
 # What all rules share: the settings, where things lie, and the small files that say what a job is to do.
-import os
 import sys
 from pathlib import Path
 
@@ -116,9 +115,7 @@ def manifest(name):
     return f"{RESULTS}/data/{name}/manifest.json"
 
 
-# Jobs call `zfnet` of the environment that runs Snakemake, whether that is activated or not.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-
+zfconfig.own_commands_first()
 check_profile()
 settings = sentence_or(lambda: zfconfig.load(config, Path(workflow.basedir, "workflow/presets")))
 RESULTS = f"{settings.results}/{settings.preset}"
