@@ -1,10 +1,11 @@
 """Claims about what is seen: Figures 2, 4, 5, 6 and Table 1. Units are feature maps, pictures or animals of one net.
 
-Bootstrap over maps and animals, Student's t over the few pictures of Figure 5. One net only: the papers' way would
-repeat each measure on several trained nets, so the reasons say "one net".
+Bootstrap over maps and animals, Student's t over the few pictures of Figure 5. One net only, where
+PAPER.md 12.1 asks for three: the numbers and intervals are given, the verdicts stay open.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def smaller_filters_are_more_distinctive(evidence: Evidence) -> Finding:
     middle = ours["middle"] / _total(ours) - theirs["middle"] / _total(theirs)
     dead = ours["dead"] / ours["filters"] - theirs["dead"] / theirs["filters"]
     parts = [_single("middle frequencies, ours - Krizhevsky", middle), _single("dead share, ours - Krizhevsky", dead)]
-    return conclude(parts, partial=ONE_NET)
+    return _of_one_net(parts)
 
 
 def stride_four_aliases(evidence: Evidence) -> Finding:
@@ -41,7 +42,7 @@ def stride_four_aliases(evidence: Evidence) -> Finding:
         "aliasing": "block artefacts, stride 4 - stride 2",
         "shift": "change under a 1-px shift, stride 4 - stride 2",
     }
-    return conclude([_single(name, d[column], 3) for column, name in names.items()], partial=ONE_NET)
+    return _of_one_net([_single(name, d[column], 3) for column, name in names.items()])
 
 
 def clipping_prevents_dominance(evidence: Evidence) -> Finding:
@@ -52,7 +53,7 @@ def clipping_prevents_dominance(evidence: Evidence) -> Finding:
     ratio = filters["norm_max"] / filters["norm_median"]
     share = filters.loc["zf-unclipped", "dominance"] - filters.loc["zf-s1", "dominance"]
     largest = _single("max/median, without - with", ratio["zf-unclipped"] - ratio["zf-s1"])
-    return conclude([largest, _single("variance share of the strongest 5, without - with", share)], partial=ONE_NET)
+    return _of_one_net([largest, _single("variance share of the strongest 5, without - with", share)])
 
 
 # ---- Figure 5: invariance --------------------------------------------------------------------------------------------
@@ -69,7 +70,7 @@ def layer_one_jumps_layer_seven_glides(evidence: Evidence) -> Finding:
         jump, line = shapes["jump1"] - shapes["jump7"], shapes["line7"] - shapes["line1"]
         parts += [_over_pictures(evidence, f"{transform}: first step, layer 1 - 7", jump)]
         parts += [_over_pictures(evidence, f"{transform}: R² of a line, layer 7 - 1", line)]
-    return conclude(parts, partial=ONE_NET)
+    return _of_one_net(parts)
 
 
 def output_is_stable_to_shift_and_scale(evidence: Evidence) -> Finding:
@@ -79,7 +80,7 @@ def output_is_stable_to_shift_and_scale(evidence: Evidence) -> Finding:
         return not_run("needs visualize/invariance.csv")
     names = ("vertical", "scale")
     parts = [_over_pictures(evidence, f"rotation - {name}", losses["rotation"] - losses[name]) for name in names]
-    return conclude(parts, "mean loss of P(true class)", ONE_NET)
+    return _of_one_net(parts, "mean loss of P(true class)")
 
 
 def output_is_not_invariant_to_rotation(evidence: Evidence) -> Finding:
@@ -88,7 +89,7 @@ def output_is_not_invariant_to_rotation(evidence: Evidence) -> Finding:
     if losses is None:
         return not_run("needs visualize/invariance.csv")
     part = _over_pictures(evidence, "loss under rotation", losses["rotation"])
-    return conclude([part], partial=f"no objects were labelled symmetric beforehand; {ONE_NET}")
+    return _of_one_net([part], "no objects were labelled symmetric beforehand")
 
 
 def horizontal_moves_less(evidence: Evidence) -> Finding:
@@ -97,9 +98,7 @@ def horizontal_moves_less(evidence: Evidence) -> Finding:
     if curves is None or "horizontal" not in set(curves["transform"]):
         return not_run("needs visualize/invariance.csv with both translations")
     means = curves.groupby(["transform", "image"])["layer7_relative"].mean()
-    return conclude(
-        [_over_pictures(evidence, "vertical - horizontal", means["vertical"] - means["horizontal"])], partial=ONE_NET
-    )
+    return _of_one_net([_over_pictures(evidence, "vertical - horizontal", means["vertical"] - means["horizontal"])])
 
 
 # ---- Table 1: correspondence -----------------------------------------------------------------------------------------
@@ -120,7 +119,7 @@ def parts_correspond(evidence: Evidence) -> Finding:
         for name, one in values.items()
     ]
     few = f"fewer than {ANIMALS} animals" if animals.max() + 1 < ANIMALS else ""
-    return conclude(parts, "animals resampled", "; ".join(filter(None, [few, ONE_NET])))
+    return _of_one_net(parts, "; ".join(filter(None, [few, "animals resampled"])))
 
 
 # ---- Figure 2: strongest activations ---------------------------------------------------------------------------------
@@ -168,7 +167,7 @@ def patches_vary_more_than_projections(evidence: Evidence) -> Finding:
     d = np.concatenate(differences)
     if not d.size:
         return not_run("needs maps that respond to nine pictures")
-    return conclude([_over_maps(evidence, "patches - projections", d, True)], partial=ONE_NET)
+    return _of_one_net([_over_maps(evidence, "patches - projections", d, True)])
 
 
 # ---- Figure 4: evolution ---------------------------------------------------------------------------------------------
@@ -181,7 +180,7 @@ def top_layers_develop_later(evidence: Evidence) -> Finding:
     if not all(epochs.size > 1 for epochs in first.values()):
         return not_run("needs two maps of layer 1 and of layer 5 that respond at the end")
     part = _over_maps(evidence, "epochs, layer 5 - layer 1", measures.difference_terms(first[5], first[1]), True, 1)
-    return conclude([part], f"cosine of projections from {measures.SIMILAR:g}", ONE_NET)
+    return _of_one_net([part], f"cosine of projections from {measures.SIMILAR:g}")
 
 
 def jumps_are_changes_of_the_picture(evidence: Evidence) -> Finding:
@@ -203,7 +202,7 @@ def jumps_are_changes_of_the_picture(evidence: Evidence) -> Finding:
     if not all(len(changes) > 1 for changes in jumps.values()):
         return not_run("needs two changes of the strongest picture and two snapshots where it stayed")
     terms = measures.difference_terms(np.array(jumps[True]), np.array(jumps[False]))
-    return conclude([_over_maps(evidence, "changed - same picture", terms, True)], partial=ONE_NET)
+    return _of_one_net([_over_maps(evidence, "changed - same picture", terms, True)])
 
 
 DECIDED: dict[str, Callable[[Evidence], Finding]] = {
@@ -253,6 +252,12 @@ def _optional(evidence: Evidence, name: str) -> dict[str, np.ndarray] | None:
     return evidence.results.arrays(name) if (evidence.results.root / name).exists() else None
 
 
+def _of_one_net(parts: Sequence[Part], reason: str = "") -> Finding:
+    """What one net shows decides nothing, whichever way it points (PAPER.md 12.1)."""
+    found = conclude(parts, "; ".join(filter(None, [ONE_NET, reason])))
+    return replace(found, verdict="undecided")
+
+
 def _single(name: str, value: float, digits: int = 2) -> Part:
     """A difference between two nets: one value, no interval."""
     return Part(name, Interval(float(value)), "undecided", digits)
@@ -272,4 +277,4 @@ def _over_layers(evidence: Evidence, name: str, layers: np.ndarray, values: np.n
     """Decide by the slope over layers of a value per map."""
     if np.unique(layers).size < 2:
         return not_run("needs maps of two layers that respond to all their pictures")
-    return conclude([_over_maps(evidence, name, measures.slope_terms(layers, values), above)], partial=ONE_NET)
+    return _of_one_net([_over_maps(evidence, name, measures.slope_terms(layers, values), above)])
