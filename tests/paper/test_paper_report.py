@@ -37,7 +37,8 @@ def tree(results, tmp_path_factory):
     """The results with tables, two figures and claims made."""
     root = tmp_path_factory.mktemp("report") / "demo"
     shutil.copytree(results, root)
-    tables.tables_stage(root)
+    for number in tables.NUMBERS:
+        tables.table_stage(number, root, root / "tables" / f"table{number}.csv")
     for number in (3, 9):
         figures.figure_stage(number, root, root / "figures" / f"figure{number}.png")
     claims.claims_stage(root, Paper(resamples=200), root / "claims.csv")

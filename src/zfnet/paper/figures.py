@@ -105,9 +105,3 @@ def figure_stage(number: int, results: str | Path, out: str | Path) -> None:
     drawn = module(number)
     with matplotlib.rc_context(STYLE):
         save(drawn.draw(Results(results)), out)
-
-
-def figures_stage(results: str | Path) -> None:
-    """Draw all figures into RESULTS/figures."""
-    for number in NUMBERS:
-        figure_stage(number, results, Path(results) / "figures" / f"figure{number}.png")

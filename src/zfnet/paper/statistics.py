@@ -29,12 +29,6 @@ class Interval:
         """Whether there is an interval at all."""
         return self.low is not None and self.high is not None
 
-    def shifted(self, by: float) -> "Interval":
-        """The interval of the difference minus a threshold."""
-        if not self.known:
-            return Interval(self.value - by, n=self.n)
-        return Interval(self.value - by, self.low - by, self.high - by, self.n)
-
     def text(self, digits: int = 1) -> str:
         """'[-3.1, -0.4]', or empty where there is none."""
         return f"[{self.low:+.{digits}f}, {self.high:+.{digits}f}]" if self.known else ""

@@ -222,9 +222,3 @@ def table_stage(number: int, results: str | Path, out: str | Path) -> pd.DataFra
     write_text(out.with_suffix(".md"), markdown(frame, spec))
     write_text(out.with_suffix(".tex"), latex(frame, spec))
     return frame
-
-
-def tables_stage(results: str | Path) -> None:
-    """Write all tables into RESULTS/tables."""
-    for number in NUMBERS:
-        table_stage(number, results, Path(results) / "tables" / f"table{number}.csv")

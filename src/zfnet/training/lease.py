@@ -1,7 +1,7 @@
-"""One GPU for one training: a lock per device.
+"""One GPU for one job: a lock per device.
 
-Several trainings started side by side on one machine would all take its first GPU. Each therefore holds the lock
-of the device it uses; the kernel frees it when the training ends, SIGKILL included. Where a scheduler has already
+Several jobs started side by side on one machine would all take its first GPU. Each therefore holds the lock
+of the device it uses; the kernel frees it when the job ends, SIGKILL included. Where a scheduler has already
 set CUDA_VISIBLE_DEVICES there is nothing to share out. Must be taken before the first use of CUDA.
 """
 
