@@ -1,10 +1,10 @@
-# make demo | test | test-all | lint: each makes its own environment in .venv first.
+# make demo | test | test-all | bench | lint: each makes its own environment in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint lock clean
+.PHONY: demo test test-all bench lint lock clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all --configfile workflow/demo.yaml
@@ -16,6 +16,10 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest -n 2 -q
+
+# Ours beside what one would use otherwise, on this machine, to be run while nothing else does: docs/performance.md
+bench: $(READY)
+	$(BIN)/zfnet bench
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ A mistake of the user is printed as its sentence (exit 1); interrupted work exit
 """
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -324,6 +325,22 @@ def report(results: Results, settings: SettingsFile, out: Out) -> None:
     from zfnet.paper.report import report_stage
 
     report_stage(results, _read(settings), out)
+
+
+@app.command()
+def bench(
+    groups: Annotated[list[str] | None, typer.Argument(help="loader, sharding, norm, step …; none: all")] = None,
+    out: Annotated[Path, typer.Option(help="folder of the tables")] = Path("results/bench"),
+    quick: Annotated[bool, typer.Option(help="tiny sizes: shows that the benchmarks work, measures nothing")] = False,
+) -> None:
+    """Measure our parts beside what one would use otherwise, on this machine."""
+    from tempfile import TemporaryDirectory
+
+    from zfnet.bench.harness import Bench, chosen, run
+
+    asked = chosen(groups or [])
+    with TemporaryDirectory(prefix="zfnet-bench-") as work:
+        run(asked, Bench(Path(work), os.cpu_count() or 1, quick), out)
 
 
 @app.command("settings")
