@@ -1,8 +1,12 @@
 """Benchmarks run, and say what they should say. Nothing here looks at a time."""
 
+import csv
+import sys
+from types import ModuleType
+
 import pytest
 
-from zfnet.bench.harness import GROUPS, Bench, Row, chosen
+from zfnet.bench.harness import COLUMNS, GROUPS, Bench, Row, chosen, run
 from zfnet.errors import ZfnetError
 
 
@@ -22,3 +26,15 @@ def test_groups_come_in_their_order_and_an_unknown_one_is_named():
 def test_a_failing_side_is_told_with_what_it_printed(tmp_path):
     with pytest.raises(ZfnetError, match=r"(?s)timing:nothing failed.*AttributeError"):
         Bench(tmp_path, 1, quick=True).side("timing:nothing")
+
+
+def test_a_run_writes_tables_in_the_contracts_columns_and_a_page(tmp_path, monkeypatch, capsys):
+    group = ModuleType("zfnet.bench.norm")
+    group.results = lambda bench: iter([Row("a", 2.0, "s", 10.0, "the usual", 3.0), "Said beside."])
+    monkeypatch.setitem(sys.modules, "zfnet.bench.norm", group)
+    run(("norm",), Bench(tmp_path, 1), tmp_path)
+    with (tmp_path / "norm.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert tuple(row) == COLUMNS and float(row["ratio"]) == 5
+    page = (tmp_path / "README.md").read_text()
+    assert "| a | 2 | s | 10 | the usual | 5 | 3 |" in page and "- Said beside." in page and "1 cores" in page

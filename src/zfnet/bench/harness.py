@@ -11,17 +11,16 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
+from zfnet.bench.page import page, table
 from zfnet.errors import ZfnetError
-from zfnet.files import atomic, write_json
+from zfnet.files import atomic, write_json, write_text
 
 GROUPS = ("loader", "sharding", "norm", "step", "end_to_end", "scaling")
 GROUPS += ("projection", "strongest", "svm", "softmax", "duplicates")
@@ -115,7 +114,7 @@ def chosen(groups: list[str]) -> tuple[str, ...]:
 
 
 def run(groups: tuple[str, ...], bench: Bench, out: Path) -> None:
-    """Run groups, print their rows as they come, write one table a group and the machine's description."""
+    """Run groups, print their rows as they come, write a table a group, the machine's description and a page of all."""
     write_json(out / "machine.json", machine(bench))
     console = Console()
     for group in groups:
@@ -124,20 +123,9 @@ def run(groups: tuple[str, ...], bench: Bench, out: Path) -> None:
             (rows if isinstance(found, Row) else remarks).append(found)
             console.print(f"{group}: {_told(found)}", highlight=False)
         _write(out / f"{group}.csv", rows)
-        write_json(out / f"{group}.json", {"remarks": remarks})
-    show(groups, out, console)
-
-
-def show(groups: tuple[str, ...], out: Path, console: Console) -> None:
-    """Print all rows of these groups as one table, and the remarks below."""
-    table = Table("group", *COLUMNS)
-    for group in groups:
-        for row in _read(out / f"{group}.csv"):
-            table.add_row(group, *(_short(row[column]) for column in COLUMNS))
-    console.print(table)
-    for group in groups:
-        for remark in json.loads((out / f"{group}.json").read_text(encoding="utf-8"))["remarks"]:
-            console.print(f"{group}: {remark}", highlight=False)
+        write_json(out / f"{group}.json", {"remarks": remarks, **_origin()})
+    console.print(table(groups, out))
+    write_text(out / "README.md", page(out))
 
 
 def machine(bench: Bench) -> dict[str, Any]:
@@ -160,6 +148,12 @@ def machine(bench: Bench) -> dict[str, Any]:
     }
 
 
+def _origin() -> dict[str, Any]:
+    from zfnet.provenance import provenance
+
+    return {key: value for key, value in provenance().items() if key in ("commit", "dirty", "time")}
+
+
 def _write(path: Path, rows: list[Row]) -> None:
     with atomic(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
@@ -167,20 +161,8 @@ def _write(path: Path, rows: list[Row]) -> None:
         table.writerows({column: (asdict(row) | {"ratio": row.ratio})[column] for column in COLUMNS} for row in rows)
 
 
-def _read(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
-
-
 def _told(found: Row | str) -> str:
     if isinstance(found, str):
         return found
     beside = "" if found.ratio is None else f", {found.peer_name} {found.peer:,.4g}: {found.ratio:.2f} times"
     return f"{found.case}: {found.ours:,.4g} {found.unit}{beside}"
-
-
-def _short(value: str) -> str:
-    try:
-        return f"{float(value):,.4g}"
-    except ValueError:
-        return value
