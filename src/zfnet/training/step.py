@@ -19,9 +19,17 @@ def optimiser(net: nn.Module, recipe: Recipe, rate: float) -> torch.optim.SGD:
     weights = {"params": [p for name, p in named if not name.endswith("bias")], "share": 1.0}
     biases = {"params": [p for name, p in named if name.endswith("bias")], "share": recipe.bias_rate}
     groups = [weights | {"weight_decay": recipe.decay}, biases | {"weight_decay": 0.0}]
-    for group in groups:
+    sgd = torch.optim.SGD(groups, momentum=recipe.momentum, fused=True)
+    restart_rate(sgd, rate)
+    for _, parameter in named:
+        sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter.detach())
+    return sgd
+
+
+def restart_rate(optimiser: torch.optim.SGD, rate: float) -> None:
+    """Set the learning rate that the momenta already belong to."""
+    for group in optimiser.param_groups:
         group["lr"] = rate * group["share"]
-    return torch.optim.SGD(groups, momentum=recipe.momentum, fused=True)
 
 
 @torch.no_grad()
@@ -39,11 +47,11 @@ def momenta(optimiser: torch.optim.SGD, net: nn.Module) -> dict[str, Tensor]:
     return {name: optimiser.state[parameter]["momentum_buffer"] for name, parameter in net.named_parameters()}
 
 
+@torch.no_grad()
 def set_momenta(optimiser: torch.optim.SGD, net: nn.Module, buffers: dict[str, Tensor]) -> None:
     """Put back what `momenta` gave."""
     for name, parameter in net.named_parameters():
-        buffer = torch.empty_like(parameter.detach()).copy_(buffers[name])  # the fused update needs its layout
-        optimiser.state[parameter]["momentum_buffer"] = buffer
+        optimiser.state[parameter]["momentum_buffer"].copy_(buffers[name])  # in the weights' layout, as fused SGD needs
 
 
 def update(

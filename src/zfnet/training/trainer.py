@@ -25,12 +25,10 @@ from zfnet.nets import Network, build, device, save
 from zfnet.training import annealing, checkpoint
 from zfnet.training.initialise import initialise
 from zfnet.training.interrupt import Interrupt
-from zfnet.training.randomness import seed_of
+from zfnet.training.learner import Learner
 from zfnet.training.record import final_metrics, history_row, json_line, log_line
 from zfnet.training.runs import RunSpec
-from zfnet.training.step import momenta, optimiser, set_momenta, set_rate, update
 from zfnet.training.validation import validate
-from zfnet.training.views import training_views
 from zfnet.training.watch import check_finite, check_stuck
 
 HISTORY = "history.jsonl"
@@ -126,8 +124,7 @@ class Training:
         self.progress = Progress()
         self.device = device()
         self.net = _fresh_net(spec, train).to(self.device)
-        self.optimiser = optimiser(self.net, self.recipe, self.rate)
-        self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        self.learner = Learner(self.net, self.recipe, self.rate, train.covariance)
         self.saved = time.monotonic()
 
     @property
@@ -166,8 +163,8 @@ class Training:
         )
         history = [*self.progress.history, row]
         self.progress = Progress(epoch=row["epoch"], schedule=schedule, history=history, stuck=stuck)
-        self.sums.zero_()
-        set_rate(self.optimiser, self.rate)
+        self.learner.clear()
+        self.learner.set_rate(self.rate)
         if row["epoch"] in self.spec.snapshots:
             self._save_net(self._own_folder / _snapshot(row["epoch"]))
 
@@ -189,21 +186,16 @@ class Training:
         return iter(self.train.batches(remaining, self.batch, self.threads))
 
     def _step(self, batch: Batch) -> None:
-        progress, place = self.progress, (self.spec.seed, self.progress.epoch, self.progress.step)
-        images = batch.images.to(self.device, non_blocking=True)  # uint8 (B, S, S, 3)
-        labels = batch.labels.to(self.device, non_blocking=True)
-        share = progress.epoch / self.recipe.epochs
-        views = training_views(images, self.net, self.recipe, self.train.covariance, place, share)
-        torch.manual_seed(seed_of("dropout", *place))
-        loss, wrong = update(self.net, self.optimiser, views, labels, self.recipe)
-        self.sums += torch.stack([loss.double() * len(labels), wrong.double()])
+        progress = self.progress
+        place = (self.spec.seed, progress.epoch, progress.step)
+        self.learner.learn(batch.images, batch.labels, place, progress.epoch / self.recipe.epochs)
         progress.step += 1
         if progress.step % LOOK == 0 or progress.step == self.steps:
             self._look()
 
     def _look(self) -> None:
         """Bring the sums from the device; a loss that is no number ends the training here."""
-        loss, wrong = self.sums.tolist()
+        loss, wrong = self.learner.sums.tolist()
         check_finite(loss, self.spec.run, self.progress.epoch + 1, self.progress.step, self.rate)
         self.progress.sums = loss, wrong
 
@@ -220,17 +212,13 @@ class Training:
             )
 
     def _save(self) -> None:
-        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
-        tensors |= {f"momentum.{name}": tensor for name, tensor in momenta(self.optimiser, self.net).items()}
-        checkpoint.save(self.checkpoints, self.stamp, tensors, asdict(self.progress))
+        checkpoint.save(self.checkpoints, self.stamp, self.learner.state(), asdict(self.progress))
         self.saved = time.monotonic()
 
     def _take_up(self, tensors: dict[str, torch.Tensor], progress: dict[str, Any]) -> None:
         self.progress = Progress.from_json(progress)
-        self.net.load_state_dict(_under("net.", tensors))
-        self.optimiser = optimiser(self.net, self.recipe, self.rate)
-        set_momenta(self.optimiser, self.net, _under("momentum.", tensors))
-        self.sums += self.sums.new_tensor(self.progress.sums)
+        self.learner.load_state(tensors, self.rate)
+        self.learner.sums += self.learner.sums.new_tensor(self.progress.sums)
         place = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
         print(f"{self.spec.run}: goes on from its checkpoint ({place})", flush=True)
 
@@ -285,10 +273,6 @@ def _data_hash(train: Shards, train_indices: np.ndarray, val: Shards, val_indice
     """Hash of the images trained and validated on: contents of both sets, and which of them."""
     chosen = [np.asarray(indices, dtype=np.int64).tobytes().hex() for indices in (train_indices, val_indices)]
     return text_hash(canonical_json([train.manifest.hash, val.manifest.hash, *chosen]))
-
-
-def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _snapshot(epoch: int) -> str:

@@ -1,5 +1,7 @@
 """What the net is shown: one crop per image, random in training and central in validation (PAPER.md 2, D10, D11)."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -9,8 +11,38 @@ from zfnet.settings import Recipe
 from zfnet.training.randomness import generator
 
 
+class Draws(NamedTuple):
+    """What is random in the views of some images; `colour` is float32 (B, 3), or None where there is no noise."""
+
+    crops: Crops
+    colour: Tensor | None
+
+    def part(self, rank: int, ranks: int) -> "Draws":
+        """Give the rows of one of `ranks` equal parts."""
+        length = len(self.crops.tops) // ranks
+        rows = slice(rank * length, (rank + 1) * length)
+        return Draws(Crops(*(one[rows] for one in self.crops)), None if self.colour is None else self.colour[rows])
+
+
+def draw_views(
+    count: int, net: Network, recipe: Recipe, covariance: Tensor, place: tuple[int, int, int], epochs_done: float
+) -> Draws:
+    """Draw, on the CPU, the views of a minibatch of `count` images; see `training_views`."""
+    draw = generator("views", *place)
+    crops = _draw_crops(count, net, recipe, draw)
+    noisy = recipe.colour and epochs_done < recipe.colour_stop
+    return Draws(crops, colour_noise(count, covariance, recipe.colour, draw) if noisy else None)
+
+
 def training_views(
-    images: Tensor, net: Network, recipe: Recipe, covariance: Tensor, place: tuple[int, int, int], epochs_done: float
+    images: Tensor,
+    net: Network,
+    recipe: Recipe,
+    covariance: Tensor,
+    place: tuple[int, int, int],
+    epochs_done: float,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> Tensor:
     """Give one random view of every image.
 
@@ -20,18 +52,15 @@ def training_views(
     covariance : float32 (3, 3) of RGB values, for the colour noise.
     place : (seed, epoch, step), which decides everything random here.
     epochs_done : share of the training that is over; colour noise ends at `recipe.colour_stop` (D30).
+    rank, ranks : `images` are part `rank` of a minibatch that `ranks` processes share evenly.
 
     Returns
     -------
     Tensor
         float32 (B, 3, crop, crop), mean-subtracted RGB.
     """
-    draw = generator("views", *place)
-    crops = _draw_crops(len(images), net, recipe, draw)
-    noise = None
-    if recipe.colour and epochs_done < recipe.colour_stop:
-        noise = colour_noise(len(images), covariance.cpu(), recipe.colour, draw).to(images.device)
-    return prepare(images, crops, net.crop, net.mean, noise)
+    draws = draw_views(ranks * len(images), net, recipe, covariance, place, epochs_done).part(rank, ranks)
+    return prepare(images, draws.crops, net.crop, net.mean, draws.colour)
 
 
 def centre_views(images: Tensor, net: Network) -> Tensor:
