@@ -7,7 +7,7 @@ zfnet.config puts them together and reports all mistakes at once. D-numbers are 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -130,8 +130,20 @@ class Training(Strict):
     zf: Recipe = Recipe()
     krizhevsky: KrizhevskyRecipe = KrizhevskyRecipe()
     seeds: Count = Field(5, description="trainings of the Figure 3 model with other random states (Table 2)")
+    variant_seeds: Count = Field(
+        1, description="trainings of every other net; claims about differences need several (at most `seeds`)"
+    )
     snapshots: Counts = Field((1, 2, 5, 10, 20, 30, 40, 64), description="epochs of 70 at which a net is kept (Fig. 4)")
     accept_code: str | None = Field(None, description="keep results made by the code with this fingerprint")
+
+    @model_validator(mode="after")
+    def _paired(self) -> "Training":
+        if self.variant_seeds > self.seeds:
+            raise ValueError(
+                f"variant_seeds ({self.variant_seeds}) is more than seeds ({self.seeds}): a variant is compared with "
+                "the net of the same random state; raise seeds or lower variant_seeds"
+            )
+        return self
 
 
 class Evaluation(Strict):
@@ -145,6 +157,7 @@ class Evaluation(Strict):
 class Visualize(Strict):
     """Figures 2 and 4-8 and Table 1."""
 
+    nets: Count = Field(1, description="random states of the net of Fig. 3 that claims look at; they need three")
     seed: int = 0
     maps: tuple[Count, ...] = Field((9, 16, 12, 10, 10), description="maps of layers 1-5 in Figure 2")
     top: Count = Field(9, description="strongest activations per map")

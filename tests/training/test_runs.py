@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from zfnet.settings import Settings
 from zfnet.training.fingerprint import EXEMPT, PACKAGE, deciding, essence, fingerprint
-from zfnet.training.runs import RunSpec, scratch_spec, snapshot_epochs, specs
+from zfnet.training.runs import RunSpec, scratch_spec, snapshot_epochs, specs, variant_of
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,27 @@ def test_each_variant_differs_from_its_base_in_what_its_name_says(table):
     assert [run for run, spec in table.items() if spec.exclude_duplicates] == ["zf-clean"]
     assert [run for run, spec in table.items() if spec.snapshots] == ["zf-s1"]
     assert {spec.seed for run, spec in table.items() if run not in ("zf-s2", "zf-s3", "zf-s4", "zf-s5")} == {1}
+
+
+def test_more_random_states_repeat_every_net_and_rename_none(table):
+    three = specs(Settings(training={"seeds": 5, "variant_seeds": 3}))
+    assert {run: three[run] for run in table} == table
+    added = [run for run in three if run not in table]
+    assert len(added) == 2 * (len(table) - 5)
+    for run in added:
+        base, seed = variant_of(run), int(run[-1])
+        first = table.get(base) or table[f"{base}-s1"]
+        assert three[run] == first.model_copy(update={"run": run, "seed": seed})
+
+
+def test_a_variant_without_its_base_is_refused():
+    with pytest.raises(ValueError, match="raise seeds or lower variant_seeds"):
+        Settings(training={"seeds": 2, "variant_seeds": 3})
+
+
+def test_every_net_that_is_looked_at_keeps_its_snapshots():
+    found = specs(Settings(visualize={"nets": 3}))
+    assert [run for run, spec in found.items() if spec.snapshots] == ["zf-s1", "zf-s2", "zf-s3"]
 
 
 def test_krizhevsky_has_its_own_recipe(table):

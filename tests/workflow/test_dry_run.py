@@ -66,6 +66,13 @@ def test_every_preset_plans_the_whole_paper(snakemake, archives, preset):
     assert planned["report_page"] == 1
 
 
+def test_more_random_states_are_trained_and_evaluated(snakemake, archives):
+    more = {"training": {"seeds": 3, "variant_seeds": 3}, "archives": archives}
+    planned = jobs(snakemake({"preset": "mini", **more}, "-n").stdout)
+    assert planned["evaluate"] == 3 * 13
+    assert planned["train"] == planned["evaluate"] + 1
+
+
 def test_cifar_is_prepared_only_where_it_is_at_hand(snakemake, archives):
     """No table or figure needs it."""
     given = {name: path for name, path in archives.items() if name != "cifar10"}

@@ -10,7 +10,7 @@ from zfnet.data.verify import check_archives
 from zfnet.errors import ZfnetError
 from zfnet.files import canonical_json, write_if_changed
 from zfnet.settings import Archives
-from zfnet.training.runs import specs
+from zfnet.training.runs import specs, variant_of
 
 
 def sentence_or(value):
@@ -105,6 +105,11 @@ def duplicates_of(wildcards):
     return [f"{RESULTS}/transfer/duplicates.csv"] if RUNS[wildcards.run].exclude_duplicates else []
 
 
+def runs_of(*variants):
+    """Names of all trainings of these nets, whatever their random state."""
+    return [run for run in RUNS if variant_of(run) in variants]
+
+
 def net(run):
     """Path of a trained net."""
     return f"{RESULTS}/runs/{run}/weights.safetensors"
@@ -123,7 +128,6 @@ LOGS = f"logs/{settings.preset}"
 WHERE = zfconfig.archives(settings, Path(RESULTS, "world"), Path("downloads"))
 RUNS = write_specs()
 data_stages()
-ZF_SEEDS = [run for run in RUNS if run.startswith("zf-s")]
 FILTER_RUNS = ["zf-unclipped", "krizhevsky-s1", "zf-s1"]  # Figure 6
 CALTECH = ["caltech101", "caltech256"]
 CALTECH_SPLITS = "seed folds caltech101_sizes caltech101_test caltech256_sizes caltech256_curve caltech256_test"

@@ -26,8 +26,8 @@ def scratch(*sets):
 
 TABLES = {
     "1": results("visualize/correspondence-pairs.csv"),
-    "2": evaluations([*ZF_SEEDS, "zf-wide", "krizhevsky-s1"]),
-    "3": evaluations([run for run in RUNS if run not in ("zf-unclipped", "zf-clean")]),
+    "2": evaluations(runs_of("zf", "zf-wide", "krizhevsky")),
+    "3": evaluations([run for run in RUNS if run not in runs_of("zf-unclipped", "zf-clean")]),
     "4": heads("caltech101") + scratch("caltech101"),
     "5": heads("caltech256") + scratch("caltech256"),
     "6": results("transfer/voc/ap.csv"),
@@ -44,7 +44,9 @@ FIGURES = {
     "9": heads("caltech256"),
 }
 # What claims are decided from: all of these, and the errors of the net without filter renormalisation.
-MEASURED = [path for item in (*TABLES.values(), *FIGURES.values(), evaluations(["zf-unclipped"])) for path in item]
+MEASURED = [
+    path for item in (*TABLES.values(), *FIGURES.values(), evaluations(runs_of("zf-unclipped"))) for path in item
+]
 TITLES = {
     "table1": "Correspondence of face parts",
     "table2": "ImageNet errors",

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 
 from zfnet.errors import ZfnetError
 from zfnet.files import read_json
+from zfnet.training.runs import variant_of
 
 # The columns that are read, by file.
 COLUMNS = {
@@ -106,8 +107,7 @@ class Results:
 
     def seeds(self, variant: str) -> list[Run]:
         """The trainings of one variant (`zf`, `zf-wide`, `krizhevsky-no7` …), in the order of their random states."""
-        pattern = re.compile(rf"{re.escape(variant)}(-s\d+)?")
-        return sorted((run for name, run in self.runs.items() if pattern.fullmatch(name)), key=lambda run: run.seed)
+        return sorted((run for run in self.runs.values() if variant_of(run.name) == variant), key=lambda run: run.seed)
 
     def of_run(self, run: Run, name: str) -> Any:
         """A JSON file of a training, None where there is none."""

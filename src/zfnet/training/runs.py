@@ -4,10 +4,12 @@ A run is described completely by its `RunSpec`. Its canonical text is written to
 means the same training, so a run whose spec did not change is never trained again. This module needs no torch,
 because the workflow reads it before any job starts.
 
-All variants share the random state of the first seed, so that they are paired: the same order of images, the same
-crops and the same initial weights where the shapes agree (PAPER.md 12.1).
+Every variant is trained with the random states 1 … `training.variant_seeds`, so that it is paired with its base: the
+same order of images, the same crops and the same initial weights where the shapes agree (PAPER.md 12.1). The first
+state has no suffix (`zf-wide`, `zf-wide-s2` …), but for the two bases (`zf-s1`, `krizhevsky-s1`).
 """
 
+import re
 from typing import Any
 
 from pydantic import Field
@@ -84,36 +86,52 @@ def snapshot_epochs(epochs: int, published: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(moved))
 
 
+def variant_of(run: str) -> str:
+    """The net that a training is one of: `zf-wide` of `zf-wide` and of `zf-wide-s2`, `zf` of `zf-s1`."""
+    return re.sub(r"-s\d+$", "", run)
+
+
 def _zf_runs(settings: Settings) -> list[RunSpec]:
-    recipe = settings.training.zf
-    snapshots = snapshot_epochs(recipe.epochs, settings.training.snapshots)
-    unclipped = recipe.model_copy(update={"renormalise": None})
-
-    def zf(variant: str, recipe: Recipe = recipe, **more: Any) -> RunSpec:
-        return _spec(settings, f"zf-{variant}", "zf", recipe, **more)
-
-    return [
-        zf("s1", snapshots=snapshots),
-        *(zf(f"s{seed}", seed=seed) for seed in range(2, settings.training.seeds + 1)),
-        zf("wide", changes=Changes(maps=WIDE)),
-        *(zf(f"fc{units}", changes=Changes(units=units)) for units in UNITS),
-        zf("wide-fc8192", changes=Changes(maps=WIDE, units=8192)),
-        zf("unclipped", recipe=unclipped),
-        zf("clean", exclude_duplicates=True),
+    training, looked_at = settings.training, settings.visualize.nets
+    recipe = training.zf
+    variants: dict[str, dict[str, Any]] = {
+        "wide": {"changes": Changes(maps=WIDE)},
+        **{f"fc{units}": {"changes": Changes(units=units)} for units in UNITS},
+        "wide-fc8192": {"changes": Changes(maps=WIDE, units=8192)},
+        "unclipped": {"recipe": recipe.model_copy(update={"renormalise": None})},
+        "clean": {"exclude_duplicates": True},
+    }
+    kept = snapshot_epochs(recipe.epochs, training.snapshots)
+    base = [
+        _spec(settings, f"zf-s{seed}", "zf", recipe, seed, snapshots=kept if seed <= looked_at else ())
+        for seed in range(1, training.seeds + 1)
+    ]
+    return base + [
+        _spec(settings, run, "zf", **{"recipe": recipe, **how}, seed=seed)
+        for variant, how in variants.items()
+        for run, seed in _repeated(settings, f"zf-{variant}")
     ]
 
 
 def _krizhevsky_runs(settings: Settings) -> list[RunSpec]:
-    changes = {
-        "s1": Changes(),
+    recipe = settings.training.krizhevsky
+    variants = {
         **{name: Changes(remove=layers) for name, layers in REMOVED.items()},
         **{f"fc{units}": Changes(units=units) for units in UNITS},
     }
-    recipe = settings.training.krizhevsky
-    return [
-        _spec(settings, f"krizhevsky-{variant}", "krizhevsky", recipe, changes=change)
-        for variant, change in changes.items()
+    seeds = range(1, settings.training.variant_seeds + 1)
+    base = [_spec(settings, f"krizhevsky-s{seed}", "krizhevsky", recipe, seed) for seed in seeds]
+    return base + [
+        _spec(settings, run, "krizhevsky", recipe, seed, changes)
+        for variant, changes in variants.items()
+        for run, seed in _repeated(settings, f"krizhevsky-{variant}")
     ]
+
+
+def _repeated(settings: Settings, variant: str) -> list[tuple[str, int]]:
+    """Names and random states of the trainings of a variant."""
+    more = range(2, settings.training.variant_seeds + 1)
+    return [(variant, 1), *((f"{variant}-s{seed}", seed) for seed in more)]
 
 
 def _spec(
