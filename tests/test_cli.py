@@ -57,6 +57,6 @@ def test_a_heavy_command_holds_a_gpu(monkeypatch, tmp_path):
     monkeypatch.setattr(lease, "devices", lambda: ["GPU-a"])
     monkeypatch.setattr(lease.tempfile, "gettempdir", lambda: str(tmp_path))
     seen = []
-    cli.on_one_gpu(lambda value: seen.append((value, lease.os.environ["CUDA_VISIBLE_DEVICES"])))(3)
+    cli.on_gpu(lambda value: seen.append((value, lease.os.environ["CUDA_VISIBLE_DEVICES"])))(3)
     assert seen == [(3, "GPU-a")]
     assert "CUDA_VISIBLE_DEVICES" not in lease.os.environ

@@ -54,14 +54,17 @@ def main() -> None:
         sys.exit(1)
 
 
-def on_one_gpu(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command hold a GPU of its own, so that jobs side by side do not all take the first; none: the CPU."""
+def on_gpu(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command hold a GPU, so that jobs side by side do not all take the first; where there is none, the CPU.
+
+    The command's own options `ranks` (GPUs it takes) and `share` (trainings on each of them) are heeded.
+    """
 
     @wraps(command)
     def leased(*args: Any, **options: Any) -> None:
         from zfnet.training.lease import lease
 
-        with lease():
+        with lease(options.get("ranks", 1), options.get("share", 1)):
             command(*args, **options)
 
     return leased
@@ -120,6 +123,7 @@ def verify(
 
 
 @app.command()
+@on_gpu
 def train(
     spec: Annotated[Path, typer.Option(help="spec.json of the run")],
     train: Annotated[Path, typer.Option(help="manifest.json of the training set")],
@@ -131,6 +135,7 @@ def train(
     threads: Threads = 2,
     minutes: Annotated[float, typer.Option(help="time between two checkpoints")] = 10,
     budget: Annotated[float | None, typer.Option(help="minutes after which to save and stop (exit 75)")] = None,
+    share: Annotated[int, typer.Option(min=1, help="trainings that may share a GPU")] = 1,
 ) -> None:
     """Train one net; the same command goes on where a stopped one ended."""
     from zfnet.training.stage import train_run
@@ -139,7 +144,7 @@ def train(
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def evaluate(
     weights: Weights,
     val: Annotated[Path, typer.Option(help="manifest.json of the validation set")],
@@ -156,7 +161,7 @@ def evaluate(
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Find the strongest activations and project them to pixels (Figures 2 and 6)."""
     from zfnet.visualize.features import features_stage
@@ -165,7 +170,7 @@ def features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out,
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def evolution(
     metrics: Annotated[Path, typer.Option(help="metrics.json of a run that kept snapshots")],
     data: Prepared,
@@ -180,7 +185,7 @@ def evolution(
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def invariance(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Move, scale and turn pictures (Figure 5)."""
     from zfnet.visualize.invariance import invariance_stage
@@ -189,7 +194,7 @@ def invariance(weights: Weights, data: Prepared, settings: SettingsFile, out: Ou
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def occlusion(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Cover pictures with a grey square (Figure 7)."""
     from zfnet.visualize.occlusion import occlusion_stage
@@ -198,7 +203,7 @@ def occlusion(weights: Weights, data: Prepared, settings: SettingsFile, out: Out
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def correspondence(
     pictures: Annotated[Path, typer.Argument(help="tar of frontal animals")],
     keypoints: Annotated[Path, typer.Argument(help="their key points, COCO JSON or CSV")],
@@ -214,7 +219,7 @@ def correspondence(
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def filters(
     weights: Annotated[list[Path], typer.Argument(help="trained nets, as results/PRESET/runs/RUN/weights.safetensors")],
     data: Prepared,
@@ -229,7 +234,7 @@ def filters(
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def duplicates(
     others: Annotated[list[Path], typer.Argument(help="manifests of the sets to look for, data/SET/manifest.json")],
     train: Annotated[Path, typer.Option(help="manifest.json of the training set")],
@@ -244,7 +249,7 @@ def duplicates(
 
 
 @app.command("transfer-features")
-@on_one_gpu
+@on_gpu
 def transfer_features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Read the features of a data set from every layer of a frozen net."""
     from zfnet.transfer.features import features_stage
@@ -253,7 +258,7 @@ def transfer_features(weights: Weights, data: Prepared, settings: SettingsFile, 
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def heads(
     features: Annotated[Path, typer.Option(help="index.json of extracted features")],
     settings: SettingsFile,
@@ -267,6 +272,7 @@ def heads(
 
 
 @app.command()
+@on_gpu
 def scratch(
     data: Prepared,
     settings: SettingsFile,
@@ -282,7 +288,7 @@ def scratch(
 
 
 @app.command()
-@on_one_gpu
+@on_gpu
 def voc(
     features: Annotated[Path, typer.Option(help="index.json of extracted features")],
     settings: SettingsFile,

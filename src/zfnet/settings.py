@@ -219,6 +219,7 @@ class Jobs(Strict):
     """What a job may take: hints for the scheduler, never part of a result."""
 
     gpu: int = Field(1, ge=0, description="GPUs per heavy job")
+    trainings_per_gpu: Count = Field(1, description="trainings that may share a GPU of this machine")
     threads: Count = Field(4, description="CPU threads per heavy job")
     memory: Count = Field(32_000, description="memory per heavy job, MB")
     runtime: Count = Field(600, description="minutes per heavy job")

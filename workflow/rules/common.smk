@@ -134,8 +134,14 @@ CALTECH_SPLITS = "seed folds caltech101_sizes caltech101_test caltech256_sizes c
 check_given_archives()
 
 
-# A training is as heavy as its settings say; the rest of the heavy jobs take the same.
-HEAVY = dict(gpu=settings.jobs.gpu, mem_mb=settings.jobs.memory, runtime=settings.jobs.runtime)
+# A heavy job takes as much as the settings say. Where trainings share GPUs, `gpu` counts the places on them: a training
+# takes one, every other heavy job all places of a GPU.
+HEAVY = dict(
+    gpu=settings.jobs.gpu * settings.jobs.trainings_per_gpu,
+    mem_mb=settings.jobs.memory,
+    runtime=settings.jobs.runtime,
+)
+TRAINING = {**HEAVY, "gpu": settings.jobs.gpu, "share": settings.jobs.trainings_per_gpu}
 
 
 wildcard_constraints:

@@ -14,7 +14,7 @@ rule train:
     retries: 3  # a training that used up its time saves, and goes on in the next slice
     threads: settings.jobs.threads
     resources:
-        **HEAVY,
+        **TRAINING,
     params:
         exclude=lambda wildcards, input: f"--exclude {input.exclude}" if input.exclude else "",
         checkpoints=f"checkpoints/{settings.preset}",
@@ -22,5 +22,5 @@ rule train:
         "Training {wildcards.run} (goes on from its own checkpoint)"
     shell:
         "zfnet train --spec {input.spec} --train {input.train} --val {input.val} {params.exclude}"
-        " --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads}"
+        " --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads} --share {resources.share}"
         " --budget $(( {resources.runtime} - 3 )) --weights {output.weights} --metrics {output.metrics} > {log} 2>&1"

@@ -1,8 +1,9 @@
-"""One GPU for one job: a lock per device.
+"""GPUs for one job: a lock per device and place on it.
 
-Several jobs started side by side on one machine would all take its first GPU. Each therefore holds the lock
-of the device it uses; the kernel frees it when the job ends, SIGKILL included. Where a scheduler has already
-set CUDA_VISIBLE_DEVICES there is nothing to share out. Must be taken before the first use of CUDA.
+Several jobs started side by side on one machine would all take its first GPU. Each therefore holds a lock of every
+device it uses; the kernel frees it when the job ends, SIGKILL included. A device has as many places as trainings
+may share it. Where a scheduler has already set CUDA_VISIBLE_DEVICES there is nothing to share out, and neither has a
+rank of a parallel training, whose launcher holds the devices of all. Must be taken before the first use of CUDA.
 """
 
 import os
@@ -11,9 +12,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from zfnet.errors import ZfnetError
 from zfnet.training.lock import exclusive
 
 POLL = 5.0  # seconds between two rounds over all devices, on average
@@ -30,42 +32,65 @@ def devices() -> list[str]:
 
 
 @contextmanager
-def lease(found: list[str] | None = None, folder: Path | None = None, poll: float = POLL) -> Iterator[str | None]:
-    """Hold one GPU and show only that one to CUDA; wait while all are taken.
+def lease(
+    count: int = 1, share: int = 1, found: list[str] | None = None, folder: Path | None = None, poll: float = POLL
+) -> Iterator[list[str]]:
+    """Hold `count` GPUs and show only those to CUDA; wait while too few are free.
 
     Parameters
     ----------
+    count : GPUs; all or none are held, so that jobs which want several never wait for each other's.
+    share : places on each GPU.
     found : ids of the GPUs; None asks the driver.
     folder : of the locks, local to the machine; None takes the temporary folder.
     poll : mean seconds between two rounds.
 
     Yields
     ------
-    str or None
-        Id of the device; None where a scheduler has chosen one, or there is none.
+    list of str
+        Ids of the devices; none where they were chosen already, or there are none.
+
+    Raises
+    ------
+    ZfnetError
+        This machine has fewer GPUs than are wanted.
     """
-    if "CUDA_VISIBLE_DEVICES" in os.environ or not (found := devices() if found is None else found):
-        yield None
+    chosen = "CUDA_VISIBLE_DEVICES" in os.environ or "LOCAL_RANK" in os.environ
+    if chosen or not (found := devices() if found is None else found):
+        yield []
         return
+    if count > len(found):
+        raise ZfnetError(f"{count} GPUs are wanted and this machine has {len(found)}; ask for {len(found)} at most.")
     folder = folder or Path(tempfile.gettempdir()) / f"zfnet-leases-{os.getuid()}"
-    with _first_free(found, folder, poll) as device:
-        os.environ["CUDA_VISIBLE_DEVICES"] = device
+    with _all_or_none(found, count, share, folder, poll) as held:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(held)
         try:
-            yield device
+            yield held
         finally:
-            del os.environ["CUDA_VISIBLE_DEVICES"]
+            os.environ.pop("CUDA_VISIBLE_DEVICES", None)
 
 
 @contextmanager
-def _first_free(found: list[str], folder: Path, poll: float) -> Iterator[str]:
+def _all_or_none(found: list[str], count: int, share: int, folder: Path, poll: float) -> Iterator[list[str]]:
     told = False
     while True:
-        for device in found:
-            with exclusive(folder / f"{device}.lock") as free:
-                if free:
-                    yield device
-                    return
+        with ExitStack() as locks:
+            held = _take(locks, found, count, share, folder)
+            if len(held) == count:
+                yield held
+                return
         if not told:
-            print(f"all {len(found)} GPUs are leased by other trainings; waiting", flush=True)
+            print(f"all {len(found)} GPUs are leased by other jobs; waiting", flush=True)
             told = True
-        time.sleep(poll * random.uniform(0.5, 1.5))  # so that waiting trainings do not move in step
+        time.sleep(poll * random.uniform(0.5, 1.5))  # so that waiting jobs do not move in step
+
+
+def _take(locks: ExitStack, found: list[str], count: int, share: int, folder: Path) -> list[str]:
+    """Lock a place on up to `count` devices: last places first, since jobs that do not share know only the first."""
+    held: list[str] = []
+    for place in reversed(range(share)):
+        for device in found:
+            wanted = len(held) < count and device not in held
+            if wanted and locks.enter_context(exclusive(folder / f"{device}.{place}.lock")):
+                held.append(device)
+    return held

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from zfnet.data.loader import Shards
 from zfnet.errors import ZfnetError
 from zfnet.files import read_json
-from zfnet.training.lease import lease
 from zfnet.training.runs import RunSpec
 from zfnet.training.trainer import train
 
@@ -38,10 +37,9 @@ def train_run(
     spec = read_spec(spec_path)
     shards, val = Shards(train_manifest), Shards(val_manifest)
     kept = kept_indices(shards, exclude_csv)
-    with lease():
-        return train(
-            spec, shards, kept, val, np.arange(len(val)), folder, Path(checkpoints), threads, minutes, budget_minutes
-        )
+    return train(
+        spec, shards, kept, val, np.arange(len(val)), folder, Path(checkpoints), threads, minutes, budget_minutes
+    )
 
 
 def read_spec(path: Path) -> RunSpec:

@@ -26,7 +26,6 @@ from zfnet.files import read_json, text_hash, write_json
 from zfnet.nets import device, load
 from zfnet.provenance import provenance
 from zfnet.settings import Settings
-from zfnet.training.lease import lease
 from zfnet.training.runs import RunSpec, scratch_spec
 from zfnet.training.trainer import train
 from zfnet.transfer.measures import class_accuracy
@@ -97,19 +96,17 @@ def scratch_stage(
     splits = caltech_splits(name, shards.labels, shards.keys, shards.classes, transfer)
     sizes = [size for size in splits.sizes if size in table_sizes(name, transfer)]
     rows = []
-    with lease():
-        for size in sizes:
-            for fold in range(min(transfer.scratch_folds, transfer.folds)):
-                left = None if budget_minutes is None else budget_minutes - (time.monotonic() - start) / 60
-                row = _run(shards, splits, splits.split(fold, size), settings, Path(checkpoints), threads, left)
-                rows.append({"set": name} | row)
-        used = str(device())
+    for size in sizes:
+        for fold in range(min(transfer.scratch_folds, transfer.folds)):
+            left = None if budget_minutes is None else budget_minutes - (time.monotonic() - start) / 60
+            row = _run(shards, splits, splits.split(fold, size), settings, Path(checkpoints), threads, left)
+            rows.append({"set": name} | row)
     write_rows(out_csv, COLUMNS, rows)
     write_json(
         Path(out_csv).with_suffix(".json"),
         splits.record(shards.keys)
         | {"data": shards.manifest.hash, "recipe": transfer.scratch.model_dump(mode="json")}
-        | {"provenance": provenance(seed=transfer.seed, seconds=time.monotonic() - start, device=used)},
+        | {"provenance": provenance(seed=transfer.seed, seconds=time.monotonic() - start, device=str(device()))},
     )
 
 
