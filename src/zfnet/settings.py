@@ -240,3 +240,12 @@ class Settings(Strict):
     transfer: Transfer = Transfer()
     paper: Paper = Paper()
     jobs: Jobs = Jobs()
+
+    @model_validator(mode="after")
+    def _nets_are_trained(self) -> "Settings":
+        if self.visualize.nets > self.training.seeds:
+            raise ValueError(
+                f"visualize.nets ({self.visualize.nets}) is more than training.seeds ({self.training.seeds}): "
+                "so many nets are not trained; raise training.seeds or lower visualize.nets"
+            )
+        return self

@@ -131,8 +131,8 @@ def write_visualize(folder, crop, rng):
         arrays[f"layer{layer}/maps"] = np.arange(6)
         arrays[f"layer{layer}/projections"] = projection(rng, (6, len(epochs)), size)
         rows += [(layer, m, e, f"n0/{rng.integers(3)}", rng.random()) for m in range(6) for e in epochs]
-    save_file(arrays, folder / "evolution.safetensors")
-    write_csv(folder / "evolution.csv", rows, "layer map epoch key activation")
+    save_file(arrays, folder / "zf-s1" / "evolution.safetensors")
+    write_csv(folder / "zf-s1" / "evolution.csv", rows, "layer map epoch key activation")
     write_invariance(folder, crop, rng)
     write_occlusion(folder, crop, rng)
     write_correspondence(folder, crop, rng)
@@ -154,8 +154,9 @@ def write_features(folder, run, maps, tiles, filters, rng):
             (layer, m, rank, f"n{rank}/p{rank}", rng.integers(max(1, 20 - 4 * layer)), 3, 3, 9.0 - rank, 0, 0, tile)
             for m in range(count) for rank in range(9)
         ]  # fmt: skip
-    save_file(arrays, folder / f"features-{run}.safetensors")
-    write_csv(folder / f"features-{run}.csv", rows, "layer map rank key label row column activation top left size")
+    (folder / run).mkdir(exist_ok=True)
+    save_file(arrays, folder / run / "features.safetensors")
+    write_csv(folder / run / "features.csv", rows, "layer map rank key label row column activation top left size")
 
 
 def write_invariance(folder, crop, rng):
@@ -173,8 +174,8 @@ def write_invariance(folder, crop, rng):
                 rows.append((image, f"n0/p{image}", WORDS[image], transform, amount, first * 90, first, last * 9, last,
                              max(0, 0.9 - away)))  # fmt: skip
     names = "image key class transform amount layer1 layer1_relative layer7 layer7_relative probability"
-    write_csv(folder / "invariance.csv", rows, names)
-    save_file(arrays, folder / "invariance.safetensors")
+    write_csv(folder / "zf-s1" / "invariance.csv", rows, names)
+    save_file(arrays, folder / "zf-s1" / "invariance.safetensors")
 
 
 def write_occlusion(folder, crop, rng):
@@ -186,12 +187,12 @@ def write_occlusion(folder, crop, rng):
     save_file(
         {"images": images, "activity": heat.astype(np.float32), "probability": heat.astype(np.float32) ** 2 * 0.8,
          "best": best, "projections": projection(rng, (n, 4), min(139, crop)), "own": np.array([0, 0, 2])},
-        folder / "occlusion.safetensors",
+        folder / "zf-s1" / "occlusion.safetensors",
     )  # fmt: skip
     legend = {str(index): WORDS[index] for index in range(4)}
     pictures = [{"key": f"n0/p{i}", "class": WORDS[i], "label": i, "map": 7 * i} for i in range(n)]
     write_json(
-        folder / "occlusion.json",
+        folder / "zf-s1" / "occlusion.json",
         {"images": pictures, "legend": legend, "occluder": 11, "stride": 3, "provenance": PROVENANCE},
     )
 
@@ -202,9 +203,11 @@ def write_correspondence(folder, crop, rng):
         for layer, mean in ((5, 0.07), (7, 0.068)) for location in ("right eye", "left eye", "nose", "random")
         for a in range(5) for b in range(a + 1, 5)
     ]  # fmt: skip
-    write_csv(folder / "correspondence-pairs.csv", rows, "location layer first second distance")
-    save_file({"pictures": photo(rng, (5, 7), crop)}, folder / "correspondence.safetensors")
-    write_json(folder / "correspondence.json", {"animals": [f"dog-{i}" for i in range(5)], "provenance": PROVENANCE})
+    write_csv(folder / "zf-s1" / "correspondence-pairs.csv", rows, "location layer first second distance")
+    save_file({"pictures": photo(rng, (5, 7), crop)}, folder / "zf-s1" / "correspondence.safetensors")
+    write_json(
+        folder / "zf-s1" / "correspondence.json", {"animals": [f"dog-{i}" for i in range(5)], "provenance": PROVENANCE}
+    )
 
 
 # ---- transfer --------------------------------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ def write_pairs(root, animals):
         for location in ("right eye", "left eye", "nose", "random") for layer in (5, 7)
         for a in range(animals) for b in range(a + 1, animals)
     ]  # fmt: skip
-    write_csv(root / "visualize/correspondence-pairs.csv", rows, "location layer first second distance")
+    write_csv(root / "visualize/zf-s1/correspondence-pairs.csv", rows, "location layer first second distance")
 
 
 def test_correspondence_needs_twenty_animals(tmp_path):
@@ -169,7 +169,7 @@ def write_labels(root, labels):
         (layer, one, known[rank] if rank < len(known) else 0, 9.0 - rank if rank < len(known) else 0.0)
         for (layer, one), known in labels.items() for rank in range(9)
     ]  # fmt: skip
-    write_csv(root / "visualize/features-zf-s1.csv", rows, "layer map label activation")
+    write_csv(root / "visualize/zf-s1/features.csv", rows, "layer map label activation")
 
 
 def test_maps_that_respond_to_few_pictures_say_nothing_about_classes(tmp_path):
@@ -187,8 +187,8 @@ def test_layers_with_few_living_maps_do_not_stop_the_claims(tmp_path, alive):
     for layer in range(1, 6):
         arrays[f"layer{layer}/projections"] = rng.normal(size=(3, 9, 5, 5, 3)).astype(np.float16)
         arrays[f"layer{layer}/projections"][alive if layer > 1 else 3 :] = 0
-    (tmp_path / "visualize").mkdir()
-    save_file(arrays, tmp_path / "visualize/features-zf-s1.safetensors")
+    (tmp_path / "visualize/zf-s1").mkdir(parents=True)
+    save_file(arrays, tmp_path / "visualize/zf-s1/features.safetensors")
     assert (decide("C36", tmp_path).verdict == "not run") == (alive < 2)
 
 

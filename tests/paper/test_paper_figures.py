@@ -40,7 +40,7 @@ def test_blocks_have_the_paper_s_size():
 
 
 def test_figure_2_has_the_paper_s_grid_of_blocks(results):
-    arrays = Results(results).arrays("visualize/features-zf-s1.safetensors")
+    arrays = Results(results).arrays("visualize/zf-s1/features.safetensors")
     tile = arrays["layer3/patches"].shape[2]
     block, gap = 3 * tile + 2, max(2, tile // 9)
     for picture in layer_pictures(arrays, 3):

@@ -73,6 +73,13 @@ def test_more_random_states_are_trained_and_evaluated(snakemake, archives):
     assert planned["train"] == planned["evaluate"] + 1
 
 
+def test_more_nets_are_looked_at(snakemake, archives):
+    more = {"training": {"seeds": 3, "variant_seeds": 3}, "visualize": {"nets": 3}, "archives": archives}
+    planned = jobs(snakemake({"preset": "mini", **more}, "-n", "results/mini/claims.csv").stdout)
+    assert [planned[rule] for rule in ("invariance", "evolution", "occlusion", "correspondence")] == [3] * 4
+    assert (planned["features"], planned["filters"]) == (5, 1)
+
+
 def test_cifar_is_prepared_only_where_it_is_at_hand(snakemake, archives):
     """No table or figure needs it."""
     given = {name: path for name, path in archives.items() if name != "cifar10"}
@@ -159,7 +166,7 @@ def test_everything_the_report_names_as_its_source_is_declared():
     for source in sources - {"runs/zf-s1/spec.json"}:  # written while the workflow is read
         named = re.sub(r"runs/[a-z0-9*-]+/", "runs/{run}/", source)
         named = re.sub(r"(heads|scratch)/caltech\d+", r"\1/{set}", named)
-        named = re.sub(r"features-[a-z0-9-]+", "features-{run}", named)
+        named = re.sub(r"visualize/[a-z0-9-]+/", "visualize/{run}/", named)
         assert f'"<results>/{named}"' in declared, source
 
 

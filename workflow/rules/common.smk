@@ -128,7 +128,9 @@ LOGS = f"logs/{settings.preset}"
 WHERE = zfconfig.archives(settings, Path(RESULTS, "world"), Path("downloads"))
 RUNS = write_specs()
 data_stages()
-FILTER_RUNS = ["zf-unclipped", "krizhevsky-s1", "zf-s1"]  # Figure 6
+LOOKED_AT = runs_of("zf")[: settings.visualize.nets]  # claims about what nets see
+FILTER_NETS = ("zf-unclipped", "krizhevsky", "zf")  # Figure 6: the first random state of each
+FILTER_RUNS = [run for variant in FILTER_NETS for run in runs_of(variant)[: settings.visualize.nets]]
 CALTECH = ["caltech101", "caltech256"]
 CALTECH_SPLITS = "seed folds caltech101_sizes caltech101_test caltech256_sizes caltech256_curve caltech256_test"
 check_given_archives()

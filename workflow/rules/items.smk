@@ -25,7 +25,7 @@ def scratch(*sets):
 
 
 TABLES = {
-    "1": results("visualize/correspondence-pairs.csv"),
+    "1": results("visualize/zf-s1/correspondence-pairs.csv"),
     "2": evaluations(runs_of("zf", "zf-wide", "krizhevsky")),
     "3": evaluations([run for run in RUNS if run not in runs_of("zf-unclipped", "zf-clean")]),
     "4": heads("caltech101") + scratch("caltech101"),
@@ -34,19 +34,23 @@ TABLES = {
     "7": heads(*CALTECH),
 }
 FIGURES = {
-    "2": results("visualize/features-zf-s1.safetensors"),
+    "2": results("visualize/zf-s1/features.safetensors"),
     "3": evaluations(["zf-s1"]),  # the number of classes
-    "4": results("visualize/evolution.safetensors"),
-    "5": results("visualize/invariance.csv", "visualize/invariance.safetensors"),
-    "6": results("visualize/filters.csv", *(f"visualize/features-{run}.safetensors" for run in FILTER_RUNS)),
-    "7": results("visualize/occlusion.safetensors", "visualize/occlusion.json"),
-    "8": results("visualize/correspondence.safetensors"),
+    "4": results("visualize/zf-s1/evolution.safetensors"),
+    "5": results("visualize/zf-s1/invariance.csv", "visualize/zf-s1/invariance.safetensors"),
+    "6": results(
+        "visualize/filters.csv", *(f"visualize/{runs_of(one)[0]}/features.safetensors" for one in FILTER_NETS)
+    ),
+    "7": results("visualize/zf-s1/occlusion.safetensors", "visualize/zf-s1/occlusion.json"),
+    "8": results("visualize/zf-s1/correspondence.safetensors"),
     "9": heads("caltech256"),
 }
-# What claims are decided from: all of these, and the errors of the net without filter renormalisation.
-MEASURED = [
-    path for item in (*TABLES.values(), *FIGURES.values(), evaluations(runs_of("zf-unclipped"))) for path in item
-]
+# What claims are decided from: all of these, the errors of the net without filter renormalisation, and what the other
+# nets see that are looked at.
+SEEN = ("features.safetensors", "evolution.safetensors", "invariance.csv", "occlusion.safetensors")
+SEEN += ("correspondence-pairs.csv",)
+MORE = evaluations(runs_of("zf-unclipped")) + results(*expand("visualize/{run}/{file}", run=LOOKED_AT, file=SEEN))
+MEASURED = [path for item in (*TABLES.values(), *FIGURES.values(), MORE) for path in item]
 TITLES = {
     "table1": "Correspondence of face parts",
     "table2": "ImageNet errors",

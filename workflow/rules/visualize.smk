@@ -5,9 +5,9 @@ rule features:
         weights="<results>/runs/{run}/weights.safetensors",
         data=manifest("imagenet-val"),
     output:
-        arrays="<results>/visualize/features-{run}.safetensors",
-        table="<results>/visualize/features-{run}.csv",
-        origin="<results>/visualize/features-{run}.json",
+        arrays="<results>/visualize/{run}/features.safetensors",
+        table="<results>/visualize/{run}/features.csv",
+        origin="<results>/visualize/{run}/features.json",
     log:
         "<logs>/visualize/features-{run}.log",
     threads: settings.jobs.threads
@@ -24,19 +24,19 @@ rule evolution:
     input:
         settings=stage("visualize-evolution", visualize="seed evolution_maps evolution_images"),
         # The snapshots are undeclared outputs of the training; its metrics name them.
-        metrics="<results>/runs/zf-s1/metrics.json",
+        metrics="<results>/runs/{run}/metrics.json",
         data=manifest("imagenet-train"),
     output:
-        arrays="<results>/visualize/evolution.safetensors",
-        table="<results>/visualize/evolution.csv",
-        origin="<results>/visualize/evolution.json",
+        arrays="<results>/visualize/{run}/evolution.safetensors",
+        table="<results>/visualize/{run}/evolution.csv",
+        origin="<results>/visualize/{run}/evolution.json",
     log:
-        "<logs>/visualize/evolution.log",
+        "<logs>/visualize/evolution-{run}.log",
     threads: settings.jobs.threads
     resources:
         **HEAVY,
     message:
-        "Following feature maps through the training"
+        "Following feature maps through the training of {wildcards.run}"
     shell:
         "zfnet evolution --metrics {input.metrics} --data {input.data} --settings {input.settings}"
         " --threads {threads} --out {output.arrays} > {log} 2>&1"
@@ -48,19 +48,19 @@ rule invariance:
             "visualize-invariance",
             visualize="seed invariance_images shift shift_steps scale_steps rotation_step",
         ),
-        weights=net("zf-s1"),
+        weights="<results>/runs/{run}/weights.safetensors",
         data=manifest("imagenet-val"),
     output:
-        table="<results>/visualize/invariance.csv",
-        arrays="<results>/visualize/invariance.safetensors",
-        origin="<results>/visualize/invariance.json",
+        table="<results>/visualize/{run}/invariance.csv",
+        arrays="<results>/visualize/{run}/invariance.safetensors",
+        origin="<results>/visualize/{run}/invariance.json",
     log:
-        "<logs>/visualize/invariance.log",
+        "<logs>/visualize/invariance-{run}.log",
     threads: settings.jobs.threads
     resources:
         **HEAVY,
     message:
-        "Moving, scaling and turning pictures"
+        "Moving, scaling and turning pictures for {wildcards.run}"
     shell:
         "zfnet invariance --weights {input.weights} --data {input.data} --settings {input.settings}"
         " --threads {threads} --out {output.table} > {log} 2>&1"
@@ -69,18 +69,18 @@ rule invariance:
 rule occlusion:
     input:
         settings=stage("visualize-occlusion", visualize="seed occluder stride occlusion_images"),
-        weights=net("zf-s1"),
+        weights="<results>/runs/{run}/weights.safetensors",
         data=manifest("imagenet-val"),
     output:
-        arrays="<results>/visualize/occlusion.safetensors",
-        description="<results>/visualize/occlusion.json",
+        arrays="<results>/visualize/{run}/occlusion.safetensors",
+        description="<results>/visualize/{run}/occlusion.json",
     log:
-        "<logs>/visualize/occlusion.log",
+        "<logs>/visualize/occlusion-{run}.log",
     threads: settings.jobs.threads
     resources:
         **HEAVY,
     message:
-        "Covering pictures with a grey square"
+        "Covering pictures with a grey square for {wildcards.run}"
     shell:
         "zfnet occlusion --weights {input.weights} --data {input.data} --settings {input.settings}"
         " --threads {threads} --out {output.arrays} > {log} 2>&1"
@@ -89,19 +89,19 @@ rule occlusion:
 rule correspondence:
     input:
         settings=stage("visualize-correspondence", visualize="seed correspondence_images random_masks mask"),
-        weights=net("zf-s1"),
+        weights="<results>/runs/{run}/weights.safetensors",
         parts=archive("parts_images", "parts_keypoints"),
     output:
-        pairs="<results>/visualize/correspondence-pairs.csv",
-        arrays="<results>/visualize/correspondence.safetensors",
-        origin="<results>/visualize/correspondence.json",
+        pairs="<results>/visualize/{run}/correspondence-pairs.csv",
+        arrays="<results>/visualize/{run}/correspondence.safetensors",
+        origin="<results>/visualize/{run}/correspondence.json",
     log:
-        "<logs>/visualize/correspondence.log",
+        "<logs>/visualize/correspondence-{run}.log",
     threads: settings.jobs.threads
     resources:
         **HEAVY,
     message:
-        "Masking eyes and noses"
+        "Masking eyes and noses for {wildcards.run}"
     shell:
         "zfnet correspondence --weights {input.weights} --settings {input.settings} --threads {threads}"
         " --out {output.pairs} {input.parts} > {log} 2>&1"

@@ -59,9 +59,9 @@ def clipping_prevents_dominance(evidence: Evidence) -> Finding:
 # ---- Figure 5: invariance --------------------------------------------------------------------------------------------
 def layer_one_jumps_layer_seven_glides(evidence: Evidence) -> Finding:
     """C26: layer 1 reaches more of its final distance at the smallest step; layer 7 is closer to a straight line."""
-    curves = evidence.results.frame("visualize/invariance.csv")
+    curves = evidence.results.frame("visualize/zf-s1/invariance.csv")
     if curves is None:
-        return not_run("needs visualize/invariance.csv")
+        return not_run("needs visualize/zf-s1/invariance.csv")
     parts = []
     for transform in ("vertical", "scale"):
         shapes = pd.DataFrame(
@@ -77,7 +77,7 @@ def output_is_stable_to_shift_and_scale(evidence: Evidence) -> Finding:
     """C27: the true class loses less under translation and under scaling than under rotation."""
     losses = _losses(evidence)
     if losses is None:
-        return not_run("needs visualize/invariance.csv")
+        return not_run("needs visualize/zf-s1/invariance.csv")
     names = ("vertical", "scale")
     parts = [_over_pictures(evidence, f"rotation - {name}", losses["rotation"] - losses[name]) for name in names]
     return _of_one_net(parts, "mean loss of P(true class)")
@@ -87,16 +87,16 @@ def output_is_not_invariant_to_rotation(evidence: Evidence) -> Finding:
     """C28: the true class loses under rotation; symmetric objects are not labelled."""
     losses = _losses(evidence)
     if losses is None:
-        return not_run("needs visualize/invariance.csv")
+        return not_run("needs visualize/zf-s1/invariance.csv")
     part = _over_pictures(evidence, "loss under rotation", losses["rotation"])
     return _of_one_net([part], "no objects were labelled symmetric beforehand")
 
 
 def horizontal_moves_less(evidence: Evidence) -> Finding:
     """C29: layer-7 distance under vertical minus horizontal shift of equal size."""
-    curves = evidence.results.frame("visualize/invariance.csv")
+    curves = evidence.results.frame("visualize/zf-s1/invariance.csv")
     if curves is None or "horizontal" not in set(curves["transform"]):
-        return not_run("needs visualize/invariance.csv with both translations")
+        return not_run("needs visualize/zf-s1/invariance.csv with both translations")
     means = curves.groupby(["transform", "image"])["layer7_relative"].mean()
     return _of_one_net([_over_pictures(evidence, "vertical - horizontal", means["vertical"] - means["horizontal"])])
 
@@ -104,9 +104,9 @@ def horizontal_moves_less(evidence: Evidence) -> Finding:
 # ---- Table 1: correspondence -----------------------------------------------------------------------------------------
 def parts_correspond(evidence: Evidence) -> Finding:
     """C30: random minus part is above zero at layer 5, and the gap shrinks from layer 5 to 7; animals resampled."""
-    pairs = evidence.results.frame("visualize/correspondence-pairs.csv")
+    pairs = evidence.results.frame("visualize/zf-s1/correspondence-pairs.csv")
     if pairs is None:
-        return not_run("needs visualize/correspondence-pairs.csv")
+        return not_run("needs visualize/zf-s1/correspondence-pairs.csv")
     wide = pairs.groupby(["first", "second", "layer", "location"])["distance"].mean().unstack(["layer", "location"])
     values = {f"layer 5: random - {part}": wide[5, "random"] - wide[5, part] for part in PARTS}
     gaps = {layer: wide[layer, "random"] - wide[layer][list(PARTS)].mean(axis=1) for layer in (5, 7)}
@@ -125,9 +125,9 @@ def parts_correspond(evidence: Evidence) -> Finding:
 # ---- Figure 2: strongest activations ---------------------------------------------------------------------------------
 def maps_become_class_specific(evidence: Evidence) -> Finding:
     """C35: entropy of the labels among the nine strongest pictures of a map falls with the layer."""
-    table = evidence.results.frame("visualize/features-zf-s1.csv")
+    table = evidence.results.frame("visualize/zf-s1/features.csv")
     if table is None:
-        return not_run("needs visualize/features-zf-s1.csv")
+        return not_run("needs visualize/zf-s1/features.csv")
     maps = table.groupby(["layer", "map"])
     responds = maps["activation"].transform("min") > 0  # fewer pictures would have fewer classes by themselves
     entropy = table[responds].groupby(["layer", "map"])["label"].agg(measures.entropy)
@@ -139,7 +139,7 @@ def invariance_grows(evidence: Evidence) -> Finding:
     """C36: dissimilarity of a map's patches, relative to patches of other maps, grows with the layer."""
     arrays = _features(evidence)
     if arrays is None:
-        return not_run("needs visualize/features-zf-s1.safetensors")
+        return not_run("needs visualize/zf-s1/features.safetensors")
     layers, ratios = [], []
     for layer in range(1, 6):
         patches = arrays[f"layer{layer}/patches"][measures.alive(arrays[f"layer{layer}/projections"])].astype(
@@ -157,7 +157,7 @@ def patches_vary_more_than_projections(evidence: Evidence) -> Finding:
     """C37: dissimilarity (1 - correlation) among patches minus that among projections of the same map, layers 2-5."""
     arrays = _features(evidence)
     if arrays is None:
-        return not_run("needs visualize/features-zf-s1.safetensors")
+        return not_run("needs visualize/zf-s1/features.safetensors")
     differences = []
     for layer in range(2, 6):
         projections = arrays[f"layer{layer}/projections"]
@@ -175,7 +175,7 @@ def top_layers_develop_later(evidence: Evidence) -> Finding:
     """C39: first epoch at which a map's projection resembles its last one, layer 5 minus layer 1."""
     arrays = _evolution(evidence)
     if arrays is None:
-        return not_run("needs visualize/evolution.safetensors")
+        return not_run("needs visualize/zf-s1/evolution.safetensors")
     first = {layer: measures.developed(arrays[f"layer{layer}/projections"], arrays["epochs"]) for layer in (1, 5)}
     if not all(epochs.size > 1 for epochs in first.values()):
         return not_run("needs two maps of layer 1 and of layer 5 that respond at the end")
@@ -185,9 +185,9 @@ def top_layers_develop_later(evidence: Evidence) -> Finding:
 
 def jumps_are_changes_of_the_picture(evidence: Evidence) -> Finding:
     """C40: change of a projection between snapshots, when the strongest picture changed minus when it did not."""
-    arrays, table = _evolution(evidence), evidence.results.frame("visualize/evolution.csv")
+    arrays, table = _evolution(evidence), evidence.results.frame("visualize/zf-s1/evolution.csv")
     if arrays is None or table is None:
-        return not_run("needs visualize/evolution.safetensors and evolution.csv")
+        return not_run("needs visualize/zf-s1/evolution.safetensors and evolution.csv")
     jumps: dict[bool, list[float]] = {True: [], False: []}
     for layer in range(1, 6):
         keys = table[table["layer"] == layer].pivot(index="map", columns="epoch", values="key")
@@ -236,16 +236,16 @@ def _total(filters: pd.Series) -> float:
 
 
 def _losses(evidence: Evidence) -> pd.DataFrame | None:
-    curves = evidence.results.frame("visualize/invariance.csv")
+    curves = evidence.results.frame("visualize/zf-s1/invariance.csv")
     return None if curves is None else measures.losses(curves)
 
 
 def _features(evidence: Evidence) -> dict[str, np.ndarray] | None:
-    return _optional(evidence, "visualize/features-zf-s1.safetensors")
+    return _optional(evidence, "visualize/zf-s1/features.safetensors")
 
 
 def _evolution(evidence: Evidence) -> dict[str, np.ndarray] | None:
-    return _optional(evidence, "visualize/evolution.safetensors")
+    return _optional(evidence, "visualize/zf-s1/evolution.safetensors")
 
 
 def _optional(evidence: Evidence, name: str) -> dict[str, np.ndarray] | None:

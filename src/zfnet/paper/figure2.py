@@ -18,7 +18,7 @@ GAP, TITLE, MARGIN = 0.12, 0.26, 0.06  # inches
 
 def draw(results: Results) -> Figure:
     """Lay out projections beside patches for layers 1-5 of the net as per Figure 3."""
-    arrays = results.arrays("visualize/features-zf-s1.safetensors")
+    arrays = results.arrays("visualize/zf-s1/features.safetensors")
     rows = [[picture for layer in row for picture in layer_pictures(arrays, layer)] for row in ROWS]
     width = WIDTH - 2 * MARGIN
     heights = [row_height(pictures, width, GAP) for pictures in rows]

@@ -17,7 +17,7 @@ GAP, TITLE, MARGIN = 0.16, 0.44, 0.06  # inches
 
 def draw(results: Results) -> Figure:
     """Lay out maps x epochs for layers 1-5."""
-    arrays = results.arrays("visualize/evolution.safetensors")
+    arrays = results.arrays("visualize/zf-s1/evolution.safetensors")
     rows = [[_sheet(arrays[f"layer{layer}/projections"]) for layer in row] for row in ROWS]
     width = WIDTH - 2 * MARGIN
     heights = [row_height(sheets, width, GAP) for sheets in rows]

@@ -33,10 +33,10 @@ SIDE, HEIGHT, GAP, TOP, FOOT = 1.75, 1.5, 0.56, 0.3, 0.45  # inches
 
 def draw(results: Results) -> Figure:
     """Draw four transforms x (examples, layer 1, layer 7, probability)."""
-    curves = results.frame("visualize/invariance.csv")
+    curves = results.frame("visualize/zf-s1/invariance.csv")
     if curves is None:
-        raise ZfnetError(f"{results.root}/visualize/invariance.csv: no such file; run `snakemake figure5`.")
-    examples = results.arrays("visualize/invariance.safetensors")
+        raise ZfnetError(f"{results.root}/visualize/zf-s1/invariance.csv: no such file; run `snakemake figure5`.")
+    examples = results.arrays("visualize/zf-s1/invariance.safetensors")
     shown = [name for name in TRANSFORMS if f"{name}/examples" in examples]
     page = Page(TOP + len(shown) * (HEIGHT + GAP) + FOOT)
     for row, name in enumerate(shown):

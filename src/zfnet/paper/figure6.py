@@ -26,7 +26,7 @@ GAP, TITLE, MARGIN = 0.22, 0.28, 0.06  # inches
 
 def draw(results: Results) -> Figure:
     """Lay out three panels of filters above two of projections."""
-    arrays = {run: results.arrays(f"visualize/features-{run}.safetensors") for run in FILTERS}
+    arrays = {run: results.arrays(f"visualize/{run}/features.safetensors") for run in FILTERS}
     filters = [_filters(arrays[run]["layer1/filters"]) for run in FILTERS]
     features = [blocks(contrast(arrays[run]["layer2/projections"][:MAPS]), COLUMNS) for run in FEATURES]
     rows = [(filters, [*FILTERS.values()]), (features, [*FEATURES.values()])]

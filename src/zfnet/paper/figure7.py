@@ -35,10 +35,10 @@ COLOURS = [
 
 def draw(results: Results) -> Figure:
     """Draw a row of panels (a)-(e) for every picture."""
-    arrays = results.arrays("visualize/occlusion.safetensors")
-    description = results.json("visualize/occlusion.json")
+    arrays = results.arrays("visualize/zf-s1/occlusion.safetensors")
+    description = results.json("visualize/zf-s1/occlusion.json")
     if description is None:
-        raise ZfnetError(f"{results.root}/visualize/occlusion.json: no such file; run `snakemake figure7`.")
+        raise ZfnetError(f"{results.root}/visualize/zf-s1/occlusion.json: no such file; run `snakemake figure7`.")
     count = len(arrays["images"])
     page = Page(TOP + count * (SIDE + FOOT))
     for column, title in enumerate(TITLES):

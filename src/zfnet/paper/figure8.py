@@ -15,7 +15,7 @@ ANIMALS, TOP, MARGIN = 5, 0.28, 0.06
 
 def draw(results: Results) -> Figure:
     """Lay out animals x masks."""
-    pictures = results.arrays("visualize/correspondence.safetensors")["pictures"][:ANIMALS]  # (n, 4 + k, s, s, 3)
+    pictures = results.arrays("visualize/zf-s1/correspondence.safetensors")["pictures"][:ANIMALS]  # (n, 4 + k, s, s, 3)
     columns = pictures.shape[1]
     sheet = mosaic(pictures.reshape(-1, *pictures.shape[2:]), columns, gap=max(2, pictures.shape[2] // 40), line=255)
     width = WIDTH - 2 * MARGIN

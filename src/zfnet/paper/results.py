@@ -22,11 +22,11 @@ from zfnet.training.runs import variant_of
 
 # The columns that are read, by file.
 COLUMNS = {
-    "visualize/correspondence-pairs.csv": "location layer first second distance",
-    "visualize/evolution.csv": "layer map epoch key",
-    "visualize/features-*.csv": "layer map label activation",
+    "visualize/*/correspondence-pairs.csv": "location layer first second distance",
+    "visualize/*/evolution.csv": "layer map epoch key",
+    "visualize/*/features.csv": "layer map label activation",
     "visualize/filters.csv": "run filters dead norm_median norm_max low middle high aliasing shift dominance",
-    "visualize/invariance.csv": "image class transform amount layer1_relative layer7_relative probability",
+    "visualize/*/invariance.csv": "image class transform amount layer1_relative layer7_relative probability",
     "transfer/heads/*.csv": "head layer size fold accuracy classes train_images test_images",
     "transfer/scratch/*.csv": "size fold accuracy",
     "transfer/voc/ap.csv": "class head ap",

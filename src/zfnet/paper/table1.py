@@ -17,12 +17,12 @@ ROWS = ("right eye", "left eye", "nose", "random")
 
 def table(results: Results) -> pd.DataFrame:
     """Set the sign changes of parts and random masks beside the printed ones."""
-    pairs = results.frame("visualize/correspondence-pairs.csv")
+    pairs = results.frame("visualize/zf-s1/correspondence-pairs.csv")
     return assemble(1, MEASURES, {row: {name: _cell(pairs, row, name) for name in MEASURES} for row in ROWS})
 
 
 def _cell(pairs: pd.DataFrame | None, location: str, measure: str) -> Cell:
     if pairs is None:
-        return "visualize/correspondence-pairs.csv was not made"
+        return "visualize/zf-s1/correspondence-pairs.csv was not made"
     chosen = pairs[(pairs["location"] == location) & (pairs["layer"] == int(measure[-1]))]
     return measured(chosen["distance"], f"no pairs for {location} at layer {measure[-1]}")

@@ -25,7 +25,7 @@ COLUMNS = ("layer", "map", "rank", "key", "label", "row", "column", "activation"
 
 
 def features_stage(weights: Path, manifest: Path, settings: Visualize, out: Path, threads: int = 2) -> None:
-    """Write features-RUN.safetensors (`out`), and beside it the table (.csv) and the provenance (.json).
+    """Write features.safetensors (`out`), and beside it the table (.csv) and the provenance (.json).
 
     Arrays, for L = 1..5: layerL/maps int64 (M,); layerL/patches uint8 (M, top, t, t, 3); layerL/projections float16
     (M, top, t, t, 3), signed, peak 127; layer1/filters float32 (all maps, 3, k, k) moved to (all maps, k, k, 3).
