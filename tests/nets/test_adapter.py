@@ -56,10 +56,18 @@ def test_two_pools_in_one_layer_have_two_names():
 
 @pytest.mark.parametrize(
     "out, side, kinds",
-    [(14, 14, []), ((None, None), 14, []), (7, 7, ["average"]), ((7, 7), 7, ["average"]), (1, 1, ["average"])],
+    [
+        (14, 14 * 14, []),
+        ((None, None), 14 * 14, []),
+        (7, 49, ["average"]),
+        ((7, None), 7 * 14, ["average"]),
+        (1, 1, ["average"]),
+        (5, 25, ["average"]),
+        ((20, 3), 60, ["average"]),
+    ],
 )
-def test_adaptive_pools_that_are_fixed_at_this_crop(out, side, kinds):
-    net = chain(nn.AdaptiveAvgPool2d(out), *head(6 * side * side))
+def test_adaptive_pools_are_fixed_at_this_crop(out, side, kinds):
+    net = chain(nn.AdaptiveAvgPool2d(out), *head(6 * side))
     adapted = adapt(net, 32)
     assert [o.kind for o in adapted.operations if o.kind == "average"] == kinds
     torch.testing.assert_close(adapted(noise(32)), net(noise(32)))
@@ -100,15 +108,18 @@ class Shortcut(nn.Module):
     "net, words",
     [
         (chain(nn.GELU(), *head(6 * 14 * 14)), "1 is a GELU"),
-        (nn.Sequential(chain(nn.Sequential(nn.BatchNorm2d(6)))), "0.1.0 is a BatchNorm2d"),
-        (chain(nn.Conv2d(6, 6, (3, 1)), *head(6 * 12 * 14)), "1 .*kernel_size"),
-        (chain(nn.Conv2d(6, 6, 3, dilation=2), *head(6 * 10 * 10)), "1 .*dilation"),
-        (chain(nn.Conv2d(6, 6, 3, padding="same"), *head(6 * 14 * 14)), "1 .*padding='same'"),
+        (chain(nn.LeakyReLU(0.1), *head(6 * 14 * 14)), "1 is a LeakyReLU.* only ReLU"),
+        (chain(nn.ReLU6(), *head(6 * 14 * 14)), "1 is a ReLU6.* only ReLU"),
+        (chain(nn.Upsample(scale_factor=2), *head(6)), "1 is a Upsample, .*expected a chain of .*Conv2d"),
+        (nn.Sequential(chain(nn.ReLU(), nn.Sequential(nn.BatchNorm2d(6)))), r"0.2.0 \(BatchNorm2d.*comes after 0.1"),
+        (nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 2, 3)), r"0 \(BatchNorm2d.*comes after nothing"),
+        (chain(nn.BatchNorm2d(6, track_running_stats=False)), "1 .*track_running_stats"),
+        (chain(nn.Conv2d(6, 6, 4, padding="same"), *head(6 * 14 * 14)), "1 .*padding='same'"),
         (chain(nn.Conv2d(6, 6, 3, padding=1, padding_mode="reflect"), *head(6 * 14 * 14)), "1 .*reflect"),
         (chain(nn.MaxPool2d(2, return_indices=True)), "1 .*return_indices"),
-        (chain(nn.AdaptiveAvgPool2d(5), *head(6 * 25)), "1 .*14 x 14"),
-        (chain(*head(7)), "2 .*does not fit its input"),
+        (chain(*head(7)), "2 .*does not fit its input .*shortcuts or branches"),
         (chain(nn.ReLU()), "one number per class"),
+        (chain(nn.Linear(6 * 14 * 14, 2)), "Sequential itself fails on inputs"),
         (Shortcut(), "Shortcut computes something else"),
     ],
 )
@@ -117,14 +128,67 @@ def test_what_cannot_be_read_is_named(net, words):
         adapt(net, 8 if isinstance(net, Shortcut) else 32)
 
 
+def with_statistics(net: nn.Module) -> nn.Module:
+    """Batch normalisations as after a training, in float64."""
+    torch.manual_seed(5)
+    for norm in net.modules():
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(norm.running_mean)
+            nn.init.uniform_(norm.running_var, 0.1, 3)
+            if norm.affine:
+                nn.init.normal_(norm.weight)
+                nn.init.normal_(norm.bias)
+    return net.double().eval()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_normalisation_is_folded_exactly(bias, affine):
+    net = nn.Sequential(
+        nn.Conv2d(3, 6, 5, 2, padding=2, bias=bias),
+        nn.BatchNorm2d(6, affine=affine),
+        nn.ReLU(),
+        nn.Conv2d(6, 4, 3, groups=2, bias=bias),
+        nn.BatchNorm2d(4, eps=0.1, affine=affine),
+        nn.BatchNorm2d(4, affine=affine),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(4 * 14 * 14, 5, bias=bias),
+        nn.BatchNorm1d(5, affine=affine),
+    )
+    net = with_statistics(net)
+    adapted = adapt(net, 32)
+    assert list(adapted.layers) == ["conv1", "conv2", "fc3"]
+    torch.testing.assert_close(adapted(noise(32).double()), net(noise(32).double()), rtol=1e-12, atol=1e-12)
+
+
+def test_a_convolution_used_twice_is_folded_only_where_it_is_normalised():
+    shared = nn.Conv2d(6, 6, 3, padding=1)
+    net = with_statistics(chain(shared, nn.BatchNorm2d(6), nn.ReLU(), shared, *head(6 * 14 * 14)))
+    torch.testing.assert_close(adapt(net, 32)(noise(32).double()), net(noise(32).double()), rtol=1e-12, atol=1e-12)
+
+
+def test_rectangular_dilated_and_spelled_padding():
+    net = chain(
+        nn.Conv2d(6, 6, (3, 1), stride=(1, 2), padding=(2, 0)),
+        nn.ReLU(),
+        nn.MaxPool2d((3, 2), (2, 1), dilation=(1, 2)),
+        nn.Conv2d(6, 6, (3, 5), padding="same", dilation=(2, 1)),
+        nn.ZeroPad2d((0, 1, 2, 0)),
+        nn.AvgPool2d((2, 3), (1, 2), padding=(1, 0)),
+        nn.Conv2d(6, 3, 2, padding="valid"),
+        *head(3 * 9 * 1),
+    ).double()
+    torch.testing.assert_close(adapt(net, 32)(noise(32).double()), net(noise(32).double()), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name, crop, last", [("alexnet", 224, "fc8"), ("vgg11", 64, "fc11")])
+@pytest.mark.parametrize(
+    "name, crop, last",
+    [("alexnet", 224, "fc8"), ("alexnet", 160, "fc8"), ("vgg11", 64, "fc11"), ("vgg11_bn", 64, "fc11")],
+)
 def test_torchvisions_nets(name, crop, last):
     models = pytest.importorskip("torchvision.models", exc_type=ImportError)
-    if name == "vgg11":  # its classifier wants 7 x 7: at 64 pixels the last map is 2 x 2
-        with pytest.raises(ZfnetError, match="avgpool"):
-            adapt(models.vgg11(init_weights=False), crop)
-        crop = 224
     net = getattr(models, name)().eval()
     adapted = adapt(net, crop)
     assert list(adapted.layers)[-1] == last and adapted.classes == 1000

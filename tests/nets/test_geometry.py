@@ -85,6 +85,33 @@ def test_padded_pools_of_foreign_nets_are_counted_as_torch_does(crop):
         assert field.map == (1 if layer == "fc2" else trace.activations[layer].shape[-1])
 
 
+def support(net, layer: str, row: int, column: int) -> list[int]:
+    """First and last row, first and last column of the input that a unit depends on."""
+    x = torch.rand(1, 3, net.crop, net.crop, dtype=torch.float64, requires_grad=True)
+    y = x
+    for operation in net.operations[: net.layers[layer] + 1]:
+        y = operation.module(y)
+    seen = torch.autograd.grad(y[0, :, row, column].sum(), x)[0].abs().sum((0, 1)).nonzero()
+    return [*seen.amin(0).tolist(), *seen.amax(0).tolist()]
+
+
+def test_dilated_windows_reach_further():
+    layers = nn.Conv2d(3, 4, 3, 2, dilation=3), nn.AvgPool2d(2, 1), nn.Conv2d(4, 4, 3, dilation=2, padding=2)
+    net = adapt(nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * 16 * 16, 2)), 40).double()
+    field = receptive_fields(net)["conv2"]
+    assert field == (17, 2, -4, 16)
+    assert support(net, "conv2", 0, 9) == [0, 14, 12, 30]
+    assert support(net, "conv2", 5, 12) == [6, 20, 22, 36]
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(4, 4, (3, 1), padding=(1, 0)), nn.AdaptiveAvgPool2d(3)])
+def test_fields_that_no_square_describes_are_the_whole_crop(layer):
+    net = adapt(nn.Sequential(nn.Conv2d(3, 4, 3), layer, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)), 22)
+    first, second, *_ = receptive_fields(net).values()
+    assert first == (3, 1, 0, 20)
+    assert (second.size, second.stride, second.offset) == (22, 0, 0)
+
+
 def test_fully_connected_units_see_everything(small):
     field = receptive_fields(small("zf"))["fc7"]
     assert field.map == 1 and field.offset <= 0 and field.offset + field.size >= 80

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from zfnet.errors import ZfnetError
 from zfnet.nets import adapt, build, load, load_metadata, save
+from zfnet.nets.geometry import receptive_fields
 
 
 @pytest.fixture
@@ -123,7 +125,64 @@ def test_one_wrong_byte_loads_or_is_told(tmp_path_factory, place, value):
         assert path.name in str(error)
 
 
-def test_adapted_nets_are_not_saved(path):
-    net = adapt(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 5), torch.nn.Flatten(), torch.nn.Linear(32, 2)), 8)
-    with pytest.raises(ZfnetError, match="adapted"):
-        save(net, path)
+# ---- adapted nets ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def adapted():
+    """A foreign net with every kind of operation, and two inputs."""
+    torch.manual_seed(0)
+    layers = [
+        *(nn.ZeroPad2d((1, 0, 2, 1)), nn.Conv2d(3, 6, (5, 3), 2, bias=False), nn.BatchNorm2d(6), nn.ReLU()),
+        *(nn.LocalResponseNorm(3, 1e-2), nn.MaxPool2d((3, 2), 2, dilation=1, ceil_mode=True)),
+        *(nn.Conv2d(6, 4, 3, padding="same", groups=2), nn.ReLU(True), nn.AvgPool2d(2, 1, count_include_pad=False)),
+        *(nn.AdaptiveAvgPool2d(3), nn.Dropout(0.2), nn.Flatten(), nn.Linear(36, 7), nn.ReLU(), nn.Linear(7, 5)),
+    ]
+    return adapt(nn.Sequential(*layers).eval(), 32, (120.0, 110.0, 100.0), (58.0, 57.0, 57.0)), 50 * torch.randn(
+        2, 3, 32, 32
+    )
+
+
+def test_an_adapted_net_comes_back_as_it_was(adapted, path):
+    net, images = adapted
+    save(net, path, source="mine")
+    again = load(path)
+    assert again.architecture is None and not again.training and again.layers == net.layers
+    assert [o[:2] for o in again.operations] == [o[:2] for o in net.operations]
+    assert torch.equal(again(images), net(images)) and torch.equal(again.mean, net.mean)
+    assert load_metadata(path) == {"source": "mine"}
+    assert receptive_fields(again) == receptive_fields(net)
+
+
+def change(header, *keys, value):
+    """Set one entry of the description of a saved adapted net."""
+    place = header["chain"]
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    return json.dumps(header)
+
+
+@pytest.mark.parametrize(
+    "keys, value, words",
+    [
+        (("crop",), 0, "crop: Input should be greater"),
+        (("crop",), 33000, "crop"),
+        (("crop",), 9999, "beyond its square"),
+        (("classes",), "5", "classes"),
+        (("operations",), [], "operations"),
+        (("operations", 0, "kind"), "os.system", "no operation 'os.system'"),
+        (("operations", 0, "name"), "__class__", "operations.0.name"),
+        (("operations", 1, "name"), "pad0", "names twice"),
+        (("operations", 1, "options"), {"in_channels": 3}, "conv1: has the options in_channels; expected"),
+        (("operations", 1, "options", "groups"), 0, "conv1: "),
+        (("operations", 1, "options", "out_channels"), 10**6, "conv1.bias is"),
+        (("operations", 1, "options", "out_channels"), 10**12, "operations.1.options.out_channels"),
+        (("operations", 3, "options", "size"), [[1]], "operations.3.options.size"),
+    ],
+)
+def test_a_chain_that_lies_is_refused(adapted, path, keys, value, words):
+    save(adapted[0], path)
+    rewrite(path, lambda header: change(header, *keys, value=value))
+    with pytest.raises(ZfnetError, match=f"{path.name}.*{words}"):
+        load(path)

@@ -4,11 +4,14 @@ The module is read, not run with hooks: its parts are copied in the order they a
 operation of its own (a ReLU used five times is five operations, none of them in place), and a flatten is put in
 before the first linear layer. Whether that order is really what the module computes is checked by running both.
 
+Batch normalisation multiplies and shifts once training is over. It is folded into the layer before it: the same
+function, whose scale the way back to the pixels meets in the filters and whose shift it drops with the biases.
+
 Layers are numbered as in the paper: torchvision's AlexNet has conv1 … conv5 and fc6 … fc8, VGG-16 conv1 … fc16.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import NamedTuple
 
 import torch
@@ -32,7 +35,8 @@ def adapt(
 
     Parameters
     ----------
-    module : a chain of layers: `nn.Sequential`, nested ones, or torchvision's AlexNet and VGG.
+    module : a chain of layers: `nn.Sequential`, nested ones, or torchvision's AlexNet and VGG, with batch
+        normalisation or without. Windows and strides may be rectangular and dilated.
     crop : side of its input, pixels.
     mean : float (3, S, S) or three numbers, RGB 0..255, subtracted from the pictures before they come in;
         None: zeros.
@@ -42,7 +46,7 @@ def adapt(
     Returns
     -------
     Network
-        In eval mode, with its own copy of the weights.
+        In eval mode, with its own copy of the weights; `save` and `load` keep it as they do our own nets.
 
     Raises
     ------
@@ -54,20 +58,23 @@ def adapt(
     --------
     >>> net = adapt(torchvision.models.alexnet(), 224, (123.7, 116.3, 103.5), (58.4, 57.1, 57.4))  # doctest: +SKIP
     """
-    parts = list(_resolved(deepcopy(module).eval(), crop))
+    parts = _resolved(deepcopy(module).eval(), crop)
     operations, layers = _named(parts)
     mean = _image(mean, crop)
-    logits = _chain(parts, torch.zeros(1, 3, crop, crop, device=_place(module)))
+    logits = _chain(parts, _noise(module, crop))
     net = Network(operations, layers, crop, mean.shape[1], logits.shape[1], None).eval()
     _compare(module, net, crop)
     net.mean.copy_(mean)
     if std is not None:
-        _fold(net, std)
-    return net.to(_place(module))
+        _divide_first(net, std)
+    return net
 
 
-def _place(module: nn.Module) -> torch.device:
-    return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
+def _noise(module: nn.Module, crop: int) -> Tensor:
+    """Two inputs as the module wants them, always the same."""
+    images = torch.randn(2, 3, crop, crop, generator=torch.Generator().manual_seed(0))
+    first = next(module.parameters(), images)
+    return images.to(first.device, first.dtype)
 
 
 # ------------------------------------------------------------------------------------------------ reading the parts
@@ -83,17 +90,19 @@ def _leaves(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]
 
 
 @torch.no_grad()
-def _resolved(module: nn.Module, crop: int) -> Iterator[_Part]:
+def _resolved(module: nn.Module, crop: int) -> list[_Part]:
     """Read every part, with the size it meets at this crop; flatten before the first linear layer."""
-    x = torch.zeros(1, 3, crop, crop, device=_place(module))
+    parts, x = [], _noise(module, crop)
     for path, leaf in _leaves(module):
         if isinstance(leaf, nn.Linear) and x.ndim == 4:
-            yield _Part(path, "flatten", nn.Flatten())
+            parts.append(_Part(path, "flatten", nn.Flatten()))
             x = x.flatten(1)
-        part = _read(path, leaf, x)
-        if part is not None:
-            yield part
+        if isinstance(leaf, _BATCH_NORMS):
+            parts[-1:] = [_folded(path, leaf, parts[-1] if parts else None)]
+        elif part := _read(path, leaf, x):
+            parts.append(part)
             x = _run(part, x)
+    return parts
 
 
 def _chain(parts: Sequence[_Part], x: Tensor) -> Tensor:
@@ -110,7 +119,10 @@ def _run(part: _Part, x: Tensor) -> Tensor:
         return part.module(x)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        raise ZfnetError(f"{part.path} ({part.module}) does not fit its input {tuple(x.shape)}: {reason}") from None
+        raise ZfnetError(
+            f"{part.path} ({part.module}) does not fit its input {tuple(x.shape)}: {reason}. Parts are read one after "
+            "the other: nets with shortcuts or branches cannot be adapted."
+        ) from None
 
 
 def _read(path: str, module: nn.Module, x: Tensor) -> _Part | None:
@@ -118,50 +130,53 @@ def _read(path: str, module: nn.Module, x: Tensor) -> _Part | None:
     for kind, reader in _READERS.items():
         if isinstance(module, kind):
             return reader(path, module, x)
-    raise ZfnetError(
-        f"{path or 'The net'} is a {type(module).__name__}, which cannot be read; expected a chain of "
-        f"{', '.join(sorted(kind.__name__ for kind in _READERS))}."
-    )
+    what = f"{path or 'The net'} is a {type(module).__name__}, which cannot be read"
+    if type(module).__module__ == nn.ReLU.__module__:
+        raise ZfnetError(
+            f"{what}: the deconvnet rectifies (section 2.1), so of all non-linearities only ReLU is known."
+        )
+    names = sorted(kind.__name__ for kind in (*_READERS, *_BATCH_NORMS))
+    raise ZfnetError(f"{what}; expected a chain of {', '.join(names)}.")
 
 
-def _plain(path: str, module: nn.Module, **allowed: object) -> None:
-    """Refuse rectangular windows and options that the backward pass does not know."""
-    for option in ("kernel_size", "stride", "padding"):
-        value = getattr(module, option)
-        if isinstance(value, str) or (isinstance(value, tuple) and len(set(value)) > 1):
-            raise ZfnetError(f"{path} ({module}) has {option}={value!r}; expected one number for both axes.")
-    for option, expected in allowed.items():
-        if getattr(module, option) not in (expected, (expected, expected)):
-            raise ZfnetError(f"{path} ({module}) has {option}={getattr(module, option)!r}; expected {expected!r}.")
+def _refuse(path: str, module: nn.Module, option: str, expected: str) -> None:
+    raise ZfnetError(f"{path} ({module}) has {option}={getattr(module, option)!r}; expected {expected}.")
 
 
 def _conv(path: str, module: nn.Conv2d, x: Tensor) -> _Part:
-    _plain(path, module, dilation=1, padding_mode="zeros")
+    if module.padding_mode != "zeros":
+        _refuse(path, module, "padding_mode", "zeros")
+    if isinstance(module.padding, str):
+        module = _padded_in_numbers(path, module)
     return _Part(path, "conv", module)
 
 
+def _padded_in_numbers(path: str, module: nn.Conv2d) -> nn.Conv2d:
+    """Spell out padding="same" and "valid"."""
+    reach = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
+    if module.padding == "same" and any(pixels % 2 for pixels in reach):
+        _refuse(path, module, "padding", "as much on both sides, so windows of odd size")
+    plain = copy(module)
+    plain.padding = tuple(pixels // 2 if module.padding == "same" else 0 for pixels in reach)
+    return plain
+
+
 def _pool(path: str, module: nn.MaxPool2d, x: Tensor) -> _Part:
-    _plain(path, module, dilation=1, return_indices=False)
+    if module.return_indices:
+        _refuse(path, module, "return_indices", "False")
     return _Part(path, "pool", module)
 
 
-def _average(path: str, module: nn.AvgPool2d, x: Tensor) -> _Part:
-    _plain(path, module)
-    return _Part(path, "average", module)
-
-
 def _adaptive(path: str, module: nn.AdaptiveAvgPool2d, x: Tensor) -> _Part | None:
-    """At a fixed crop it is nothing at all, or an average over fixed windows, or cannot be read."""
-    side, size = x.shape[-1], module.output_size
-    out = size[0] if isinstance(size, tuple) and len(set(size)) == 1 else size
-    if out in (None, side):
+    """At a fixed crop it is nothing at all, an average over equal windows, or one over windows of unequal sizes."""
+    sides, size = x.shape[2:], module.output_size
+    sizes = size if isinstance(size, tuple) else (size, size)
+    outs = tuple(side if out is None else out for side, out in zip(sides, sizes, strict=True))
+    if outs == tuple(sides):
         return None
-    if isinstance(out, int) and side % out == 0:
-        return _Part(path, "average", nn.AvgPool2d(side // out))
-    raise ZfnetError(
-        f"{path} ({module}) meets {side} x {side} units at this crop, which its output does not divide; "
-        "choose a crop at which it does."
-    )
+    if any(side % out for side, out in zip(sides, outs, strict=True)):
+        return _Part(path, "average", nn.AdaptiveAvgPool2d(outs))
+    return _Part(path, "average", nn.AvgPool2d(tuple(side // out for side, out in zip(sides, outs, strict=True))))
 
 
 def _norm(path: str, module: nn.LocalResponseNorm, x: Tensor) -> _Part:
@@ -176,20 +191,50 @@ def _kind(kind: str) -> Callable[[str, nn.Module, Tensor], _Part]:
     return lambda path, module, x: _Part(path, kind, module)
 
 
+def _dropout(path: str, module: nn.Dropout, x: Tensor) -> _Part:
+    return _Part(path, "dropout", nn.Dropout(module.p))
+
+
 _READERS: dict[type[nn.Module], Callable[[str, nn.Module, Tensor], _Part | None]] = {
     nn.Conv2d: _conv,
     nn.ReLU: lambda path, module, x: _Part(path, "relu", nn.ReLU()),
     nn.MaxPool2d: _pool,
-    nn.AvgPool2d: _average,
+    nn.AvgPool2d: _kind("average"),
     nn.AdaptiveAvgPool2d: _adaptive,
     nn.LocalResponseNorm: _norm,
     ContrastNorm: _kind("norm"),
     nn.ZeroPad2d: _kind("pad"),
     nn.Flatten: _flatten,
     nn.Linear: _kind("linear"),
-    nn.Dropout: lambda path, module, x: _Part(path, "dropout", nn.Dropout(module.p)),
+    nn.Dropout: _dropout,
+    nn.Dropout2d: _dropout,
     nn.Identity: lambda path, module, x: None,
 }
+
+
+# ------------------------------------------------------------------------------------------------ batch normalisation
+
+_BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm1d)
+
+
+def _folded(path: str, norm: nn.BatchNorm2d, before: _Part | None) -> _Part:
+    """The layer before a batch normalisation, with the normalisation's scale and shift in its weights and biases."""
+    if before is None or before.kind not in ("conv", "linear"):
+        raise ZfnetError(
+            f"{path} ({norm}) comes after {before.path if before else 'nothing'}; expected it right after a "
+            "convolution or a linear layer, into which it can be folded."
+        )
+    if norm.running_var is None:
+        _refuse(path, norm, "track_running_stats", "True, since without statistics it depends on the other pictures")
+    layer = deepcopy(before.module)  # which may be used a second time without this normalisation
+    scale = (norm.running_var.double() + norm.eps).rsqrt()
+    scale = scale if norm.weight is None else scale * norm.weight.double()
+    shift = -norm.running_mean.double() * scale + (0 if norm.bias is None else norm.bias.double())
+    bias = shift if layer.bias is None else shift + layer.bias.double() * scale
+    weight = layer.weight.double() * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    layer.weight = nn.Parameter(weight.to(layer.weight.dtype))
+    layer.bias = nn.Parameter(bias.to(layer.weight.dtype))
+    return before._replace(module=layer)
 
 
 # ------------------------------------------------------------------------------------------------ names and checks
@@ -230,9 +275,8 @@ def _image(mean: Tensor | Sequence[float] | None, crop: int) -> Tensor:
 @torch.no_grad()
 def _compare(module: nn.Module, net: Network, crop: int) -> None:
     """Both must give the same numbers: a forward pass of one's own (a shortcut, a reshape) shows here."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(2, 3, crop, crop, generator=generator).to(_place(module))
-    theirs, ours = deepcopy(module).eval()(images), net.to(_place(module))(images)
+    images = _noise(module, crop)
+    theirs, ours = _theirs(module, images), net.to(images.device)(images)
     if theirs.shape != ours.shape or not torch.allclose(theirs, ours, rtol=1e-3, atol=1e-4 * float(ours.abs().max())):
         raise ZfnetError(
             f"{type(module).__name__} computes something else than its parts one after the other (a shortcut, a branch "
@@ -240,7 +284,16 @@ def _compare(module: nn.Module, net: Network, crop: int) -> None:
         )
 
 
+def _theirs(module: nn.Module, images: Tensor) -> Tensor:
+    try:
+        return deepcopy(module).eval()(images)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise ZfnetError(f"{type(module).__name__} itself fails on inputs {tuple(images.shape)}: {reason}.") from None
+
+
 @torch.no_grad()
-def _fold(net: Network, std: Sequence[float]) -> None:
+def _divide_first(net: Network, std: Sequence[float]) -> None:
+    """Let the first convolution divide the colours, so that its inputs need not be."""
     first = next(operation.module for operation in net.operations if operation.kind == "conv")
     first.weight.div_(torch.as_tensor(std, dtype=first.weight.dtype, device=first.weight.device)[:, None, None])

@@ -1,8 +1,9 @@
 """Nets on disk: one safetensors file holds weights, mean image, architecture and metadata. Nothing is ever unpickled.
 
-The header has one entry, `zfnet`: JSON with `format`, `architecture` (see `zfnet.nets.architecture`) and `metadata`
-(what the caller adds: class list, spec hash …). Files are input that may be foreign or damaged, so the net is laid out
-without memory first and takes only tensors of exactly the expected names and shapes.
+The header has one entry, `zfnet`: JSON with `format`, `architecture` (see `zfnet.nets.architecture`; for an adapted
+net `chain` instead, see `zfnet.nets.chain`) and `metadata` (what the caller adds: class list, spec hash …). Files are
+input that may be foreign or damaged, so the net is laid out without memory first and takes only tensors of exactly the
+expected names and shapes.
 """
 
 import json
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from zfnet.errors import ZfnetError
 from zfnet.files import atomic, canonical_json
+from zfnet.nets import chain
 from zfnet.nets.architecture import Architecture
 from zfnet.nets.network import Network, from_architecture
 
@@ -24,9 +26,7 @@ FORMAT = 1
 
 def save(net: Network, path: str | Path, **metadata: Any) -> None:
     """Write `net` in one step; `metadata` is any JSON-able data and comes back from `load_metadata`."""
-    if net.architecture is None:
-        raise ZfnetError(f"{path}: an adapted net has no architecture to save; keep it in the format it came from.")
-    header = {"format": FORMAT, "architecture": net.architecture.to_json(), "metadata": metadata}
+    header = {"format": FORMAT, "metadata": metadata, **_description(net)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
     with atomic(path) as beside:
         save_file(tensors, beside, metadata={"zfnet": canonical_json(header)})
@@ -42,7 +42,7 @@ def load(path: str | Path) -> Network:
     """
     header, tensors = _read(path, weights=True)
     with torch.device("meta"):
-        net = from_architecture(_architecture(path, header))
+        net = _laid_out(path, header)
     _fits(path, net.state_dict(), tensors)
     net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     return net.eval()
@@ -77,9 +77,15 @@ def _header(path: str | Path, metadata: dict[str, str] | None) -> dict[str, Any]
     return header
 
 
-def _architecture(path: str | Path, header: dict[str, Any]) -> Architecture:
+def _description(net: Network) -> dict[str, Any]:
+    return {"architecture": net.architecture.to_json()} if net.architecture else {"chain": chain.to_json(net)}
+
+
+def _laid_out(path: str | Path, header: dict[str, Any]) -> Network:
     try:
-        return Architecture.from_json(header.get("architecture"))
+        if "chain" in header:
+            return chain.from_json(header["chain"])
+        return from_architecture(Architecture.from_json(header.get("architecture")))
     except ZfnetError as error:
         raise ZfnetError(f"{path}: {error}") from None
 

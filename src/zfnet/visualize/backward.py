@@ -211,8 +211,10 @@ def centres(pool: nn.MaxPool2d, step: Step) -> Tensor:
     """Switches that point to the middle of each window, moved inside where the window hangs over the edge."""
     lines = []
     for axis in (0, 1):
-        kernel, stride, padding = (_pair(value)[axis] for value in (pool.kernel_size, pool.stride, pool.padding))
-        middle = torch.arange(step.output.shape[2 + axis], device=step.output.device) * stride + kernel // 2 - padding
+        options = pool.kernel_size, pool.stride, pool.padding, pool.dilation
+        kernel, stride, padding, dilation = (_pair(value)[axis] for value in options)
+        first = torch.arange(step.output.shape[2 + axis], device=step.output.device) * stride - padding
+        middle = first + kernel // 2 * dilation
         lines.append(middle.clamp(0, step.input.shape[2 + axis] - 1))
     plane = lines[0][:, None] * step.input.shape[3] + lines[1]  # (h, w)
     return plane.expand(step.output.shape)
