@@ -233,6 +233,22 @@ def filters(
     filters_stage({path.parent.name: path for path in weights}, data, _read(settings).visualize, out, threads)
 
 
+@app.command("compare-methods")
+@on_gpu
+def compare_methods(
+    weights: Weights,
+    data: Prepared,
+    features: Annotated[Path, typer.Option(help="features-RUN.csv, whose units and pictures are taken")],
+    settings: SettingsFile,
+    out: Out,
+    threads: Threads = 2,
+) -> None:
+    """Look at the same units by every method, and by what is often done otherwise."""
+    from zfnet.visualize.methods import methods_stage
+
+    methods_stage(weights, data, features, _read(settings).visualize, out, threads)
+
+
 @app.command()
 @on_gpu
 def duplicates(
@@ -310,11 +326,13 @@ def table(number: Annotated[int, typer.Argument(min=1, max=7)], results: Results
 
 
 @app.command()
-def figure(number: Annotated[int, typer.Argument(min=2, max=9)], results: Results, out: Out) -> None:
+def figure(
+    name: Annotated[str, typer.Argument(help="figure2 … figure9, or methods")], results: Results, out: Out
+) -> None:
     """Draw one figure in the paper's layout (png, pdf)."""
     from zfnet.paper.figures import figure_stage
 
-    figure_stage(number, results, out)
+    figure_stage(name, results, out)
 
 
 @app.command()

@@ -155,7 +155,7 @@ class Evaluation(Strict):
 
 
 class Visualize(Strict):
-    """Figures 2 and 4-8 and Table 1."""
+    """Figures 2 and 4-8, Table 1 and the comparison of methods."""
 
     nets: Count = Field(1, description="random states of the net of Fig. 3 that claims look at; they need three")
     seed: int = 0
@@ -175,6 +175,7 @@ class Visualize(Strict):
     correspondence_images: Count = Field(5, description="frontal animals in Table 1; Figure 8 shows the first five")
     random_masks: Count = Field(5, description="random masks per picture in Table 1 (D21)")
     mask: Share = Field(0.18, description="side of a part's mask as a share of the picture's shorter side (D21)")
+    ascent_steps: Count | None = Field(None, description="steps of activation maximisation; None: as published")
 
 
 class Heads(Strict):

@@ -136,6 +136,7 @@ def write_visualize(folder, crop, rng):
     write_invariance(folder, crop, rng)
     write_occlusion(folder, crop, rng)
     write_correspondence(folder, crop, rng)
+    write_methods(folder / "zf-s1", crop, rng)
     rows = [("zf-s1", 12, 0, 0.08, 0.1, 0.3, 0.5, 0.2, 0.1, 0.2, 0.3),
             ("krizhevsky-s1", 12, 2, 0.02, 0.2, 0.6, 0.1, 0.3, 0.4, 0.5, 0.3),
             ("zf-unclipped", 12, 1, 0.02, 0.5, 0.4, 0.3, 0.3, 0.1, 0.2, 0.8)]  # fmt: skip
@@ -208,6 +209,21 @@ def write_correspondence(folder, crop, rng):
     write_json(
         folder / "zf-s1" / "correspondence.json", {"animals": [f"dog-{i}" for i in range(5)], "provenance": PROVENANCE}
     )
+
+
+def write_methods(folder, crop, rng):
+    rules = ["deconvnet", "guided", "gradient", "forward-mask", "no-relu", "centre", "norm", "overwrite", "keep-max"]
+    rules.append("shuffled")
+    rows, arrays = [], {}
+    for layer, size, name in (("conv2", 27, ""), ("conv5", crop, ""), ("fc8", crop, "disc")):
+        arrays |= {f"{layer}/{rule}": projection(rng, (), size) for rule in rules}
+        arrays[f"{layer}/patch"], arrays[f"{layer}/maximised"] = photo(rng, (), size), photo(rng, (4,), size)
+        arrays[f"{layer}/saliency"] = np.abs(projection(rng, (), size)).max(2, keepdims=True)
+        rows += [(layer, 3, name, rule, rng.uniform(-0.1, 1), 9, "") for rule in rules]
+        rows += [(layer, 3, name, f"maximised {place}", "", "", rng.uniform(1, 9)) for place in range(1, 5)]
+    save_file(arrays, folder / "methods.safetensors")
+    write_csv(folder / "methods.csv", rows, "layer unit name method cosine pictures gain")
+    write_json(folder / "methods.json", {"ascents": [], "provenance": PROVENANCE})
 
 
 # ---- transfer --------------------------------------------------------------------------------------------------------

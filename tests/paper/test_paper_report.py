@@ -39,8 +39,8 @@ def tree(results, tmp_path_factory):
     shutil.copytree(results, root)
     for number in tables.NUMBERS:
         tables.table_stage(number, root, root / "tables" / f"table{number}.csv")
-    for number in (3, 9):
-        figures.figure_stage(number, root, root / "figures" / f"figure{number}.png")
+    for name in ("figure3", "figure9"):
+        figures.figure_stage(name, root, root / "figures" / f"{name}.png")
     claims.claims_stage(root, Paper(resamples=200), root / "claims.csv")
     report.report_stage(root, Settings(), root / "report.html")
     return root
@@ -86,7 +86,7 @@ def test_all_claims_tables_and_runs_are_on_the_page(tree, text):
 
 def test_an_empty_folder_still_gives_a_page(empty):
     page = report.page(Results(empty), Settings())
-    assert page.count("is not there yet") == len(tables.NUMBERS) + len(figures.NUMBERS)
+    assert page.count("is not there yet") == len(tables.NUMBERS) + len(figures.NAMES)
     assert "The claims were not decided" in page
 
 
@@ -109,7 +109,7 @@ def test_deviations_are_coloured_by_what_is_better(results):
 
 def test_every_cited_decision_is_explained_and_every_item_has_a_caption():
     captions = report.captions()
-    items = [f"table{n}" for n in tables.NUMBERS] + [f"figure{n}" for n in figures.NUMBERS]
+    items = [f"table{n}" for n in tables.NUMBERS] + [*figures.NAMES]
     cited = {d for name in items for d in captions[name]["decisions"]}
     assert cited <= set(captions["decisions"])
-    assert all(captions[f"figure{number}"]["alt"] for number in figures.NUMBERS)
+    assert all(captions[name]["alt"] for name in figures.NAMES)

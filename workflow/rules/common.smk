@@ -150,3 +150,4 @@ wildcard_constraints:
     run=r"[a-z0-9-]+",
     set="|".join(ARCHIVES_OF),
     number=r"\d",
+    figure=r"figure\d|methods",

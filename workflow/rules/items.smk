@@ -34,16 +34,17 @@ TABLES = {
     "7": heads(*CALTECH),
 }
 FIGURES = {
-    "2": results("visualize/zf-s1/features.safetensors"),
-    "3": evaluations(["zf-s1"]),  # the number of classes
-    "4": results("visualize/zf-s1/evolution.safetensors"),
-    "5": results("visualize/zf-s1/invariance.csv", "visualize/zf-s1/invariance.safetensors"),
-    "6": results(
+    "figure2": results("visualize/zf-s1/features.safetensors"),
+    "figure3": evaluations(["zf-s1"]),  # the number of classes
+    "figure4": results("visualize/zf-s1/evolution.safetensors"),
+    "figure5": results("visualize/zf-s1/invariance.csv", "visualize/zf-s1/invariance.safetensors"),
+    "figure6": results(
         "visualize/filters.csv", *(f"visualize/{runs_of(one)[0]}/features.safetensors" for one in FILTER_NETS)
     ),
-    "7": results("visualize/zf-s1/occlusion.safetensors", "visualize/zf-s1/occlusion.json"),
-    "8": results("visualize/zf-s1/correspondence.safetensors"),
-    "9": heads("caltech256"),
+    "figure7": results("visualize/zf-s1/occlusion.safetensors", "visualize/zf-s1/occlusion.json"),
+    "figure8": results("visualize/zf-s1/correspondence.safetensors"),
+    "figure9": heads("caltech256"),
+    "methods": results("visualize/zf-s1/methods.safetensors", "visualize/zf-s1/methods.csv"),
 }
 # What claims are decided from: all of these, the errors of the net without filter renormalisation, and what the other
 # nets see that are looked at.
@@ -67,4 +68,5 @@ TITLES = {
     "figure7": "Occlusion",
     "figure8": "Masked parts",
     "figure9": "Caltech-256 against images per class",
+    "methods": "The same units by every method",
 }

@@ -23,26 +23,23 @@ rule table:
 
 rule figure:
     input:
-        lambda wildcards: FIGURES[wildcards.number],
+        lambda wildcards: FIGURES[wildcards.figure],
     output:
         png=report(
-            "<results>/figures/figure{number}.png",
+            "<results>/figures/{figure}.png",
             caption="../report/figure.rst",
             category="Figures",
-            labels=lambda wildcards: {
-                "item": f"Figure {wildcards.number}",
-                "what": TITLES[f"figure{wildcards.number}"],
-            },
+            labels=lambda wildcards: {"item": wildcards.figure, "what": TITLES[wildcards.figure]},
         ),
-        pdf="<results>/figures/figure{number}.pdf",
+        pdf="<results>/figures/{figure}.pdf",
     log:
-        "<logs>/paper/figure{number}.log",
+        "<logs>/paper/{figure}.log",
     params:
         results=results_folder,
     message:
-        "Figure {wildcards.number}"
+        "Drawing {wildcards.figure}"
     shell:
-        "zfnet figure {wildcards.number} --results {params.results} --out {output.png} > {log} 2>&1"
+        "zfnet figure {wildcards.figure} --results {params.results} --out {output.png} > {log} 2>&1"
 
 
 rule claims:
@@ -71,7 +68,7 @@ rule report_page:
     input:
         settings=stage("all", *type(settings).model_fields),
         tables=expand("<results>/tables/table{number}.csv", number=list(TABLES)),
-        figures=expand("<results>/figures/figure{number}.png", number=list(FIGURES)),
+        figures=expand("<results>/figures/{figure}.png", figure=list(FIGURES)),
         claims="<results>/claims.csv",
     output:
         page="<results>/report.html",
@@ -97,12 +94,12 @@ for number in TABLES:
             "Done: {input}"
 
 
-for number in FIGURES:
+for figure in FIGURES:
 
     rule:
         name:
-            f"figure{number}"
+            figure
         input:
-            f"<results>/figures/figure{number}.png",
+            f"<results>/figures/{figure}.png",
         message:
             "Done: {input}"

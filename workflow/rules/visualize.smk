@@ -125,3 +125,25 @@ rule filters:
     shell:
         "zfnet filters --data {input.data} --settings {input.settings} --threads {threads} --out {output.table}"
         " {input.weights} > {log} 2>&1"
+
+
+rule compare_methods:
+    input:
+        settings=stage("visualize-methods", visualize="seed ascent_steps"),
+        weights="<results>/runs/{run}/weights.safetensors",
+        data=manifest("imagenet-val"),
+        features="<results>/visualize/{run}/features.csv",
+    output:
+        arrays="<results>/visualize/{run}/methods.safetensors",
+        table="<results>/visualize/{run}/methods.csv",
+        origin="<results>/visualize/{run}/methods.json",
+    log:
+        "<logs>/visualize/methods-{run}.log",
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    message:
+        "Looking at the same units of {wildcards.run} by every method"
+    shell:
+        "zfnet compare-methods --weights {input.weights} --data {input.data} --features {input.features}"
+        " --settings {input.settings} --threads {threads} --out {output.arrays} > {log} 2>&1"

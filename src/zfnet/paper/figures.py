@@ -1,6 +1,7 @@
 """Figures as files: one page each, text as vectors, pictures at their native pixels, the same bytes every time.
 
-Each module figure2 … figure9 has a function `draw(results)` that reads arrays and gives a matplotlib figure.
+Each module figure2 … figure9, and methods, has a function `draw(results)` that reads arrays and gives a matplotlib
+figure.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from zfnet.errors import ZfnetError
 from zfnet.files import atomic
 from zfnet.paper.results import Results
 
-NUMBERS = range(2, 10)
+NAMES = (*(f"figure{number}" for number in range(2, 10)), "methods")
 WIDTH = 9.0  # inches
 DPI = 200
 INK = "#222222"
@@ -74,13 +75,11 @@ def row_height(pictures: Sequence[np.ndarray], width: float, gap: float) -> floa
     return (width - gap * (len(pictures) - 1)) / sum(map(aspect, pictures))
 
 
-def module(number: int) -> ModuleType:
-    """The module of Figure `number`."""
-    if number not in NUMBERS:
-        raise ZfnetError(
-            f"Figure {number}: Figures 2 to 9 are drawn (Figure 1 is a diagram); give one of these numbers."
-        )
-    return import_module(f"zfnet.paper.figure{number}")
+def module(name: str) -> ModuleType:
+    """The module of a figure."""
+    if name not in NAMES:
+        raise ZfnetError(f"There is no figure {name!r} (figure1 is a diagram); choose one of {', '.join(NAMES)}.")
+    return import_module(f"zfnet.paper.{name}")
 
 
 def save(figure: Figure, out: str | Path) -> None:
@@ -100,8 +99,8 @@ def _smooth(figure: Figure, interpolation: str) -> None:
             image.set_interpolation(interpolation)
 
 
-def figure_stage(number: int, results: str | Path, out: str | Path) -> None:
-    """Draw Figure `number` of the results folder as `out` with the endings .png and .pdf."""
-    drawn = module(number)
+def figure_stage(name: str, results: str | Path, out: str | Path) -> None:
+    """Draw a figure of the results folder as `out` with the endings .png and .pdf."""
+    drawn = module(name)
     with matplotlib.rc_context(STYLE):
         save(drawn.draw(Results(results)), out)

@@ -43,7 +43,7 @@ def page(results: Results, settings: Settings) -> str:
         claims=_claims(results),
         verdicts=VERDICTS,
         tables=[_table(results, number) for number in tables.NUMBERS],
-        figures=[_figure(results, number) for number in figures.NUMBERS],
+        figures=[_figure(results, name) for name in figures.NAMES],
         curves=curve_panels(results),
         cost=cost(results),
         decisions=captions()["decisions"],
@@ -101,10 +101,10 @@ def _table(results: Results, number: int) -> dict[str, Any]:
     return {"id": name, "number": number, "view": view, **_item(results, name)}
 
 
-def _figure(results: Results, number: int) -> dict[str, Any]:
-    name = f"figure{number}"
+def _figure(results: Results, name: str) -> dict[str, Any]:
     path = results.root / "figures" / f"{name}.png"
-    return {"id": name, "number": number, "image": embedded(path) if path.exists() else None, **_item(results, name)}
+    heading = name.replace("figure", "Figure ").capitalize()
+    return {"id": name, "heading": heading, "image": embedded(path) if path.exists() else None, **_item(results, name)}
 
 
 def _item(results: Results, name: str) -> dict[str, Any]:

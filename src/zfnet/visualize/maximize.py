@@ -57,7 +57,7 @@ def maximise(net: Network, layer: str, unit: int, settings: Ascent = SETTINGS[2]
     mean = mean_crop(net).permute(2, 0, 1)[None]  # (1, 3, crop, crop)
     draw = torch.Generator().manual_seed(seed)
     x = (torch.randn(mean.shape, generator=draw) * NOISE).to(mean)
-    place = _middle(net, layer, x)
+    place = middle(net, layer, x)
     best = Best(-torch.inf, torch.empty(0), 0)
     for step in range(settings.steps):
         x = (x + mean).clamp(0, 255) - mean
@@ -91,7 +91,7 @@ def _rate(settings: Ascent, gradient: Tensor) -> float:
 
 
 @torch.no_grad()
-def _middle(net: Network, layer: str, x: Tensor) -> tuple[int, int] | None:
+def middle(net: Network, layer: str, x: Tensor) -> tuple[int, int] | None:
     """Middle of a layer's maps; None for a fully connected layer."""
     *_, last = net.walk(x, layer)
     return tuple(side // 2 for side in last.output.shape[2:]) or None
