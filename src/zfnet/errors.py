@@ -9,3 +9,9 @@ class Stopped(Exception):  # noqa: N818 - not an error: the work goes on with th
     """Work was interrupted in good order and can be continued. The command line exits with 75."""
 
     exit_code = 75
+
+
+def first_line(error: Exception) -> str:
+    """Give what a library's error says, without the pages that may follow."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

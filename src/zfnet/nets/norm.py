@@ -8,14 +8,18 @@ kept it within one GPU's maps, an effect of the hardware that one-GPU versions d
 
 Only the input is kept for the backward pass, and the window sum is one matrix product with a band of ones, which runs
 over rows (positions, maps). On a CPU the rows go in pieces that stay in the cache: with 96 maps of 55 x 55 that is
-three times as fast as all at once, and five times as fast as `nn.LocalResponseNorm`, some 26 passes over memory.
+three times as fast as all at once, and five times as fast as `nn.LocalResponseNorm`, some 26 passes over memory. On a
+GPU that Triton can compile for, the kernels of `zfnet.nets.norm_triton` do the same.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
+from subprocess import SubprocessError
 
 import torch
 from torch import Tensor, nn
+
+from zfnet.errors import first_line
 
 PIECE = 2**18  # bytes of one tensor that are worked on at once on a CPU: a few of them fit into a core's cache
 
@@ -37,11 +41,31 @@ class ContrastNorm(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise float (B, C, …) of any precision, device and memory format."""
+        if images.is_cuda and images.dtype in (torch.float32, torch.bfloat16) and kernels_work():
+            return torch.ops.zfnet.contrast_norm(images, self.size, self.alpha, self.beta, self.k)
         return _ContrastNorm.apply(images, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         """Show the constants."""
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+@torch.compiler.assume_constant_result
+def kernels_work() -> bool:
+    return _try_kernels()
+
+
+@cache
+def _try_kernels() -> bool:
+    """Tell whether Triton is there and finds a compiler; asked once a process, with a tensor of its own."""
+    try:
+        from zfnet.nets.norm_triton import contrast_norm
+
+        contrast_norm(torch.ones(1, 8, 1, 1, device="cuda"), 5, 1e-4, 0.75, 2.0)
+    except (ImportError, OSError, RuntimeError, SubprocessError) as error:
+        print(f"The contrast norm runs without its GPU kernels, which is slower: {first_line(error)}", flush=True)
+        return False
+    return True
 
 
 class _ContrastNorm(torch.autograd.Function):
