@@ -1,4 +1,8 @@
-"""Where each picture is in the shards, found by one walk through the tar headers and kept beside the manifest."""
+"""Where each picture is in the shards, found by one walk through the tar headers and kept beside the manifest.
+
+The kept index is mapped into memory, not read: it opens at once, however many pictures it has, and several jobs on one
+machine share it.
+"""
 
 import mmap
 from dataclasses import dataclass, fields
@@ -8,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from zfnet.data.keys import Keys
 from zfnet.data.manifest import Manifest
 from zfnet.data.shardfile import members
 from zfnet.errors import ZfnetError
@@ -24,7 +29,7 @@ class Index:
     pictures: np.ndarray  # int64 (N, 2), offset and size of the JPEG in its shard, bytes
     annotations: np.ndarray  # int64 (N, 2), of the annotation; size 0: none
     labels: np.ndarray  # int64 (N,)
-    keys: list[str]
+    keys: Keys
 
 
 def read_index(manifest: Manifest, folder: Path) -> Index:
@@ -56,29 +61,29 @@ def _check_sizes(manifest: Manifest, folder: Path) -> None:
 
 
 def _walk(manifest: Manifest, folder: Path) -> Index:
-    rows, keys = [], []
+    rows, keys = [np.empty((0, 6), np.int64)], []  # keys: of a whole shard in one string
     for number, shard in enumerate(manifest.shards):
-        before = len(keys)
-        for key, found in _pictures(folder / shard.file):
-            keys.append(key)
-            rows.append((number, *found))
-        if len(keys) - before != shard.images:
+        found = _pictures(folder / shard.file)
+        if len(found) != shard.images:
             raise ZfnetError(
-                f"{folder / shard.file}: {len(keys) - before} pictures, the manifest says {shard.images}; prepare the "
-                f"data set again."
+                f"{folder / shard.file}: {len(found)} pictures, the manifest says {shard.images}; prepare the data set "
+                f"again."
             )
-    table = np.array(rows, np.int64).reshape(-1, 6)
-    return Index(table[:, 0].astype(np.int32), table[:, 1:3].copy(), table[:, 3:5].copy(), table[:, 5].copy(), keys)
+        rows.append(np.array([(number, *row) for row in found.values()], np.int64).reshape(-1, 6))
+        keys += ["\n".join(found)] if found else []
+    table = np.concatenate(rows)
+    columns = table[:, 0].astype(np.int32), table[:, 1:3].copy(), table[:, 3:5].copy(), table[:, 5].copy()
+    return Index(*columns, Keys.of(keys))
 
 
-def _pictures(path: Path) -> list[tuple[str, tuple[int, int, int, int, int]]]:
-    """Key and (offset, size, annotation offset, annotation size, label) of each picture of one shard."""
+def _pictures(path: Path) -> dict[str, tuple[int, int, int, int, int]]:
+    """(offset, size, annotation offset, annotation size, label) of each picture of one shard, by its key."""
     found: dict[str, dict[str, tuple[int, int]]] = {}
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         for name, offset, size in members(content, path):
             key, _, suffix = name.rpartition(".")
             found.setdefault(key, {})[suffix] = offset, size
-        return [(key, _row(content, parts, f"{path}: {key}")) for key, parts in found.items()]
+        return {key: _row(content, parts, f"{path}: {key}") for key, parts in found.items()}
 
 
 def _row(content: mmap.mmap, parts: dict[str, tuple[int, int]], name: str) -> tuple[int, int, int, int, int]:
@@ -91,7 +96,7 @@ def _row(content: mmap.mmap, parts: dict[str, tuple[int, int]], name: str) -> tu
 
 def _save(path: Path, stamp: str, index: Index) -> None:
     arrays = {field.name: getattr(index, field.name) for field in fields(index) if field.name != "keys"}
-    arrays["keys"] = np.frombuffer("\n".join(index.keys).encode(), np.uint8)
+    arrays["keys"] = index.keys.text
     try:
         with atomic(path) as beside:
             save_file(arrays, beside, {"shards": stamp})
@@ -101,11 +106,10 @@ def _save(path: Path, stamp: str, index: Index) -> None:
 
 def _load(path: Path, stamp: str) -> Index | None:
     try:
-        with safe_open(path, "np") as file:
+        with safe_open(path, "pt") as file:  # torch maps the file, numpy would copy it
             if (file.metadata() or {}).get("shards") != stamp:
                 return None
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            arrays = {name: file.get_tensor(name).numpy() for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError):
         return None
-    keys = arrays.pop("keys").tobytes().decode()
-    return Index(keys=keys.split("\n") if keys else [], **arrays)
+    return Index(keys=Keys(arrays.pop("keys")), **arrays)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from zfnet.data.index import Index, read_index
+from zfnet.data.keys import Keys
 from zfnet.data.manifest import Manifest
 from zfnet.data.resize import centre_square
 from zfnet.data.statistics import read_statistics
@@ -76,7 +77,7 @@ class Shards:
         return self._index.labels
 
     @property
-    def keys(self) -> list[str]:
+    def keys(self) -> Keys:
         """Key of each picture."""
         return self._index.keys
 

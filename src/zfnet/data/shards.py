@@ -25,6 +25,7 @@ import numpy as np
 import simplejpeg
 import torch
 
+from zfnet.data.keys import Seen
 from zfnet.data.manifest import Archive, Damaged, Manifest, Shard, describe_archive
 from zfnet.data.pictures import DamagedPicture, Picture, Source, decode
 from zfnet.data.resize import centre_square, scaled, short_side
@@ -154,14 +155,13 @@ def _in_order(pool: ThreadPoolExecutor, function: Callable[[T], U], items: Itera
 
 
 def _unique(pictures: Iterable[Picture]) -> Iterator[Picture]:
-    seen: set[str] = set()
+    seen = Seen()
     for picture in pictures:
-        if picture.key in seen:
+        if not seen.add(picture.key):
             raise ZfnetError(
                 f"{picture.source}: a second picture with the key {picture.key}; every name may occur once, so take "
                 f"one of them out of the archive."
             )
-        seen.add(picture.key)
         yield picture
 
 
