@@ -1,6 +1,7 @@
 """A small results folder in the formats the workflow writes: plausible, but every number is drawn at random."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from zfnet.files import write_json
-from zfnet.paper import printed
+from zfnet.paper import claims, figures, printed, report, tables
+from zfnet.settings import Paper, Settings
 
 CLASSES = 20
 IMAGES = 200
@@ -33,6 +35,20 @@ PROVENANCE = {
 def results(tmp_path_factory) -> Path:
     """A complete results folder; tests must not change it."""
     return write_results(tmp_path_factory.mktemp("results") / "demo")
+
+
+@pytest.fixture(scope="session")
+def reported(results, tmp_path_factory) -> Path:
+    """The results with all tables, two figures, claims and the report made; tests must not change it."""
+    root = tmp_path_factory.mktemp("report") / "demo"
+    shutil.copytree(results, root)
+    for number in tables.NUMBERS:
+        tables.table_stage(number, root, root / "tables" / f"table{number}.csv")
+    for name in ("figure3", "figure9"):
+        figures.figure_stage(name, root, root / "figures" / f"{name}.png")
+    claims.claims_stage(root, Paper(resamples=200), root / "claims.csv")
+    report.report_stage(root, Settings(), root / "report.html")
+    return root
 
 
 @pytest.fixture

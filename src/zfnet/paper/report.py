@@ -3,6 +3,7 @@
 It shows what the files say and nothing else: an item that was not made is a sentence with the command that makes it.
 """
 
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -11,47 +12,87 @@ from typing import Any
 import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from zfnet.files import write_text
-from zfnet.paper import figures, tables
-from zfnet.paper.report_parts import cost, curve_panels, embedded, origins, table_view
+from zfnet.paper import report_curves, report_graph, tables
+from zfnet.paper.report_documents import citation, decisions, edges, set_to
+from zfnet.paper.report_origins import cost, origins, totals
+from zfnet.paper.report_pictures import downloads, embedded
+from zfnet.paper.report_tables import table_view
 from zfnet.paper.results import Results
 from zfnet.provenance import provenance
 from zfnet.settings import Settings
 
 VERDICTS = ("holds", "fails", "undecided", "not run")
+BADGES = {"holds": "✓", "fails": "✗", "undecided": "?", "not run": "–"}
+HEADLINE = {"replica": "Krizhevsky replica", "zf": "ZF net", "zf5": "ZF ensemble", "zf5-wide": "with the wide net"}
 
 
 @cache
+def _yaml(name: str) -> dict[str, dict[str, Any]]:
+    return yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
 def captions() -> dict[str, dict[str, Any]]:
-    """Titles, hints, alternative texts, decisions and sources of all items."""
-    return yaml.safe_load(Path(__file__).with_name("captions.yaml").read_text(encoding="utf-8"))
+    """Titles, hints, alternative texts, decisions and sources of all tables and figures, by name."""
+    return {name: item for name, item in _yaml("captions.yaml").items() if name != "decisions"}
 
 
-def page(results: Results, settings: Settings) -> str:
-    """Render the whole page."""
-    environment = Environment(
+def chapters() -> dict[str, dict[str, Any]]:
+    """The page's chapters; items that none of them names stand in the last one."""
+    found = {name: dict(chapter) for name, chapter in _yaml("sections.yaml").items()}
+    named = {item for chapter in found.values() for item in chapter["items"]}
+    last = found[list(found)[-1]]
+    last["items"] = [*last["items"], *(item for item in captions() if item not in named)]
+    return found
+
+
+def chapter_of(claim: str) -> str:
+    """The chapter of a claim, by the items that it is about ('ZF-T2, K-T2')."""
+    return next(name for name, chapter in chapters().items() if re.search(chapter["claims"], claim))
+
+
+def environment() -> Environment:
+    """The templates: every text is escaped, an unknown name is an error."""
+    made = Environment(
         loader=PackageLoader("zfnet.paper"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    return environment.get_template("report.html.j2").render(
-        settings=settings,
-        run=overview(results),
-        claims=_claims(results),
-        verdicts=VERDICTS,
-        tables=[_table(results, number) for number in tables.NUMBERS],
-        figures=[_figure(results, name) for name in figures.NAMES],
-        curves=curve_panels(results),
-        cost=cost(results),
-        decisions=captions()["decisions"],
-        values=_flat(settings.model_dump(mode="json", exclude={"archives", "results", "jobs"})),
-        made=provenance(),
+    made.filters |= {"item_links": item_links, "backticks": backticks}
+    return made
+
+
+def page(results: Results, settings: Settings) -> str:
+    """Render the whole page."""
+    claims, trained, values = _claims(results), cost(results), _flat(_shown(settings))
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            settings=settings,
+            values=values,
+            run=overview(results),
+            verdicts=VERDICTS,
+            badges=BADGES,
+            claims=claims,
+            counts=_counts(claims),
+            chapters=[_chapter(results, name, chapter, claims) for name, chapter in chapters().items()],
+            curves=report_curves.groups(results),
+            cost=trained,
+            totals=totals(trained),
+            graph=report_graph.layout(edges()) if edges() else None,
+            decisions=[(one, set_to(one, dict(values))) for one in decisions()],
+            citation=citation(),
+            made=provenance(),
+        )
     )
 
 
+# ---- the run as a whole ----------------------------------------------------------------------------------------------
 def overview(results: Results) -> dict[str, Any]:
     """What was run, from the metrics of its trainings: classes, pictures, devices, hours, commits."""
     metrics = [found for run in results.runs.values() if (found := results.of_run(run, "metrics"))]
@@ -78,39 +119,96 @@ def _headline(results: Results) -> list[dict[str, Any]]:
     frame = _read(results, "tables/table2.csv")
     if frame is None:
         return []
-    rows = {"replica": "Krizhevsky replica", "zf": "ZF net", "zf5": "ZF ensemble", "zf5-wide": "with the wide net"}
     return [
         {"name": name, "ours": frame.loc[row, "ours_val_top5"], "paper": frame.loc[row, "paper_val_top5"]}
-        for row, name in rows.items()
+        for row, name in HEADLINE.items()
         if pd.notna(frame.loc[row, "ours_val_top5"])
     ]
 
 
-def _claims(results: Results) -> dict[str, Any] | None:
+def _shown(settings: Settings) -> dict[str, Any]:
+    """The settings that decide results: neither places nor what a job may take."""
+    return settings.model_dump(mode="json", exclude={"archives", "results", "jobs"})
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Settings as (path, value)."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        rows += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", _value(value))]
+    return rows
+
+
+def _value(value: Any) -> str:
+    """A setting as people write it."""
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    return (
+        {None: "none", True: "yes", False: "no"}.get(value, str(value))
+        if not isinstance(value, float)
+        else f"{value:g}"
+    )
+
+
+# ---- chapters --------------------------------------------------------------------------------------------------------
+def _claims(results: Results) -> list[dict[str, Any]]:
     frame = results.frame("claims.csv")
-    if frame is None:
-        return None
-    rows = frame.astype(object).fillna("").to_dict("records")
-    return {"rows": rows, "counts": Counter({verdict: 0 for verdict in VERDICTS} | Counter(frame["verdict"]))}
+    return [] if frame is None else frame.astype(object).fillna("").to_dict("records")
 
 
-def _table(results: Results, number: int) -> dict[str, Any]:
-    name = f"table{number}"
-    frame, spec = _read(results, f"tables/{name}.csv"), tables.module(number)
-    view = None if frame is None else table_view(frame, spec)
-    return {"id": name, "number": number, "view": view, **_item(results, name)}
+def _counts(claims: list[dict[str, Any]]) -> dict[str, int]:
+    found = Counter(claim["verdict"] for claim in claims)
+    return {verdict: found[verdict] for verdict in VERDICTS}
+
+
+def _chapter(results: Results, name: str, chapter: dict[str, Any], claims: list[dict[str, Any]]) -> dict[str, Any]:
+    """A chapter with its items and claims."""
+    return {
+        "id": name,
+        **chapter,
+        "items": [_item(results, item) for item in chapter["items"]],
+        "claims": [claim for claim in claims if chapter_of(claim["item"]) == name],
+    }
+
+
+def _item(results: Results, name: str) -> dict[str, Any]:
+    """A table or figure with its caption and where it comes from."""
+    item = captions()[name]
+    shared = {"id": name, "name": item_name(name), **item, "origins": origins(results, item["sources"])}
+    return shared | (_table(results, name) if name.startswith("table") else _figure(results, name))
+
+
+def item_name(name: str) -> str:
+    """'Table 2' of table2, '' of an item without a number."""
+    found = re.fullmatch(r"(table|figure)(\d+)", name)
+    return f"{found[1].capitalize()} {found[2]}" if found else ""
+
+
+def _table(results: Results, name: str) -> dict[str, Any]:
+    frame, spec = _read(results, f"tables/{name}.csv"), tables.module(int(name.removeprefix("table")))
+    return {
+        "kind": "table",
+        "view": None if frame is None else table_view(frame, spec),
+        "rows_of": _runs_of_rows(results, spec, frame),
+        "files": downloads(results.root / "tables", name),
+    }
+
+
+def _runs_of_rows(results: Results, spec: Any, frame: pd.DataFrame | None) -> dict[str, list[str]]:
+    """Per row of a table about trainings, the runs it was measured on."""
+    if frame is None or not hasattr(spec, "runs"):
+        return {}
+    found = {row: [run.name for run in spec.runs(results, row)] for row in frame.index}
+    return {row: runs for row, runs in found.items() if runs}
 
 
 def _figure(results: Results, name: str) -> dict[str, Any]:
     path = results.root / "figures" / f"{name}.png"
-    heading = name.replace("figure", "Figure ").capitalize()
-    return {"id": name, "heading": heading, "image": embedded(path) if path.exists() else None, **_item(results, name)}
-
-
-def _item(results: Results, name: str) -> dict[str, Any]:
-    """Caption of an item and where it comes from."""
-    item = captions()[name]
-    return {**item, "origins": origins(results, item["sources"])}
+    return {
+        "kind": "figure",
+        "image": embedded(path) if path.exists() else None,
+        "files": downloads(results.root / "figures", name),
+    }
 
 
 def _read(results: Results, name: str) -> pd.DataFrame | None:
@@ -121,14 +219,20 @@ def _read(results: Results, name: str) -> pd.DataFrame | None:
     return frame.set_index("row").assign(reason=frame["reason"].astype(object).fillna("").to_numpy())
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Settings as (path, value)."""
-    rows: list[tuple[str, str]] = []
-    for key, value in values.items():
-        rows += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", str(value))]
-    return rows
+# ---- filters of the templates ----------------------------------------------------------------------------------------
+def item_links(claim: str) -> list[tuple[str, str]]:
+    """The tables and figures of Zeiler & Fergus that a claim is about, as (id, name)."""
+    kinds = {"T": "table", "F": "figure"}
+    names = [f"{kinds[kind]}{number}" for kind, number in re.findall(r"ZF-([TF])(\d)", claim)]
+    return [(name, item_name(name)) for name in dict.fromkeys(names) if name in captions()]
 
 
+def backticks(text: str) -> Markup:
+    """A text of Markdown whose `words` are code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+# ---- stage -----------------------------------------------------------------------------------------------------------
 def report_stage(results: str | Path, settings: Settings, out: str | Path) -> None:
     """Write the report of a results folder."""
     write_text(out, page(Results(results), settings))

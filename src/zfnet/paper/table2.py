@@ -25,15 +25,24 @@ MEASURES = {
 SERVER = "test labels are on the challenge's server (D28)"
 TOO_FEW = "an ensemble needs at least two trainings as per Fig. 3, and the predictions of all its nets"
 SINGLE = {"replica": "krizhevsky", "zf": "zf", "wide": "zf-wide"}
+ENSEMBLES = ("zf5", "zf5-wide")
 
 
 def table(results: Results) -> pd.DataFrame:
     """Set single nets and ensembles beside the printed errors."""
-    seeds, wide = results.seeds("zf"), results.seeds("zf-wide")[:1]
     ours = {row: _single(results, variant) for row, variant in SINGLE.items()}
-    ours["zf5"] = _ensemble(results, seeds if len(seeds) > 1 else [])
-    ours["zf5-wide"] = _ensemble(results, [*seeds, *wide] if len(seeds) > 1 and wide else [])
-    return assemble(2, MEASURES, ours, _labels(len(seeds)))
+    ours |= {row: _ensemble(results, runs(results, row)) for row in ENSEMBLES}
+    return assemble(2, MEASURES, ours, _labels(len(results.seeds("zf"))))
+
+
+def runs(results: Results, row: str) -> list[Run]:
+    """The trainings that a row is measured on; none for an ensemble that lacks nets."""
+    if row in SINGLE:
+        return results.seeds(SINGLE[row])
+    seeds, wide = results.seeds("zf"), results.seeds("zf-wide")[:1]
+    if row not in ENSEMBLES or len(seeds) < 2:
+        return []
+    return seeds if row == "zf5" else [*seeds, *wide] if wide else []
 
 
 def ensemble_misses(results: Results, runs: Sequence[Run], k: int) -> np.ndarray | None:

@@ -8,7 +8,7 @@ paper are calculated from its sizes (it prints none).
 import pandas as pd
 
 from zfnet.paper import printed
-from zfnet.paper.results import Results
+from zfnet.paper.results import Results, Run
 from zfnet.paper.tables import Cell, Measure, assemble, measured
 
 TITLE = "Table 3. Architecture changes: ImageNet 2012 error (%)"
@@ -24,6 +24,11 @@ MEASURES = {
 def table(results: Results) -> pd.DataFrame:
     """Set every variant beside its printed errors; the rows are named like the trainings."""
     return assemble(3, MEASURES, {variant: _cells(results, variant) for variant in printed.table(3).index})
+
+
+def runs(results: Results, row: str) -> list[Run]:
+    """The trainings that a row is measured on."""
+    return results.seeds(row)
 
 
 def _cells(results: Results, variant: str) -> dict[str, Cell]:

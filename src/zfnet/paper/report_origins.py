@@ -1,0 +1,117 @@
+"""Where every number comes from, and what it cost: files, runs, commits, hashes, commands, hours.
+
+Everything is read from what the stages wrote about themselves; what they did not measure stays None.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zfnet.paper.results import Results, Run
+
+HASHES = ("data", "train", "val", "spec", "weights", "manifest", "settings")
+ABOUT = ("commit", "dirty", "time", "command", "device")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A file, the training that it belongs to, and what its maker wrote about itself."""
+
+    file: str
+    found: bool = True
+    run: str = ""
+    commit: str = ""
+    dirty: bool = False
+    time: str = ""
+    command: str = ""
+    device: str = ""
+    hashes: tuple[tuple[str, str], ...] = ()  # of data and specs, (what, hexadecimal)
+
+
+def origins(results: Results, patterns: Iterable[str]) -> list[Origin]:
+    """The files of these patterns; a pattern without a file gives one that is not found."""
+    rows = []
+    for pattern in patterns:
+        paths = [path for path in sorted(results.root.glob(pattern)) if _current(results, path)]
+        rows += [origin(results, path) for path in paths] or [Origin(pattern, found=False)]
+    return rows
+
+
+def _current(results: Results, path: Path) -> bool:
+    """Whether a file belongs to no training, or to one of the current settings."""
+    return not (run := _run(results, path)) or run in results.runs
+
+
+def _run(results: Results, path: Path) -> str:
+    parts = path.relative_to(results.root).parts
+    return parts[1] if parts[0] == "runs" else ""
+
+
+def origin(results: Results, path: Path) -> Origin:
+    """What is known of a file: from itself (JSON), or from the JSON of the same name beside it."""
+    about = path.with_suffix(".json")
+    content = results.json(str(about.relative_to(results.root)))
+    content = content if isinstance(content, dict) else {}
+    made = content.get("provenance", {})
+    known = {key: made[key] for key in ABOUT if made.get(key)}
+    file = str(path.relative_to(results.root))
+    return Origin(file, run=_run(results, path), **known, hashes=tuple(_hashes({**content, **made})))
+
+
+def _hashes(content: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """Hashes of what went in, at the top level or one below."""
+    for key in HASHES:
+        value = content.get(key)
+        for name, text in value.items() if isinstance(value, dict) else [(key, value)]:
+            if isinstance(text, str) and len(text) == 64:
+                yield name, text
+
+
+# ---- trainings -------------------------------------------------------------------------------------------------------
+COST = (
+    "epochs",
+    "parameters",
+    "images_per_second",
+    "seconds",
+    "cpu_seconds",
+    "peak_memory_mb",
+    "peak_gpu_memory_mb",
+    "device",
+    "precision",
+    "threads",
+    "val_top5",
+    "stuck",
+)
+
+
+def cost(results: Results) -> list[dict[str, Any]]:
+    """What every finished training took, as its metrics say; GPU time is wall time on a GPU."""
+    rows = []
+    for name, run in results.runs.items():
+        metrics = results.of_run(run, "metrics")
+        if metrics:
+            row = {"run": name, "seed": run.seed, **{key: metrics.get(key) for key in COST}}
+            rows.append({**row, "gpu_seconds": _gpu_seconds(row), "origins": _of_run(results, run)})
+    return rows
+
+
+def _gpu_seconds(row: dict[str, Any]) -> float | None:
+    """Wall time on a GPU, 0 on a CPU, None where it is unknown."""
+    if row["device"] is None or row["seconds"] is None:
+        return None
+    return 0.0 if row["device"] == "cpu" else row["seconds"]
+
+
+def _of_run(results: Results, run: Run) -> list[Origin]:
+    files = ("metrics.json", "evaluation.json")
+    return [origin(results, run.folder / name) for name in files if (run.folder / name).exists()]
+
+
+def totals(rows: list[dict[str, Any]]) -> dict[str, float | None]:
+    """Sums over all trainings; None as soon as one was not measured."""
+    return {key: _sum([row[key] for row in rows]) for key in ("seconds", "cpu_seconds", "gpu_seconds")}
+
+
+def _sum(values: list[float | None]) -> float | None:
+    return None if not values or None in values else sum(values)

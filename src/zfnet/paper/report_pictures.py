@@ -1,0 +1,43 @@
+"""Pictures and files that travel inside the report, as data: URLs."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+WIDEST = 1800  # pixels of an embedded figure
+LOSSLESS = 300_000  # bytes of a drawing, which is embedded without loss
+TYPES = {".csv": "text/csv", ".md": "text/markdown", ".tex": "application/x-tex", ".pdf": "application/pdf"}
+HEAVIEST = 1_000_000  # bytes of a file that the page carries; larger ones it names
+
+
+def embedded(path: Path) -> dict[str, Any]:
+    """A picture as data: URL in WebP, with its size in pixels; drawings without loss."""
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    if image.width > WIDEST:
+        image = image.resize((WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS)
+    data = _webp(image, lossless=True) if path.stat().st_size <= LOSSLESS else _webp(image, quality=84)
+    return {"url": _url("image/webp", data), "width": image.width, "height": image.height}
+
+
+def _webp(image: Image.Image, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", method=4, **options)
+    return buffer.getvalue()
+
+
+def downloads(folder: Path, stem: str) -> list[dict[str, Any]]:
+    """The forms of a table or figure (CSV, LaTeX, PDF …) that are there; `url` is None where one is too heavy."""
+    paths = [path for suffix in TYPES if (path := folder / f"{stem}{suffix}").exists()]
+    return [{"name": path.name, "folder": folder.name, "url": _carried(path)} for path in paths]
+
+
+def _carried(path: Path) -> str | None:
+    return _url(TYPES[path.suffix], path.read_bytes()) if path.stat().st_size <= HEAVIEST else None
+
+
+def _url(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

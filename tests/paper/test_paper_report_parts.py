@@ -1,0 +1,140 @@
+"""Parts of the report: deviations, curves, the workflow's picture, decisions and their settings, costs and origins."""
+
+import pytest
+
+from zfnet.paper import report_curves, tables
+from zfnet.paper.report_documents import REPOSITORY, Decision, citation, decisions, edges, set_to
+from zfnet.paper.report_graph import layout, levels, reduced
+from zfnet.paper.report_origins import cost, origins, totals
+from zfnet.paper.report_pictures import downloads
+from zfnet.paper.report_tables import table_view
+from zfnet.paper.results import Results
+from zfnet.settings import Settings
+
+
+# ---- tables ----------------------------------------------------------------------------------------------------------
+def test_deviations_say_direction_side_and_size_without_colours(results):
+    spec = tables.module(2)
+    frame = spec.table(Results(results))
+    frame.loc["zf", ["ours_val_top1", "ours_val_top5"]] = [30.0, 16.6]
+    row = next(row for row in table_view(frame, spec)["rows"] if row["key"] == "zf")
+    shown = [(pair.symbol, pair.difference, pair.side, pair.size) for pair in row["pairs"][:2]]
+    assert shown == [("▼", "−8.4", "better", "off"), ("△", "+0.1", "worse", "near")]
+
+
+def test_where_neither_is_better_nothing_is_coloured(results):
+    frame = tables.module(1).table(Results(results))
+    pairs = [pair for row in table_view(frame, tables.module(1))["rows"] for pair in row["pairs"]]
+    assert {(pair.symbol, pair.side, pair.size) for pair in pairs} == {("", "", "")}
+
+
+# ---- curves ----------------------------------------------------------------------------------------------------------
+def test_every_training_with_a_history_is_drawn(results):
+    found = Results(results)
+    drawn = {run for group in report_curves.groups(found) for run, _ in group.key}
+    assert drawn == set(found.runs)
+
+
+def test_curves_keep_their_order_and_scale(results):
+    group = report_curves.groups(Results(results))[0]
+    loss = group.panels[0].lines[0]
+    points = [tuple(map(float, point.split(","))) for point in loss.points.split()]
+    assert len(points) == 8
+    assert points[0][0] == report_curves.LEFT
+    assert points[-1][0] == report_curves.WIDTH - report_curves.RIGHT
+    assert points[0][1] < points[-1][1]  # the loss falls, and y grows downwards
+
+
+def test_the_rate_falls_where_the_history_says(results):
+    found = Results(results)
+    assert report_curves.rate_falls(found.history(found.runs["zf-s1"])) == [6]
+    assert report_curves.rate_falls([{"epoch": 1, "rate": 0.1}, {"epoch": 2, "rate": 0.1}]) == []
+
+
+def test_labels_are_moved_apart_in_their_order():
+    assert report_curves.spread({"a": 10, "b": 12, "c": 50}, 10, 60) == {"a": 2, "b": 12, "c": 50}
+    assert report_curves.spread({"a": 58, "b": 59}, 10, 55) == {"a": 45, "b": 55}
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [(1, 6, [1, 2, 3, 4, 5, 6]), (0, 2.2, [0, 0.5, 1, 1.5, 2])])
+def test_ticks_are_round(low, high, expected):
+    assert report_curves.ticks(low, high) == expected
+
+
+# ---- workflow --------------------------------------------------------------------------------------------------------
+DIAMOND = [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"), ("a", "d")]
+
+
+def test_a_rule_stands_right_of_all_that_it_needs():
+    assert levels(DIAMOND) == {"a": 0, "b": 1, "c": 1, "d": 2}
+    drawn = layout(edges())
+    places = {rule.name: rule.x for rule in drawn["rules"]}
+    assert all(places[start] < places[end] for start, end in edges())
+    assert len({(rule.x, rule.y) for rule in drawn["rules"]}) == len(places)
+
+
+def test_arrows_that_a_longer_way_implies_are_left_out():
+    assert reduced(DIAMOND) == DIAMOND[:-1]
+
+
+def test_the_graph_is_that_of_the_documentation():
+    assert ("report_page", "all") in edges()
+    assert len(edges()) == (REPOSITORY / "docs/workflow.md").read_text().count("-->")
+
+
+# ---- documents -------------------------------------------------------------------------------------------------------
+def test_all_decisions_are_read_and_their_settings_exist():
+    found = decisions()
+    assert [one.name for one in found] == [f"D{number}" for number in range(1, len(found) + 1)]
+    fields = paths(Settings().model_dump())
+    for one in found:
+        for path in one.settings:
+            assert set_to(Decision("", "", "", (path,)), fields), f"{one.name}: {path} is no setting"
+
+
+def paths(values, prefix=""):
+    """All settings by path."""
+    flat = {}
+    for key, value in values.items():
+        flat |= paths(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": str(value)}
+    return flat
+
+
+def test_a_decision_shows_what_its_settings_were_set_to():
+    decay = next(one for one in decisions() if one.name == "D8")
+    assert decay.settings == ("training.*.decay", "training.*.bias_rate")
+    values = {"training.zf.decay": "0.1", "training.zf.bias_rate": "2", "training.seeds": "5"}
+    assert set_to(decay, values) == [("training.zf.decay", "0.1"), ("training.zf.bias_rate", "2")]
+
+
+def test_the_citation_names_the_papers():
+    found = citation()
+    assert found["references"][0].startswith("Matthew D. Zeiler, Rob Fergus (2014): Visualizing and Understanding")
+    assert found["own"].startswith("The zfnet authors: ")
+
+
+def test_without_its_repository_the_package_has_no_documents(tmp_path):
+    assert (decisions(tmp_path), edges(tmp_path), citation(tmp_path)) == ([], [], None)
+
+
+# ---- origins and cost ------------------------------------------------------------------------------------------------
+def test_a_csv_is_explained_by_the_json_beside_it(results):
+    (one,) = origins(Results(results), ["transfer/heads/caltech101.csv"])
+    assert (one.file, one.commit, one.command) == ("transfer/heads/caltech101.csv", "0123456789abcdef", "zfnet test")
+
+
+def test_a_source_that_is_not_there_is_named(results):
+    (one,) = origins(Results(results), ["visualize/nothing.csv"])
+    assert not one.found
+
+
+def test_cost_sums_only_what_every_training_measured(results):
+    rows = cost(Results(results))
+    assert totals(rows) == {"seconds": pytest.approx(4.8 * len(rows)), "cpu_seconds": None, "gpu_seconds": 0}
+
+
+def test_heavy_files_are_named_and_not_carried(tmp_path, monkeypatch):
+    (tmp_path / "figure2.pdf").write_bytes(b"x" * 20)
+    assert downloads(tmp_path, "figure2")[0]["url"].startswith("data:application/pdf;base64,")
+    monkeypatch.setattr("zfnet.paper.report_pictures.HEAVIEST", 10)
+    assert downloads(tmp_path, "figure2") == [{"name": "figure2.pdf", "folder": tmp_path.name, "url": None}]
