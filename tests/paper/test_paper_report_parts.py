@@ -31,8 +31,10 @@ def test_where_neither_is_better_nothing_is_coloured(results):
 # ---- curves ----------------------------------------------------------------------------------------------------------
 def test_every_training_with_a_history_is_drawn(results):
     found = Results(results)
-    drawn = {run for group in report_curves.groups(found) for run, _ in group.key}
+    groups = report_curves.groups(found)
+    drawn = {line.run for group in groups for panel in group.panels for line in panel.lines if line.points}
     assert drawn == set(found.runs)
+    assert ("krizhevsky", 3) in {(net, trainings) for group in groups for net, trainings, _ in group.key}
 
 
 def test_curves_keep_their_order_and_scale(results):

@@ -1,7 +1,8 @@
 """Training curves: loss and errors of every epoch of all runs, and where the learning rate falls.
 
-Each group of trainings has three panels: loss, top-1 error (validation drawn through, training broken) and top-5
-error. Training errors are running ones, with dropout and random crops, and so lie above those of Table 3.
+Each group of nets has three panels: loss, top-1 error (validation drawn through, training broken) and top-5 error; all
+random states of a net share a colour. Training errors are running ones, with dropout and random crops, and so lie above
+those of Table 3.
 """
 
 import re
@@ -11,12 +12,13 @@ from itertools import pairwise
 from typing import Any
 
 from zfnet.paper.results import Results
+from zfnet.training.runs import variant_of
 
-GROUPS = {  # heading: names of trainings
-    "Fig. 3 model": r"zf-(s\d+|clean|unclipped)",
-    "Its widths": r"zf-(s1|wide|fc\d+|wide-fc\d+)",
-    "Krizhevsky's net without layers": r"krizhevsky-(s\d+|no\d+)",
-    "Krizhevsky's net with other widths": r"krizhevsky-(s1|fc\d+)",
+GROUPS = {  # heading: nets, by their names without the random state
+    "Fig. 3 model": "zf|zf-clean|zf-unclipped",
+    "Its widths": r"zf|zf-wide|zf-fc\d+|zf-wide-fc\d+",
+    "Krizhevsky's net without layers": r"krizhevsky|krizhevsky-no\d+",
+    "Krizhevsky's net with other widths": r"krizhevsky|krizhevsky-fc\d+",
 }
 MEASURES = {
     "Loss": {"loss": "training"},
@@ -33,13 +35,12 @@ History = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Line:
-    """One curve of a run: its number in the legend and where it goes in the panel."""
+    """One curve: its training, the number of its net in the legend, and where it goes in the panel."""
 
     run: str
-    number: int  # in the legend
+    number: int
     training: bool
     points: str
-    label_y: float | None  # where its number stands, at the end of validation curves
 
 
 @dataclass(frozen=True)
@@ -49,61 +50,65 @@ class Panel:
     title: str
     alt: str
     lines: list[Line]
-    epochs: list[tuple[float, int]]
+    labels: list[tuple[float, int]]  # height and number at the end of each net's curves
+    epochs: list[tuple[float, float]]
     values: list[tuple[float, float]]
     falls: list[float]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Panels of trainings that are read together, and their legend (run, last validation top-5 error)."""
+    """Panels of nets that are read together, and their legend (net, trainings, mean of the last top-5 errors)."""
 
     title: str
     panels: list[Panel]
-    key: list[tuple[str, float | None]]
+    key: list[tuple[str, int, float | None]]
 
 
 def groups(results: Results) -> list[Group]:
     """All trainings that have a history, in groups."""
-    histories = {name: rows for name, run in results.runs.items() if (rows := results.history(run))}
-    found = []
-    named: set[str] = set()
-    for title, pattern in GROUPS.items():
-        chosen = {name: rows for name, rows in histories.items() if re.fullmatch(pattern, name)}
-        found += _group(title, chosen)
-        named |= chosen.keys()
-    return found + _group("Other trainings", {name: rows for name, rows in histories.items() if name not in named})
+    nets: dict[str, dict[str, History]] = {}
+    for name, run in results.runs.items():
+        if history := results.history(run):
+            nets.setdefault(variant_of(name), {})[name] = history
+    chosen = {title: [net for net in nets if re.fullmatch(pattern, net)] for title, pattern in GROUPS.items()}
+    named = {net for group in chosen.values() for net in group}
+    chosen["Other nets"] = [net for net in nets if net not in named]
+    return [_group(title, {net: nets[net] for net in group}) for title, group in chosen.items() if group]
 
 
-def _group(title: str, histories: dict[str, History]) -> list[Group]:
-    if not histories:
-        return []
-    panels = [_panel(f"{title}: {name}", histories, keys) for name, keys in MEASURES.items()]
-    key = [(run, rows[-1].get("val_top5")) for run, rows in histories.items()]
-    return [Group(title, panels, key)]
+def _group(title: str, nets: dict[str, dict[str, History]]) -> Group:
+    panels = [_panel(title, name, nets, keys) for name, keys in MEASURES.items()]
+    key = [(net, len(runs), _mean_end(runs, "val_top5")) for net, runs in nets.items()]
+    return Group(title, panels, key)
 
 
-def _panel(title: str, histories: dict[str, History], keys: dict[str, str]) -> Panel:
-    last = max(row["epoch"] for rows in histories.values() for row in rows)
-    curves = {(run, key): _points(rows, key) for run, rows in histories.items() for key in keys}
-    highest = max((value for points in curves.values() for _, value in points), default=1) or 1
-    scale = _Scale(last, highest)
+def _mean_end(runs: dict[str, History], key: str) -> float | None:
+    """Mean over trainings of the last value, None where there is none."""
+    ends = [points[-1][1] for rows in runs.values() if (points := _points(rows, key))]
+    return sum(ends) / len(ends) if ends else None
+
+
+def _panel(group: str, title: str, nets: dict[str, dict[str, History]], keys: dict[str, str]) -> Panel:
+    histories = [rows for runs in nets.values() for rows in runs.values()]
+    values = [value for rows in histories for key in keys for _, value in _points(rows, key)]
+    scale = _Scale(max(row["epoch"] for rows in histories for row in rows), max(values, default=1) or 1)
     first = next(iter(keys))
-    ends = {run: scale.y(curves[run, first][-1][1]) for run in histories if curves[run, first]}
-    labels = spread(ends, APART, HEIGHT - BOTTOM)
-    lines = [
-        Line(run, i + 1, key != first, scale.path(curves[run, key]), labels.get(run) if key == first else None)
-        for i, run in enumerate(histories)
-        for key in reversed(keys)
-    ]
-    falls = sorted({epoch for rows in histories.values() for epoch in rate_falls(rows)})
+    ends = {number: _mean_end(runs, first) for number, runs in enumerate(nets.values(), 1)}
+    labels = spread({number: scale.y(end) for number, end in ends.items() if end is not None}, APART, HEIGHT - BOTTOM)
     return Panel(
-        title.rpartition(": ")[2],
-        _alt(title, histories, first),
-        lines,
-        [(scale.x(epoch), epoch) for epoch in ticks(1, last)],
-        [(scale.y(value), value) for value in ticks(0, highest)],
-        [scale.x(epoch - 0.5) for epoch in falls],
+        title,
+        _alt(f"{group}, {title}", nets, first),
+        [
+            Line(run, number, key != first, scale.path(_points(rows, key)))
+            for key in reversed(keys)
+            for number, runs in enumerate(nets.values(), 1)
+            for run, rows in runs.items()
+        ],
+        [(y, number) for number, y in labels.items()],
+        [(scale.x(epoch), epoch) for epoch in ticks(1, scale.last)],
+        [(scale.y(value), value) for value in ticks(0, scale.highest)],
+        [scale.x(epoch - 0.5) for epoch in sorted({epoch for rows in histories for epoch in rate_falls(rows)})],
     )
 
 
@@ -116,10 +121,10 @@ def rate_falls(rows: Sequence[dict[str, Any]]) -> list[int]:
     return [after["epoch"] for before, after in pairwise(rows) if after.get("rate", 0) < before.get("rate", 0)]
 
 
-def _alt(title: str, histories: dict[str, History], key: str) -> str:
+def _alt(title: str, nets: dict[str, dict[str, History]], key: str) -> str:
     """A sentence that says what the panel shows, with where the curves end."""
-    ends = [f"{run} {points[-1][1]:.1f}" for run, rows in histories.items() if (points := _points(rows, key))]
-    return f"{title} against epochs. At the end: {', '.join(ends)}."
+    ends = {net: _mean_end(runs, key) for net, runs in nets.items()}
+    return f"{title} against epochs. At the end: {', '.join(f'{n} {e:.1f}' for n, e in ends.items() if e is not None)}."
 
 
 @dataclass(frozen=True)
@@ -139,10 +144,10 @@ class _Scale:
         return " ".join(f"{self.x(epoch):g},{self.y(value):g}" for epoch, value in points)
 
 
-def spread(places: dict[str, float], apart: float, lowest: float) -> dict[str, float]:
+def spread(places: dict[Any, float], apart: float, lowest: float) -> dict[Any, float]:
     """Move labels so that neighbours are `apart` and none lies below `lowest`; their order stays."""
     names = sorted(places, key=places.__getitem__)
-    moved: dict[str, float] = {}
+    moved: dict[Any, float] = {}
     floor = lowest
     for name in reversed(names):
         moved[name] = min(places[name], floor)
