@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zfnet.data import index, loader
-from zfnet.data.loader import Shards, stream
+from zfnet.data.loader import Shards
 from zfnet.data.resize import centre_square
 from zfnet.data.shards import write_shards
 from zfnet.data.statistics import read_statistics
@@ -79,19 +79,6 @@ def test_batches_do_not_share_memory(prepared):
     batches[0].images.zero_()
     assert torch.equal(batches[1].images, plain[4:8])
     assert torch.equal(shards.squares(range(4)), plain[:4])
-
-
-@pytest.mark.parametrize("form", ["manifest", "pattern", "list"])
-def test_streaming_by_webdataset_gives_the_same_batches(prepared, form):
-    shards, _ = prepared
-    folder = shards.path.parent
-    source = {
-        "manifest": shards.path,
-        "pattern": f"{folder}/drawn-{{000000..000004}}.tar",
-        "list": [str(folder / shard.file) for shard in shards.manifest.shards],
-    }[form]
-    for ours, theirs in zip(shards.batches(range(COUNT), 8), stream(source, 8), strict=True):
-        assert all(torch.equal(left, right) for left, right in zip(ours, theirs, strict=True))
 
 
 # What can go wrong

@@ -4,7 +4,7 @@ The tar headers are walked once and the places of all pictures kept in index.saf
 is then decoded from the mapped file straight into its row of the batch: no copy, no process, no queue of pictures.
 Batches come in the order of the given indices, whatever the number of threads.
 
-`stream` reads the same shards with plain `webdataset`, in their own order, for data that is not on this machine.
+`zfnet.data.stream` reads the same shards in their own order where they are not on this machine.
 """
 
 import json
@@ -177,51 +177,3 @@ def _finished(batch: Batch, tasks: list[Future[None]]) -> Batch:
     for task in tasks:
         task.result()
     return batch
-
-
-def stream(shards: str | Path | Sequence[str], batch: int, size: int | None = None) -> Iterator[Batch]:
-    """Read shards from first to last with plain `webdataset`.
-
-    Parameters
-    ----------
-    shards : a manifest.json, or tar files in WebDataset's notation ("https://…/train-{000000..000640}.tar", a list)
-    batch : pictures at a time
-    size : S of the centre squares; None: the manifest's, or the shorter side of the first picture
-
-    Yields
-    ------
-    Batch
-        The same as `Shards(…).batches(range(N), batch)`.
-    """
-    if str(shards).endswith(".json"):
-        manifest = Manifest.load(str(shards))
-        size = size or manifest.size
-        shards = [str(Path(str(shards)).parent / shard.file) for shard in manifest.shards]
-    images, labels, seen = [], [], 0
-    for jpeg, label in _samples(shards):
-        images.append(_whole_square(jpeg, size))
-        size = len(images[0])
-        labels.append(label)
-        if len(images) == batch:
-            yield _stacked(images, labels, seen)
-            images, labels, seen = [], [], seen + batch
-    if images:
-        yield _stacked(images, labels, seen)
-
-
-def _samples(urls: str | Path | Sequence[str]) -> Iterator[tuple[bytes, int]]:
-    from webdataset import WebDataset  # only here: its import is slow
-
-    urls = str(urls) if isinstance(urls, str | Path) else list(urls)
-    for sample in WebDataset(urls, shardshuffle=False, empty_check=False):
-        yield sample["jpg"], int(sample["cls"])
-
-
-def _whole_square(jpeg: bytes, size: int | None) -> np.ndarray:
-    image = simplejpeg.decode_jpeg(jpeg, "RGB")
-    return centre_square(image, size or min(image.shape[:2]))
-
-
-def _stacked(images: list[np.ndarray], labels: list[int], first: int) -> Batch:
-    indices = torch.arange(first, first + len(images))
-    return Batch(torch.from_numpy(np.stack(images)), torch.tensor(labels), indices)

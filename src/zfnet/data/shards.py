@@ -13,13 +13,13 @@ part file has the stamp of the same source, settings and libraries, and ends wit
 import shutil
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -31,13 +31,12 @@ from zfnet.data.pictures import DamagedPicture, Picture, Source, decode
 from zfnet.data.resize import centre_square, scaled, short_side
 from zfnet.data.shardfile import ShardWriter
 from zfnet.data.statistics import Sums, products, write_statistics
+from zfnet.data.threads import in_order
 from zfnet.data.unfinished import UNFINISHED, Part, load_part, make_stamp, save_part
 from zfnet.errors import ZfnetError
 from zfnet.files import atomic, sha256, write_json
 from zfnet.progress import track
 from zfnet.settings import Data
-
-T, U = TypeVar("T"), TypeVar("U")
 
 _STATISTICS = "statistics.safetensors"
 _AHEAD = 4  # pictures per thread that wait for their turn
@@ -114,7 +113,7 @@ class _Writer:
         damaged, sums = [], Sums(self.settings.size)
         with atomic(path) as beside, beside.open("wb") as file:
             shard = ShardWriter(file)
-            for result in _in_order(self.pool, self._prepare, pictures, self.ahead):
+            for result in in_order(self.pool, self._prepare, pictures, self.ahead):
                 if isinstance(result, Damaged):
                     damaged.append(result)
                     continue
@@ -141,17 +140,6 @@ def _read(picture: Picture, settings: Data) -> np.ndarray:
     if max(scaled(height, width, settings.size)) > _LONGEST:
         raise DamagedPicture(f"the picture is too narrow ({width} × {height}) for a shorter side of {settings.size}")
     return image
-
-
-def _in_order(pool: ThreadPoolExecutor, function: Callable[[T], U], items: Iterable[T], ahead: int) -> Iterator[U]:
-    """Map in threads, in order, with at most `ahead` items under way."""
-    waiting: deque[Future[U]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _unique(pictures: Iterable[Picture]) -> Iterator[Picture]:
