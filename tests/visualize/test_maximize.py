@@ -1,9 +1,10 @@
 """Saliency and activation maximisation."""
 
 import torch
+from captum.attr import Saliency
 
 from zfnet.visualize import maximise, saliency_map
-from zfnet.visualize.maximize import SETTINGS, Ascent, regularise
+from zfnet.visualize.maximize import SETTINGS, Ascent, regularise, slope
 
 PLAIN = Ascent(0, 0, 0, 0, 0, 5, 1.0)
 
@@ -25,6 +26,32 @@ def test_climbing_makes_the_unit_stronger_and_the_seed_decides(make_net):
     assert torch.equal(
         maximise(net, "conv2", 2, PLAIN, seed=4).picture, maximise(net, "conv2", 2, PLAIN, seed=4).picture
     )
+
+
+def test_a_unit_that_is_silent_at_the_start_is_climbed_too(make_net):
+    """Its ReLU has no slope there, so the slope is taken before it."""
+    net = make_net()
+    net.conv5.bias.data -= 1e3
+    best = maximise(net, "conv5", 2, Ascent(0, 0, 0, 0, 0, 6, 1e8, progress=400.0))
+    assert best.activation > -1e3 and best.step == 5
+
+
+def test_the_slope_is_autograds_before_the_relu(make_net):
+    net = make_net().double()
+    leaf = (50 * torch.randn(1, 3, net.crop, net.crop, dtype=torch.float64)).requires_grad_()
+    before = {step.operation.name: step.output for step in net.walk(leaf, "conv4")}["conv4"]
+    value, found = slope(net, leaf.detach(), "conv4", 3, (1, 1))
+    (expected,) = torch.autograd.grad(before[0, 3, 1, 1], leaf)
+    torch.testing.assert_close(value, before[0, 3, 1, 1].detach()[None])
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
+
+
+def test_saliency_is_captums(make_net):
+    net = make_net().double()
+    images = 50 * torch.randn(2, 3, net.crop, net.crop, dtype=torch.float64)
+    expected = Saliency(net).attribute(images.clone().requires_grad_(), target=[3, 1]).amax(1)
+    found = saliency_map(net, images, torch.tensor([3, 1]))
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12 * expected.max().item())
 
 
 def test_priors_decay_blur_and_clip():

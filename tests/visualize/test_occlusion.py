@@ -1,6 +1,7 @@
 """Occlusion against a plain loop."""
 
 import torch
+from captum.attr import Occlusion
 
 from zfnet.settings import Visualize
 from zfnet.visualize.occlusion import LAYER, Square, cover, scaled, slide, strongest_map, the_four
@@ -16,21 +17,38 @@ def test_thirty_places_a_side_at_both_crops():
 
 
 def test_maps_are_those_of_a_plain_loop(make_net, shards):
-    net = make_net()
+    net = make_net().double()
     (view,) = Gallery(net, shards, 1).views([5])
     pixels, square = view.pixels[0], Square(20, 8)
     found = slide(net, pixels, square, 2, 1)
     assert found.best.shape == (6, 6)
     for row, top in enumerate(range(0, 45, 8)):
-        for column, left in ((0, 0), (4, 32), (5, 40)):
+        for column, left in enumerate(range(0, 45, 8)):
             covered = pixels.clone()
             covered[top : top + 20, left : left + 20] = GREY
-            inputs = (covered.float() - mean_crop(net)).permute(2, 0, 1)[None]
+            inputs = (covered.double() - mean_crop(net)).permute(2, 0, 1)[None]
             seen = net.trace(inputs).activations
             chances = seen["fc8"].softmax(1)[0]
-            torch.testing.assert_close(found.activity[row, column], seen["conv5"][0, 2].sum(), rtol=1e-4, atol=1e-3)
-            torch.testing.assert_close(found.probability[row, column], chances[1], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(found.activity[row, column], seen["conv5"][0, 2].sum(), rtol=1e-10, atol=0)
+            torch.testing.assert_close(found.probability[row, column], chances[1], rtol=1e-10, atol=0)
             assert found.best[row, column] == chances.argmax()
+
+
+def test_probabilities_under_disjoint_squares_are_captums(make_net, shards):
+    """f(covered) = f(picture) - attribution, where every pixel is covered once; captum divides in float32."""
+    net = make_net().double()
+    net.fc8.weight.data /= 50  # no probability is next to 0 or 1
+    (view,) = Gallery(net, shards, 1).views([5])
+    grey = GREY - mean_crop(net).permute(2, 0, 1)[None]
+
+    def chance(inputs):
+        return net(inputs).softmax(1)[:, 1]
+
+    theirs = Occlusion(chance).attribute(view.inputs, (3, 16, 16), (3, 16, 16), baselines=grey)
+    found = slide(net, view.pixels[0], Square(16, 16), 2, 1).probability
+    expected = chance(view.inputs).detach() - theirs[0, 0, ::16, ::16]
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
 
 
 def test_the_chosen_map_has_the_largest_total(make_net, shards):

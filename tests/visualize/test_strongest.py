@@ -38,17 +38,20 @@ def test_any_batches_and_order_give_what_sorting_everything_gives(batch, k, seed
         assert [3 * row + column for row, column in zip(rows[one], columns[one], strict=True)] == places
 
 
-@pytest.mark.parametrize("batch", [1, 5, 24])
-def test_a_pass_over_pictures_finds_the_maxima_of_stored_activations(make_net, shards, batch):
-    net = make_net()
-    found = find_strongest(net, Gallery(net, shards, 1, batch).views(), {"conv2": [3, 1], "conv5": [0]}, 4)
+def test_every_batch_size_finds_the_maxima_of_stored_activations(make_net, shards):
+    net, maps = make_net().double(), {"conv2": [3, 1], "conv5": [0]}
     (whole,) = Gallery(net, shards, 1, 24).views()
     stored = net.trace(whole.inputs, "conv5").activations
-    for layer, maps in {"conv2": [3, 1], "conv5": [0]}.items():
-        largest = stored[layer][:, maps].flatten(2).amax(2).T
-        expected = largest.topk(4)
-        assert torch.equal(found[layer].images, expected.indices)
-        torch.testing.assert_close(found[layer].values, expected.values)
+    for batch in range(1, 25):
+        found = find_strongest(net, Gallery(net, shards, 1, batch).views(), maps, 4)
+        for layer, chosen in maps.items():
+            planes = stored[layer][:, chosen].flatten(2)
+            expected = planes.amax(2).T.topk(4)
+            values, images, rows, columns = found[layer]
+            assert torch.equal(images, expected.indices)
+            torch.testing.assert_close(values, expected.values.float(), rtol=1e-6, atol=0)
+            places = planes.argmax(2).T.gather(1, images)
+            assert torch.equal(rows * stored[layer].shape[3] + columns, places)
 
 
 def test_tiles_are_the_projection_of_the_winner(make_net, shards):

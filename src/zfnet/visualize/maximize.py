@@ -2,7 +2,8 @@
 
 Gradient ascent from noise around the mean image, regularised after every step in the order of the authors' toolbox:
 decay, blur, then pixels of small norm and of small contribution are set to 0. `SETTINGS` are its four published rows.
-A unit of a convolutional layer is taken in the middle of its map, as in the toolbox.
+A unit of a convolutional layer is taken in the middle of its map, as in the toolbox, and every unit before its ReLU:
+most units are silent at the start, and a silent rectified unit has no slope.
 """
 
 from typing import NamedTuple
@@ -12,8 +13,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from zfnet.nets import Network
+from zfnet.visualize.backward import RULES, descend, record, single_out
 from zfnet.visualize.pictures import mean_crop
-from zfnet.visualize.saliency import derivative_of
 
 
 class Ascent(NamedTuple):
@@ -61,13 +62,22 @@ def maximise(net: Network, layer: str, unit: int, settings: Ascent = SETTINGS[2]
     best = Best(-torch.inf, torch.empty(0), 0)
     for step in range(settings.steps):
         x = (x + mean).clamp(0, 255) - mean
-        activation, gradient = derivative_of(net, x, layer, unit, place)
+        activation, gradient = slope(net, x, layer, unit, place)
         if activation.item() > best.activation:
             best = Best(activation.item(), (x + mean)[0].permute(1, 2, 0).round().byte().cpu(), step)
         if not gradient.any():
-            break  # a silent unit has nowhere to climb
+            break  # nowhere to climb
         x = regularise(x + _rate(settings, gradient) * gradient, gradient, settings, step)
     return best
+
+
+@torch.no_grad()
+def slope(net: Network, x: Tensor, layer: str, unit: int, position: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
+    """Value of a unit before its ReLU, (1,), and its derivative by the pixels, (1, 3, H, W)."""
+    steps = record(net, x, layer)
+    steps = steps[:-1] if steps[-1].operation.kind == "relu" else steps
+    value, start = single_out(steps[-1].output, unit, position, value=1.0)
+    return value, descend(steps, start, RULES["gradient"])
 
 
 def regularise(x: Tensor, gradient: Tensor, settings: Ascent, step: int) -> Tensor:
