@@ -185,7 +185,9 @@ class Heads(Strict):
     svm_c: tuple[float, ...] = Field((1e-3, 1e-2, 1e-1, 1.0, 10.0), description="C tried in cross-validation")
     softmax_c: tuple[float, ...] = Field((1e-2, 1e-1, 1.0, 10.0, 100.0), description="C tried in cross-validation")
     inner_folds: Count = 3
-    tolerance: float = Field(1e-5, gt=0, description="gradient norm, relative to the start, at which a fit ends")
+    tolerance: float = Field(
+        1e-5, gt=0, description="distance from the optimum, relative to the objective, at which a fit ends"
+    )
 
 
 class Transfer(Strict):

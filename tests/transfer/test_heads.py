@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from zfnet.errors import ZfnetError
+from zfnet.transfer import coordinates, memory
 from zfnet.transfer.coordinates import Layer, from_gram, from_rows
-from zfnet.transfer.heads import LOSSES, Head, fit, objective, one_hot
+from zfnet.transfer.heads import Head, fit, objective, one_hot
+from zfnet.transfer.losses import LOSSES
 
 KINDS = sorted(LOSSES)
 
@@ -37,7 +39,7 @@ def test_agrees_with_scikit_learn(kind, classes):
 def test_gradient_vanishes_at_the_optimum(kind):
     """By automatic differentiation of the objective as it is written down, in double precision."""
     x, targets, costs = problem(dtype=torch.float64)
-    head = fit(x, targets, costs, kind, tolerance=1e-10)
+    head = fit(x, targets, costs, kind, tolerance=1e-14)
     found = Head(head.weights.clone().requires_grad_(), head.biases.clone().requires_grad_())
     start = Head(torch.zeros_like(head.weights).requires_grad_(), torch.zeros_like(head.biases).requires_grad_())
     slopes = []
@@ -67,8 +69,8 @@ def test_a_sample_of_no_cost_counts_for_nothing():
 @pytest.mark.parametrize("kind", KINDS)
 def test_problems_side_by_side_equal_problems_alone(kind):
     x, targets, costs = problem(dtype=torch.float64)
-    together = fit(x, targets, costs, kind, tolerance=1e-9)
-    alone = fit(x, targets, costs[:, 2:3], kind, tolerance=1e-9)
+    together = fit(x, targets, costs, kind, tolerance=1e-14)
+    alone = fit(x, targets, costs[:, 2:3], kind, tolerance=1e-14)
     torch.testing.assert_close(together.weights[:, 2:3], alone.weights, rtol=1e-5, atol=1e-6)
 
 
@@ -79,7 +81,7 @@ def test_inner_products_give_the_same_head_as_features(kind):
     train, test = x[:90], x[90:]
     scores = []
     for a, b in (from_rows(train, test), from_gram((train @ train.T).double(), (test @ train.T).double())):
-        scores.append(fit(a.double(), targets[:90], costs[:90], kind, 1e-8).scores(b.double()))
+        scores.append(fit(a.double(), targets[:90], costs[:90], kind, 1e-12).scores(b.double()))
     torch.testing.assert_close(*scores, rtol=1e-3, atol=1e-3)
 
 
@@ -113,3 +115,27 @@ def test_mistakes_are_sentences():
         fit(x, torch.ones_like(targets), costs, "softmax")
     with pytest.raises(ZfnetError, match="not finite"):
         fit(x * float("nan"), targets, costs, "svm")
+
+
+def test_a_wide_layer_is_read_from_its_file_in_any_blocks(tmp_path, monkeypatch):
+    rows = np.random.default_rng(0).normal(2, 1, size=(30, 101)).astype(np.float16)
+    np.save(tmp_path / "rows.npy", rows)
+    monkeypatch.setattr(coordinates, "BLOCK_BYTES", 4 * 25 * 7)
+    monkeypatch.setattr(coordinates, "STRIPE", 9)
+    used = np.arange(3, 28)
+    found = coordinates.gram_matrix(np.load(tmp_path / "rows.npy", mmap_mode="r"), used, torch.device("cpu"))
+    centred = rows[used].astype(np.float64) - rows[used].astype(np.float64).mean(0)
+    torch.testing.assert_close(found, torch.from_numpy(centred @ centred.T), rtol=1e-5, atol=1e-4)
+
+
+def test_too_little_memory_is_a_sentence_in_training_and_in_testing(monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(60, 100)).astype(np.float32)
+    layer = Layer.open(rows, np.arange(50), torch.device("cpu"))
+    monkeypatch.setattr(memory, "available", lambda device: 10_000)
+    wanted = r"0\.\d GiB of memory are needed on cpu and 0.0 are free; .* leave the layer out of transfer.layers"
+    for pictures in ((40, 1), (1, 49)):
+        monkeypatch.setattr(memory, "available", lambda device, n=pictures: layer.needs(*n) - 1)
+        with pytest.raises(ZfnetError, match=rf"A fold of {pictures[0]} \+ {pictures[1]} pictures: {wanted}"):
+            layer.coordinates(np.arange(pictures[0]), np.arange(pictures[0], sum(pictures)))
+    with pytest.raises(ZfnetError, match=rf"The Gram matrix of 50 pictures: {wanted}"):
+        Layer.open(rows, np.arange(50), torch.device("cpu"))

@@ -11,19 +11,24 @@ n dimensions, the same inner products, the same classifier.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from zfnet.transfer import memory
+
 BLOCK_BYTES = 256 << 20  # of features held in memory at once
+STRIPE = 1024  # rows of the Gram matrix made by one product
 
 
 @dataclass(frozen=True)
 class Layer:
     """The features of one layer, or their Gram matrix.
 
-    rows : float32 (N, d), memory mapped;  gram : float64 (M, M) or None;  place : where each picture is in `gram`
+    rows : float32 or float16 (N, d), memory mapped;  gram : float64 (M, M) or None
+    place : where each picture is in `gram`
     """
 
     rows: np.ndarray
@@ -38,31 +43,55 @@ class Layer:
         place = np.full(len(rows), -1)
         place[used] = np.arange(len(used))
         wide = rows.shape[1] > len(used)
+        if wide:
+            memory.require(16 * len(used) ** 2 + 2 * BLOCK_BYTES, f"The Gram matrix of {len(used)} pictures", device)
         return cls(rows, gram_matrix(rows, used, device) if wide else None, place, device)
 
     def coordinates(self, train: np.ndarray, test: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return float32 (n, D) and (m, D) for the pictures `train` and `test`, D <= max(d, n)."""
+        memory.require(self.needs(len(train), len(test)), f"A fold of {len(train)} + {len(test)} pictures", self.device)
         if self.gram is not None:
             of_train, of_test = self.place[train], self.place[test]
             return from_gram(self.gram[of_train][:, of_train], self.gram[of_test][:, of_train])
         return from_rows(self._read(train), self._read(test))
 
+    def needs(self, train: int, test: int) -> int:
+        """Return the bytes that `coordinates` takes for so many pictures: inner products, axes and what they make."""
+        if self.gram is not None:
+            return 8 * train * (5 * train + 2 * test)
+        return 4 * self.rows.shape[1] * (3 * (train + test) + 6 * self.rows.shape[1])
+
     def _read(self, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.asarray(self.rows[rows])).to(self.device)
+        return torch.from_numpy(np.asarray(self.rows[rows])).to(self.device).float()
 
 
 def gram_matrix(rows: np.ndarray, used: np.ndarray, device: torch.device) -> Tensor:
-    """Return the inner products, float64 (M, M), of the pictures `used` of float32 (N, d), read once, in column blocks.
+    """Return the inner products, float64 (M, M), of the pictures `used` of (N, d), read once, in column blocks.
 
-    The mean is taken off first: it is of no account to classifiers with a bias, and would cost digits.
+    The mean is taken off first: it is of no account to classifiers with a bias, and would cost digits. Products are
+    float32, their sums float64, and only those on and below the diagonal are computed.
     """
     gram = torch.zeros(len(used), len(used), dtype=torch.float64, device=device)
     width = max(1, BLOCK_BYTES // (4 * len(used)))
     for first in range(0, rows.shape[1], width):
-        block = torch.from_numpy(np.asarray(rows[:, first : first + width][used])).to(device)
+        block = torch.from_numpy(_columns(rows, used, first, width)).to(device).float()
         block -= block.mean(0)
-        gram += block @ block.T
-    return gram
+        for above in range(0, len(used), STRIPE):
+            below = above + STRIPE
+            gram[above:below, :below] += block[above:below] @ block[:below].T
+    return gram.tril_().add_(gram.tril(-1).T)
+
+
+def _columns(rows: np.ndarray, used: np.ndarray, first: int, width: int) -> np.ndarray:
+    """Return some columns of some pictures; from a file by reading, since mapped pages would fill the memory."""
+    if not isinstance(rows, np.memmap):
+        return np.ascontiguousarray(rows[:, first : first + width][used])
+    block = np.empty((len(used), min(width, rows.shape[1] - first)), rows.dtype)
+    with Path(rows.filename).open("rb", buffering=0) as file:
+        for place, row in zip(block, used.tolist(), strict=True):
+            file.seek(rows.offset + (row * rows.shape[1] + first) * rows.itemsize)
+            file.readinto(place)
+    return block
 
 
 def from_rows(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:

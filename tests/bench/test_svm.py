@@ -1,0 +1,31 @@
+"""The benchmarks of the heads run at tiny sizes and say what they should say."""
+
+import math
+
+import pytest
+
+from zfnet.bench import softmax, svm
+from zfnet.bench.harness import Bench, Row
+
+
+def found(group, tmp_path):
+    """Rows and remarks of a quick run."""
+    results = list(group.results(Bench(tmp_path, 1, quick=True)))
+    return [one for one in results if isinstance(one, Row)], [one for one in results if isinstance(one, str)]
+
+
+@pytest.mark.slow
+def test_svm_reaches_the_objective_of_linearsvc_and_says_what_is_estimated(tmp_path):
+    rows, remarks = found(svm, tmp_path)
+    assert [row.unit for row in rows] == ["s", "relative", "s"]
+    assert all(math.isfinite(row.ours) and row.ours > 0 for row in rows)
+    assert rows[0].peer_name == "LinearSVC" and rows[0].ratio > 0
+    assert rows[1].ours < 1e-3 and rows[2].peak_mb > 10
+    assert "is an estimate" in remarks[0] and not (tmp_path / "layer-1.npy").exists()
+
+
+@pytest.mark.slow
+def test_softmax_reaches_the_objective_of_logistic_regression(tmp_path):
+    rows, _ = found(softmax, tmp_path)
+    assert [row.unit for row in rows] == ["s", "loss"]
+    assert rows[1].ours == pytest.approx(rows[1].peer, rel=1e-4)
