@@ -1,5 +1,7 @@
 """Parts of the report: deviations, curves, the workflow's picture, decisions and their settings, costs and origins."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 from zfnet.paper import report_curves, tables
@@ -51,6 +53,18 @@ def test_the_rate_falls_where_the_history_says(results):
     found = Results(results)
     assert report_curves.rate_falls(found.history(found.runs["zf-s1"])) == [6]
     assert report_curves.rate_falls([{"epoch": 1, "rate": 0.1}, {"epoch": 2, "rate": 0.1}]) == []
+
+
+def test_the_curves_are_a_drawing_of_their_own(reported):
+    drawing = ElementTree.parse(reported / "figures/curves.svg").getroot()
+    assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
+    lines = drawing.findall(".//{http://www.w3.org/2000/svg}polyline")
+    assert len(lines) == sum(
+        bool(line.points)
+        for group in report_curves.groups(Results(reported))
+        for panel in group.panels
+        for line in panel.lines
+    )
 
 
 def test_labels_are_moved_apart_in_their_order():

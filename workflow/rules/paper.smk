@@ -71,7 +71,19 @@ rule report_page:
         figures=expand("<results>/figures/{figure}.png", figure=list(FIGURES)),
         claims="<results>/claims.csv",
     output:
-        page="<results>/report.html",
+        page=report(
+            "<results>/report.html",
+            caption="../report/page.rst",
+            category="Report",
+            labels={"item": "Report", "what": "The whole story on one page"},
+        ),
+        curves=report(
+            "<results>/figures/curves.svg",
+            caption="../report/curves.rst",
+            category="Figures",
+            labels={"item": "Training curves", "what": "Loss and errors of every epoch of all trainings"},
+        ),
+        index="<results>/README.md",
     log:
         "<logs>/paper/report.log",
     params:

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from zfnet.files import write_text
 from zfnet.paper import report_curves, report_graph, tables
+from zfnet.paper.index import index_stage
 from zfnet.paper.report_documents import citation, decisions, edges, set_to
 from zfnet.paper.report_origins import cost, origins, totals
 from zfnet.paper.report_pictures import downloads, embedded
@@ -233,6 +234,14 @@ def backticks(text: str) -> Markup:
 
 
 # ---- stage -----------------------------------------------------------------------------------------------------------
+def curves(results: Results) -> str:
+    """The training curves as one drawing (SVG)."""
+    return environment().get_template("curves.svg.j2").render(curves=report_curves.groups(results))
+
+
 def report_stage(results: str | Path, settings: Settings, out: str | Path) -> None:
-    """Write the report of a results folder."""
-    write_text(out, page(Results(results), settings))
+    """Write the report of a results folder, the training curves as a drawing, and the list of files beside the page."""
+    found, out = Results(results), Path(out)
+    write_text(out.parent / "figures" / "curves.svg", curves(found))
+    write_text(out, page(found, settings))
+    index_stage(results, out.with_name("README.md"))
