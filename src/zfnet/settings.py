@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Step = Literal["auto", "eager", "compiled"]  # how an update is executed
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
@@ -226,6 +227,7 @@ class Jobs(Strict):
     threads: Count = Field(4, description="CPU threads per heavy job")
     memory: Count = Field(32_000, description="memory per heavy job, MB")
     runtime: Count = Field(600, description="minutes per heavy job")
+    step: Step = Field("auto", description="updates in bf16: compiled on a GPU (auto), never (eager), or always")
 
 
 class Settings(Strict):

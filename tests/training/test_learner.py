@@ -8,8 +8,8 @@ from zfnet.settings import Recipe
 from zfnet.training.initialise import initialise
 from zfnet.training.learner import ALONE, Learner, Part
 from zfnet.training.randomness import generator
-from zfnet.training.step import optimiser, update
-from zfnet.training.views import training_views
+from zfnet.training.step import answer, optimiser, update
+from zfnet.training.views import draw_views, training_views
 
 COVARIANCE = 400 * torch.eye(3)
 
@@ -33,9 +33,10 @@ def test_it_is_the_plain_update_of_random_views():
     for step in range(3):
         images, labels = minibatch(step=step)
         ours.learn(images, labels, (1, 0, step), 0.0)
-        views = training_views(images, plain, recipe, COVARIANCE, (1, 0, step), 0.0)
-        loss, wrong = update(plain, sgd, views, labels, recipe)
-        sums += torch.tensor([6 * loss.double(), wrong])
+        drawn = draw_views(images, labels, plain, recipe, COVARIANCE, (1, 0, step), 0.0)
+        loss, wrong = answer(plain, training_views(drawn, plain), labels, recipe.precision)
+        update(plain, sgd, loss, recipe)
+        sums += torch.tensor([6 * loss.detach().double(), wrong])
     assert all(map(torch.equal, ours.net.parameters(), plain.parameters()))
     assert torch.equal(ours.sums, sums) and sums[0] > 0
     ours.clear()
@@ -64,14 +65,15 @@ def test_a_state_can_be_taken_before_the_first_update_and_without_momentum():
 @pytest.mark.parametrize("crops", ["random", "ten"])
 def test_a_pictures_view_does_not_depend_on_the_number_of_parts(crops):
     recipe = Recipe(colour=0.1, crops=crops)
-    net, (images, _) = learner(recipe).net, minibatch()
-    whole = training_views(images, net, recipe, COVARIANCE, (1, 0, 0), 0.0)
+    net, (images, labels) = learner(recipe).net, minibatch()
+
+    def views(rows, *part):
+        drawn = draw_views(rows, labels[: len(rows)], net, recipe, COVARIANCE, (1, 0, 0), 0.0, *part)
+        return training_views(drawn, net)
+
     for ranks in (2, 3):
-        parts = [
-            training_views(rows, net, recipe, COVARIANCE, (1, 0, 0), 0.0, rank, ranks)
-            for rank, rows in enumerate(images.chunk(ranks))
-        ]
-        assert torch.equal(torch.cat(parts), whole)
+        parts = [views(rows, rank, ranks) for rank, rows in enumerate(images.chunk(ranks))]
+        assert torch.equal(torch.cat(parts), views(images))
 
 
 def test_parts_see_their_own_views_and_dropout():

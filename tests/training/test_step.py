@@ -15,14 +15,20 @@ from zfnet.settings import Recipe
 from zfnet.training.initialise import initial_gains, initialise
 from zfnet.training.randomness import generator, seed_of
 from zfnet.training.renormalise import conv_filters, renormalise
-from zfnet.training.step import momenta, optimiser, set_momenta, set_rate, update
+from zfnet.training.step import answer, momenta, optimiser, set_momenta, set_rate, update
 from zfnet.training.validation import missed, validate
-from zfnet.training.views import centre_views, training_views
+from zfnet.training.views import centre_views, draw_views, training_views
 from zfnet.training.watch import at_chance, check_finite, check_stuck
 
 
 def small(name="zf", **changes):
     return build(name, classes=10, width=1 / 8, crop=64, **changes)
+
+
+def learn(net, sgd, images, labels, recipe):
+    loss, wrong = answer(net, images, labels, recipe.precision)
+    update(net, sgd, loss, recipe)
+    return loss.detach(), wrong
 
 
 def test_at_full_size_the_published_deviation_stays():
@@ -106,7 +112,7 @@ def test_updates_are_krizhevskys_formula_also_where_the_rate_falls():
         v_weight = 0.9 * v_weight - 0.05 * rate * weight - rate * error.T @ x / 6
         v_bias = 0.9 * v_bias - 2 * rate * error.mean(0)
         weight, bias = weight + v_weight, bias + v_bias
-        update(net, sgd, images, labels, recipe)
+        learn(net, sgd, images, labels, recipe)
         torch.testing.assert_close(net[1].weight.detach(), weight, rtol=1e-6, atol=1e-8)
         torch.testing.assert_close(net[1].bias.detach(), bias, rtol=1e-6, atol=1e-8)
 
@@ -119,7 +125,7 @@ def test_updates_do_not_depend_on_the_layout_in_memory():
         initialise(net, recipe, seed=1)
         sgd = optimiser(net, recipe, recipe.rate)
         for step in range(3):
-            update(net, sgd, torch.randn(4, 3, 64, 64, generator=generator(step)), torch.arange(4), recipe)
+            learn(net, sgd, torch.randn(4, 3, 64, 64, generator=generator(step)), torch.arange(4), recipe)
             set_momenta(sgd, net, {name: buffer.contiguous() for name, buffer in momenta(sgd, net).items()})
         found.append(net.conv2.weight.detach())
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
@@ -131,7 +137,7 @@ def test_an_update_reports_the_loss_before_it_and_clips_filters():
     recipe = Recipe(dropout=0.0, rate=1e-6, renormalise=0.1)
     net.fc8.weight.detach().zero_()
     labels = torch.zeros(4, dtype=torch.int64)
-    loss, wrong = update(net, optimiser(net, recipe, recipe.rate), torch.randn(4, 3, 64, 64), labels, recipe)
+    loss, wrong = learn(net, optimiser(net, recipe, recipe.rate), torch.randn(4, 3, 64, 64), labels, recipe)
     assert loss.item() == pytest.approx(log(10), rel=1e-5)
     assert 0 <= wrong.item() <= 4
     for weight in conv_filters(net):
@@ -146,14 +152,15 @@ def test_bf16_updates_agree_with_fp32():
         net, recipe = small(), Recipe(precision=precision, std=0.02)
         initialise(net, recipe, seed=1)
         net.eval()
-        found[precision] = update(net, optimiser(net, recipe, recipe.rate), images, labels, recipe)[0]
+        found[precision] = learn(net, optimiser(net, recipe, recipe.rate), images, labels, recipe)[0]
         assert net.conv1.weight.dtype == torch.float32
     torch.testing.assert_close(found["bf16"], found["fp32"], rtol=2e-2, atol=0)
 
 
 def views(net, place=(1, 0, 0), done=0.0, **recipe):
     images = torch.randint(256, (6, 73, 73, 3), generator=generator("images"), dtype=torch.uint8)
-    return training_views(images, net, Recipe(**recipe), 400 * torch.eye(3), place, done)
+    drawn = draw_views(images, torch.zeros(6), net, Recipe(**recipe), 400 * torch.eye(3), place, done)
+    return training_views(drawn, net)
 
 
 def test_views_are_set_by_their_place_alone():

@@ -95,7 +95,8 @@ def prepare(images: Tensor, crops: Crops, crop: int, mean: Tensor, colour: Tenso
     mean = mean.to(images.device, torch.float32).permute(1, 2, 0).contiguous()  # (S, S, 3)
     if colour is not None:
         colour = colour.to(images.device, torch.float32)
-    cut = _cut_singly if images.device.type == "cpu" else _cut_together
+    singly = images.device.type == "cpu" and not torch.compiler.is_compiling()
+    cut = _cut_singly if singly else _cut_together
     return cut(images, crops, crop, mean, colour).permute(0, 3, 1, 2)
 
 

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from zfnet.nets import Network
-from zfnet.settings import Recipe
+from zfnet.settings import Recipe, Step
+from zfnet.training.compiled import Answer, Update, fastest, may_compile
 from zfnet.training.randomness import seed_of
-from zfnet.training.step import momenta, optimiser, restart_rate, set_momenta, set_rate, update
-from zfnet.training.views import training_views
+from zfnet.training.step import answer, momenta, optimiser, restart_rate, set_momenta, set_rate, update
+from zfnet.training.uploads import Uploads
+from zfnet.training.views import Minibatch, draw_views, training_views
 
 Place = tuple[int, int, int]  # (seed, epoch, step)
 
@@ -43,6 +45,7 @@ class Learner:
     part : of each minibatch, where several processes share it.
     module : what is called as `net` is, and averages the gradients of all parts: a DistributedDataParallel of `net`;
         None is `net` itself. `net` must be inside it.
+    step : whether the update is compiled (see `zfnet.training.compiled`); one of several parts never is.
 
     Attributes
     ----------
@@ -57,29 +60,33 @@ class Learner:
         covariance: Tensor,
         part: Part = ALONE,
         module: nn.Module | None = None,
+        step: Step = "eager",
     ) -> None:
         self.net, self.recipe, self.covariance, self.part = net, recipe, covariance.cpu(), part
         self.module = net if module is None else module
         self.device = net.mean.device
-        self.optimiser = optimiser(net, recipe, rate)
+        self.compiling = may_compile(step, recipe, self.device) and part.ranks == 1
+        self.optimiser = optimiser(net, recipe, rate, on_device=self.compiling)
         self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        self.uploads = Uploads(self.device)
+        self._fast: tuple[torch.Size, Update] | None = None
 
     def learn(self, images: Tensor, labels: Tensor, place: Place, epochs_done: float) -> None:
-        """Learn from this part's rows of a minibatch, without waiting for the device.
+        """Learn from this part's rows of a minibatch, without waiting for the update itself.
 
         Parameters
         ----------
-        images : uint8 (B, S, S, 3), on any device.
-        labels : int64 (B,), on any device.
+        images : uint8 (B, S, S, 3), on any device; may be overwritten afterwards.
+        labels : int64 (B,), on any device; may be overwritten afterwards.
         place : decides crops, flips, colours and dropout.
         epochs_done : share of the training that is over, 0..1.
         """
-        images = images.to(self.device, non_blocking=True)
-        labels = labels.to(self.device, non_blocking=True)
-        views = training_views(images, self.net, self.recipe, self.covariance, place, epochs_done, *self.part)
+        drawn = draw_views(images, labels, self.net, self.recipe, self.covariance, place, epochs_done, *self.part)
+        minibatch = self.uploads(drawn)
+        update = self._fastest(minibatch) if self.compiling else self._plainly
         torch.manual_seed(self._dropout_seed(place))
-        loss, wrong = update(self.module, self.optimiser, views, labels, self.recipe)
-        self.sums += torch.stack([loss.double() * len(labels), wrong.double()])
+        update(minibatch)
+        self.uploads.wait()
 
     def set_rate(self, rate: float) -> None:
         """Change the learning rate and keep all velocities."""
@@ -99,6 +106,26 @@ class Learner:
         self.net.load_state_dict(_under("net.", tensors))
         set_momenta(self.optimiser, self.net, _under("momentum.", tensors))
         restart_rate(self.optimiser, rate)
+
+    def _fastest(self, minibatch: Minibatch) -> Update:
+        """Give the compiled update for minibatches of the size of the first, the plain one for others."""
+        if self._fast is None:
+            kept = [*self.net.parameters(), *momenta(self.optimiser, self.net).values(), self.sums]
+            self._fast = minibatch.images.shape, fastest(self._learn, self._answer, minibatch, kept)
+        shape, update = self._fast
+        return update if minibatch.images.shape == shape else self._plainly
+
+    def _plainly(self, minibatch: Minibatch) -> None:
+        self._learn(self._answer, minibatch)
+
+    def _answer(self, minibatch: Minibatch) -> tuple[Tensor, Tensor]:
+        return answer(self.module, training_views(minibatch, self.net), minibatch.labels, self.recipe.precision)
+
+    def _learn(self, answer: Answer, minibatch: Minibatch) -> None:
+        """Learn by a function that gives loss and wrong answers of a minibatch."""
+        loss, wrong = answer(minibatch)
+        update(self.net, self.optimiser, loss, self.recipe)
+        self.sums += torch.stack([loss.detach().double() * len(minibatch.labels), wrong.double()])
 
     def _dropout_seed(self, place: Place) -> int:
         own = (self.part.rank,) if self.part.rank else ()  # the first part draws what one process alone would

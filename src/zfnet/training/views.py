@@ -1,5 +1,6 @@
 """What the net is shown: one crop per image, random in training and central in validation (PAPER.md 2, D10, D11)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -11,31 +12,32 @@ from zfnet.settings import Recipe
 from zfnet.training.randomness import generator
 
 
-class Draws(NamedTuple):
-    """What is random in the views of some images; `colour` is float32 (B, 3), or None where there is no noise."""
+class Minibatch(NamedTuple):
+    """Squares with all that was drawn for their views.
 
-    crops: Crops
+    Attributes
+    ----------
+    images : uint8 (B, S, S, 3).
+    labels : int64 (B,).
+    tops, lefts, flips : the parts of `Crops`.
+    colour : float32 (B, 3) to be added to all pixels of an image; None if the recipe knows no colour noise.
+    """
+
+    images: Tensor
+    labels: Tensor
+    tops: Tensor
+    lefts: Tensor
+    flips: Tensor
     colour: Tensor | None
 
-    def part(self, rank: int, ranks: int) -> "Draws":
-        """Give the rows of one of `ranks` equal parts."""
-        length = len(self.crops.tops) // ranks
-        rows = slice(rank * length, (rank + 1) * length)
-        return Draws(Crops(*(one[rows] for one in self.crops)), None if self.colour is None else self.colour[rows])
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Minibatch":
+        """Apply a function to all tensors."""
+        return Minibatch(*(None if tensor is None else change(tensor) for tensor in self))
 
 
 def draw_views(
-    count: int, net: Network, recipe: Recipe, covariance: Tensor, place: tuple[int, int, int], epochs_done: float
-) -> Draws:
-    """Draw, on the CPU, the views of a minibatch of `count` images; see `training_views`."""
-    draw = generator("views", *place)
-    crops = _draw_crops(count, net, recipe, draw)
-    noisy = recipe.colour and epochs_done < recipe.colour_stop
-    return Draws(crops, colour_noise(count, covariance, recipe.colour, draw) if noisy else None)
-
-
-def training_views(
     images: Tensor,
+    labels: Tensor,
     net: Network,
     recipe: Recipe,
     covariance: Tensor,
@@ -43,24 +45,29 @@ def training_views(
     epochs_done: float,
     rank: int = 0,
     ranks: int = 1,
-) -> Tensor:
-    """Give one random view of every image.
+) -> Minibatch:
+    """Draw, on the CPU, one random view of every image.
 
     Parameters
     ----------
-    images : uint8 (B, S, S, 3), on the net's device.
+    images, labels : uint8 (B, S, S, 3) and int64 (B,), on any device: part `rank` of a minibatch that `ranks`
+        processes share evenly. Views are drawn for all of it, so an image's own does not depend on `ranks`.
     covariance : float32 (3, 3) of RGB values, for the colour noise.
     place : (seed, epoch, step), which decides everything random here.
-    epochs_done : share of the training that is over; colour noise ends at `recipe.colour_stop` (D30).
-    rank, ranks : `images` are part `rank` of a minibatch that `ranks` processes share evenly.
-
-    Returns
-    -------
-    Tensor
-        float32 (B, 3, crop, crop), mean-subtracted RGB.
+    epochs_done : share of the training that is over; colour noise is zero from `recipe.colour_stop` on (D30).
     """
-    draws = draw_views(ranks * len(images), net, recipe, covariance, place, epochs_done).part(rank, ranks)
-    return prepare(images, draws.crops, net.crop, net.mean, draws.colour)
+    draw, count = generator("views", *place), ranks * len(images)
+    crops = _draw_crops(count, net, recipe, draw)
+    strength = recipe.colour if epochs_done < recipe.colour_stop else 0.0
+    colour = colour_noise(count, covariance, strength, draw) if recipe.colour else None
+    own = slice(rank * len(images), (rank + 1) * len(images))
+    return Minibatch(images, labels, *(part[own] for part in crops), None if colour is None else colour[own])
+
+
+def training_views(minibatch: Minibatch, net: Network) -> Tensor:
+    """Cut the views that were drawn: float32 (B, 3, crop, crop), mean-subtracted RGB, where the images are."""
+    crops = Crops(minibatch.tops, minibatch.lefts, minibatch.flips)
+    return prepare(minibatch.images, crops, net.crop, net.mean, minibatch.colour)
 
 
 def centre_views(images: Tensor, net: Network) -> Tensor:
