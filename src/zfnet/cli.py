@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -136,11 +136,15 @@ def train(
     minutes: Annotated[float, typer.Option(help="time between two checkpoints")] = 10,
     budget: Annotated[float | None, typer.Option(help="minutes after which to save and stop (exit 75)")] = None,
     share: Annotated[int, typer.Option(min=1, help="trainings that may share a GPU")] = 1,
+    step: Annotated[
+        Literal["auto", "eager", "compiled"],
+        typer.Option(help="updates in bf16: auto, eager or compiled (see jobs.step)"),
+    ] = "auto",
 ) -> None:
     """Train one net; the same command goes on where a stopped one ended."""
     from zfnet.training.stage import train_run
 
-    train_run(spec, train, val, exclude, checkpoints, weights, metrics, threads, minutes, budget)
+    train_run(spec, train, val, exclude, checkpoints, weights, metrics, threads, minutes, budget, step)
 
 
 @app.command()

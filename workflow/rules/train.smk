@@ -23,4 +23,5 @@ rule train:
     shell:
         "zfnet train --spec {input.spec} --train {input.train} --val {input.val} {params.exclude}"
         " --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads} --share {resources.share}"
+        " --step {settings.jobs.step}"
         " --budget $(( {resources.runtime} - 3 )) --weights {output.weights} --metrics {output.metrics} > {log} 2>&1"

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from zfnet.data.loader import Shards
 from zfnet.errors import ZfnetError
 from zfnet.files import read_json
+from zfnet.settings import Step
 from zfnet.training.runs import RunSpec
 from zfnet.training.trainer import train
 
@@ -25,6 +26,7 @@ def train_run(
     threads: int = 2,
     minutes: float = 10,
     budget_minutes: float | None = None,
+    step: Step = "auto",
 ) -> dict[str, Any]:
     """Train the run that spec.json describes and write weights.safetensors and metrics.json; see `trainer.train`.
 
@@ -38,7 +40,7 @@ def train_run(
     shards, val = Shards(train_manifest), Shards(val_manifest)
     kept = kept_indices(shards, exclude_csv)
     return train(
-        spec, shards, kept, val, np.arange(len(val)), folder, Path(checkpoints), threads, minutes, budget_minutes
+        spec, shards, kept, val, np.arange(len(val)), folder, Path(checkpoints), threads, minutes, budget_minutes, step
     )
 
 

@@ -22,6 +22,7 @@ from zfnet.data.loader import Batch, Shards
 from zfnet.errors import Stopped
 from zfnet.files import atomic, canonical_json, text_hash, write_json, write_text
 from zfnet.nets import Network, build, device, save
+from zfnet.settings import Step
 from zfnet.training import annealing, checkpoint
 from zfnet.training.initialise import initialise
 from zfnet.training.interrupt import Interrupt
@@ -46,6 +47,7 @@ def train(
     threads: int = 2,
     minutes: float = 10,
     budget_minutes: float | None = None,
+    step: Step = "auto",
 ) -> dict[str, Any]:
     """Train the net of `spec`, or go on with it, or write the results of a finished training again.
 
@@ -58,6 +60,7 @@ def train(
     threads : CPU threads for the net, and for decoding.
     minutes : between two checkpoints.
     budget_minutes : after which the training saves and stops; at least one step is done.
+    step : how updates in bf16 are executed (see `zfnet.training.compiled`).
 
     Returns
     -------
@@ -73,7 +76,7 @@ def train(
     """
     torch.set_num_threads(threads)
     with checkpoint.alone(Path(checkpoints), spec.run), Interrupt(budget_minutes) as stop:
-        work = Training(spec, train, train_indices, val, val_indices, Path(folder), Path(checkpoints), threads)
+        work = Training(spec, train, train_indices, val, val_indices, Path(folder), Path(checkpoints), threads, step)
         work.restore()
         while work.progress.epoch < spec.recipe.epochs:
             work.learn(stop, minutes)
@@ -114,6 +117,7 @@ class Training:
         folder: Path,
         checkpoints: Path,
         threads: int,
+        step: Step,
     ) -> None:
         self.spec, self.recipe, self.threads = spec, spec.recipe, threads
         self.train, self.indices, self.val, self.val_indices = train, np.asarray(train_indices), val, val_indices
@@ -124,7 +128,7 @@ class Training:
         self.progress = Progress()
         self.device = device()
         self.net = _fresh_net(spec, train).to(self.device)
-        self.learner = Learner(self.net, self.recipe, self.rate, train.covariance)
+        self.learner = Learner(self.net, self.recipe, self.rate, train.covariance, step=step)
         self.saved = time.monotonic()
 
     @property
