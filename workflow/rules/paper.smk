@@ -9,6 +9,7 @@ rule table:
             category="Tables",
             labels=lambda wildcards: {"item": f"Table {wildcards.number}", "what": TITLES[f"table{wildcards.number}"]},
         ),
+        paired="<results>/tables/table{number}-paired.csv",
         markdown="<results>/tables/table{number}.md",
         tex="<results>/tables/table{number}.tex",
     log:

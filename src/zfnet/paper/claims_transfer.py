@@ -12,8 +12,8 @@ from scipy import stats
 
 from zfnet.paper import printed
 from zfnet.paper.findings import Contrast, Evidence, Finding, conclude, contrast, equivalence, family, not_run, paired
+from zfnet.paper.paired import head_folds, scratch_folds
 from zfnet.paper.results import Results
-from zfnet.paper.table4 import head_folds, scratch_folds
 from zfnet.paper.table7 import NAMES
 from zfnet.paper.table7 import size as layer_size
 

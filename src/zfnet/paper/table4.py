@@ -6,11 +6,13 @@ Mean over classes of the accuracy per class, in per cent; mean and standard devi
 
 import pandas as pd
 
+from zfnet.paper.paired import against_scratch, head_folds, scratch_folds
 from zfnet.paper.results import Results
 from zfnet.paper.tables import Cell, Measure, assemble, measured
 
 TITLE = "Table 4. Caltech-101 accuracy (%)"
 LABEL = "Method"
+NAMES = {"caltech101": "Caltech-101", "caltech256": "Caltech-256"}
 MEASURES = {"size15": Measure("15 per class"), "size30": Measure("30 per class")}
 
 
@@ -25,24 +27,19 @@ def transfer_table(results: Results, number: int, dataset: str, measures: dict[s
         "scratch": {name: _cell(scratch_folds(results, dataset, _size(name)), name) for name in measures},
         "pretrained": {name: _cell(head_folds(results, dataset, "softmax", 7, _size(name)), name) for name in measures},
     }
-    return assemble(number, measures, ours)
+    return assemble(number, measures, ours, notes=dict.fromkeys(ours, left_out(results, dataset)))
 
 
-def head_folds(results: Results, dataset: str, head: str, layer: int, size: int) -> pd.Series:
-    """Accuracy in per cent of one head at one training size, by fold (empty where it was not trained)."""
-    heads = results.frame(f"transfer/heads/{dataset}.csv")
-    if heads is None:
-        return pd.Series(dtype=float)
-    chosen = heads[(heads["head"] == head) & (heads["layer"].astype(str) == str(layer)) & (heads["size"] == size)]
-    return chosen.set_index("fold")["accuracy"].sort_index()
+def left_out(results: Results, dataset: str) -> str:
+    """Name the classes of a data set that take no part, and how many pictures they have; empty where all do."""
+    record = results.json(f"transfer/heads/{dataset}.json") or {}
+    few = [f"{name} ({count} pictures)" for name, count in record.get("too_few", {}).items()]
+    return f"{NAMES[dataset]} without classes of too few pictures: {', '.join(few)}" if few else ""
 
 
-def scratch_folds(results: Results, dataset: str, size: int) -> pd.Series:
-    """Accuracy in per cent of nets trained on the small set alone, by fold (empty where none were)."""
-    scratch = results.frame(f"transfer/scratch/{dataset}.csv")
-    if scratch is None:
-        return pd.Series(dtype=float)
-    return scratch[scratch["size"] == size].set_index("fold")["accuracy"].sort_index()
+def paired(results: Results) -> pd.DataFrame:
+    """Pre-trained minus from scratch."""
+    return against_scratch(results, "caltech101", map(_size, MEASURES))
 
 
 def _size(name: str) -> int:

@@ -7,17 +7,15 @@ in per cent, mean and standard deviation over folds. Softmax (7) stands in Table
 import pandas as pd
 
 from zfnet.paper import printed
+from zfnet.paper.paired import head_folds, layers_and_heads
 from zfnet.paper.results import Results
-from zfnet.paper.table4 import head_folds
+from zfnet.paper.table4 import NAMES, left_out
 from zfnet.paper.tables import Cell, Measure, assemble, measured
 
 TITLE = "Table 7. Features per layer: accuracy (%)"
 LABEL = "Classifier (layer)"
 MEASURES = {"caltech101": Measure("Caltech-101, 30 per class"), "caltech256": Measure("Caltech-256, 60 per class")}
 SIZES = {"caltech101": 30, "caltech256": 60}
-
-
-NAMES = {"caltech101": "Caltech-101", "caltech256": "Caltech-256"}
 
 
 def table(results: Results) -> pd.DataFrame:
@@ -28,7 +26,14 @@ def table(results: Results) -> pd.DataFrame:
     rows, sizes = printed.table(7).index, {name: size(results, name) for name in MEASURES}
     ours = {row: {name: _cell(results, row, name, sizes[name]) for name in MEASURES} for row in rows}
     smaller = [f"{NAMES[name]} with {sizes[name]} per class" for name in MEASURES if sizes[name] != SIZES[name]]
-    return assemble(7, MEASURES, ours, dict.fromkeys(rows, ", ".join(smaller)) if smaller else {})
+    labels = dict.fromkeys(rows, ", ".join(smaller)) if smaller else {}
+    few = "; ".join(note for name in MEASURES if (note := left_out(results, name)))
+    return assemble(7, MEASURES, ours, labels, dict.fromkeys(rows, few))
+
+
+def paired(results: Results) -> pd.DataFrame:
+    """Every layer minus the one before, softmax minus SVM."""
+    return layers_and_heads(results, {name: size(results, name) for name in MEASURES})
 
 
 def size(results: Results, dataset: str) -> int:

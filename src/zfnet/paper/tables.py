@@ -17,7 +17,7 @@ import pandas as pd
 
 from zfnet.errors import ZfnetError
 from zfnet.files import write_text
-from zfnet.paper import printed
+from zfnet.paper import paired, printed
 from zfnet.paper.results import Results
 
 NUMBERS = range(1, 8)
@@ -62,7 +62,11 @@ def module(number: int) -> ModuleType:
 
 
 def assemble(
-    number: int, measures: Mapping[str, Measure], ours: Mapping[str, Mapping[str, Cell]], labels: Mapping[str, str] = {}
+    number: int,
+    measures: Mapping[str, Measure],
+    ours: Mapping[str, Mapping[str, Cell]],
+    labels: Mapping[str, str] = {},
+    notes: Mapping[str, str] = {},
 ) -> pd.DataFrame:
     """Set ours beside the printed numbers of Table `number`.
 
@@ -72,6 +76,8 @@ def assemble(
         Rows that are missing belong to others and are printed only.
     labels : {row: text}
         What was measured, where that is not quite what the printed label says ("2 convnets …").
+    notes : {row: text}
+        What else is to be known of a row, such as classes that took no part; "; " separates them.
 
     Returns
     -------
@@ -86,7 +92,10 @@ def assemble(
         columns |= {f"paper_{key}": theirs[key] for key in (name, f"{name}_spread") if key in theirs}
     rest = [key for key in theirs if key not in ("label", "flag") and f"paper_{key}" not in columns]
     columns |= {f"paper_{key}": theirs[key] for key in rest}
-    columns |= {"flag": theirs["flag"], "reason": pd.Series({row: _reason(ours.get(row)) for row in theirs.index})}
+    columns |= {
+        "flag": theirs["flag"],
+        "reason": pd.Series({row: _reason(ours.get(row), notes.get(row, "")) for row in theirs.index}),
+    }
     return pd.DataFrame(columns, index=theirs.index)
 
 
@@ -99,10 +108,12 @@ def _ours(name: str, cells: Mapping[str, Cell | None]) -> dict[str, pd.Series]:
     }
 
 
-def _reason(cells: Mapping[str, Cell] | None) -> str:
+def _reason(cells: Mapping[str, Cell] | None, note: str) -> str:
     if cells is None:
         return OTHERS
-    return "; ".join(dict.fromkeys(cell for cell in cells.values() if isinstance(cell, str)))
+    return "; ".join(
+        dict.fromkeys([*(cell for cell in cells.values() if isinstance(cell, str)), *filter(None, [note])])
+    )
 
 
 # ---- reading form ----------------------------------------------------------------------------------------------------
@@ -215,10 +226,15 @@ def _tex(text: str) -> str:
 
 # ---- stages ----------------------------------------------------------------------------------------------------------
 def table_stage(number: int, results: str | Path, out: str | Path) -> pd.DataFrame:
-    """Write Table `number` of the results folder as `out` with the endings .csv, .md and .tex."""
-    spec, out = module(number), Path(out)
-    frame = spec.table(Results(results))
+    """Write Table `number` of the results folder as `out` with the endings .csv, .md and .tex.
+
+    Paired comparisons stand in tableN-paired.csv, which is only a head line where a table has none, and in the .md.
+    """
+    spec, out, found = module(number), Path(out), Results(results)
+    frame = spec.table(found)
+    pairs = spec.paired(found) if hasattr(spec, "paired") else pd.DataFrame(columns=paired.COLUMNS)
     write_text(out.with_suffix(".csv"), frame.to_csv(lineterminator="\n"))
-    write_text(out.with_suffix(".md"), markdown(frame, spec))
+    write_text(out.with_name(f"{out.stem}-paired.csv"), pairs.to_csv(index=False, lineterminator="\n"))
+    write_text(out.with_suffix(".md"), "\n".join(filter(None, [markdown(frame, spec), paired.markdown(pairs)])))
     write_text(out.with_suffix(".tex"), latex(frame, spec))
     return frame

@@ -30,6 +30,7 @@ class Splits:
     sizes : training pictures per class, ascending;  classes : labels that take part, ascending
     orders : per fold and class, the picture numbers in their random order
     left_out : one sentence for each size and class that had to be left out
+    too_few : the classes left out, and how many pictures they have
     """
 
     sizes: tuple[int, ...]
@@ -37,6 +38,7 @@ class Splits:
     orders: list[dict[int, np.ndarray]]
     test: int
     left_out: list[str]
+    too_few: dict[str, int]
 
     def __iter__(self):
         """Yield a `Split` for every fold and size."""
@@ -59,7 +61,7 @@ class Splits:
     def record(self, keys: list[str]) -> dict:
         """Describe the folds with the pictures' keys, as JSON."""
         folds = [{"train": [keys[i] for i in s.train], "test": [keys[i] for i in s.test]} for s in self._largest()]
-        return {"sizes": self.sizes, "left_out": self.left_out, "folds": folds}
+        return {"sizes": self.sizes, "left_out": self.left_out, "too_few": self.too_few, "folds": folds}
 
     def _largest(self) -> list[Split]:
         return [self.split(fold, self.sizes[-1]) for fold in range(len(self.orders))]
@@ -100,7 +102,10 @@ def make_splits(
         )
     chosen = np.flatnonzero(counts > kept[-1])
     orders = [{label: _order(labels, keys, label, fold, seed) for label in chosen.tolist()} for fold in range(folds)]
-    return Splits(kept, chosen, orders, test, _reasons(counts, classes, set(sizes) - set(kept), kept[-1]))
+    too_few = {classes[label]: int(counts[label]) for label in np.flatnonzero(counts <= kept[-1])}
+    return Splits(
+        kept, chosen, orders, test, _reasons(counts, len(classes), set(sizes) - set(kept), kept[-1], too_few), too_few
+    )
 
 
 def _order(labels: np.ndarray, keys: list[str], label: int, fold: int, seed: int) -> np.ndarray:
@@ -109,15 +114,14 @@ def _order(labels: np.ndarray, keys: list[str], label: int, fold: int, seed: int
     return np.random.default_rng([seed, fold, fingerprint]).permutation(members)
 
 
-def _reasons(counts: np.ndarray, classes: list[str], sizes: set[int], largest: int) -> list[str]:
+def _reasons(counts: np.ndarray, classes: int, sizes: set[int], largest: int, too_few: dict[str, int]) -> list[str]:
     return [
         *(
-            f"{size} training pictures per class: only {(counts > size).sum()} of {len(classes)} classes have more."
+            f"{size} training pictures per class: only {(counts > size).sum()} of {classes} classes have more."
             for size in sorted(sizes)
         ),
         *(
-            f"class {classes[label]}: {counts[label]} pictures, where {largest} for training and one for testing "
-            "are needed."
-            for label in np.flatnonzero(counts <= largest)
+            f"class {name}: {count} pictures, where {largest} for training and one for testing are needed."
+            for name, count in too_few.items()
         ),
     ]
