@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "zfnet"
-ORDER = {"data": 0, "nets": 1, "training": 2, "evaluation": 3, "visualize": 4, "transfer": 4, "paper": 5, "bench": 6}
+ORDER = {
+    "data": 0,
+    "nets": 1,
+    "training": 2,
+    "evaluation": 3,
+    "visualize": 4,
+    "transfer": 4,
+    "paper": 5,
+    "tinker": 6,
+    "bench": 6,
+}
 
 
 def imported(path: Path) -> set[str]:

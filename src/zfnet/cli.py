@@ -1,4 +1,4 @@
-"""The command line: one sub-command a stage of the workflow, and the tinkerer's commands.
+"""The command line: one sub-command a stage of the workflow, and the tinkerer's commands (`zfnet.tinker.commands`).
 
 Every command imports only its own stage, since most jobs of a small run cost less than importing everything.
 A mistake of the user is printed as its sentence (exit 1); interrupted work exits with 75.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from zfnet.errors import Stopped, ZfnetError
+from zfnet.tinker.commands import COMMANDS
 
 if TYPE_CHECKING:
     from zfnet.settings import Settings
@@ -377,6 +378,10 @@ def settings_table() -> None:
     from zfnet.config import explain
 
     print(explain(), end="")
+
+
+for command in COMMANDS:
+    app.command(rich_help_panel="With your own network and pictures")(on_gpu(command))
 
 
 def _read(path: Path) -> "Settings":

@@ -1,8 +1,10 @@
 """Occlusion against a plain loop."""
 
+import pytest
 import torch
 from captum.attr import Occlusion
 
+from zfnet.data.loose import Loose
 from zfnet.settings import Visualize
 from zfnet.visualize.occlusion import LAYER, Square, cover, scaled, slide, strongest_map, the_four
 from zfnet.visualize.pictures import GREY, Gallery, mean_crop, to_inputs
@@ -67,6 +69,30 @@ def test_the_picture_and_the_three_strongest_others_in_order(make_net, shards):
     chosen = [ranking[0], ranking[2], ranking[-1]]
     four = the_four(gallery, chosen, [3, 3, 3])
     assert four.images.tolist() == [ranking[:4], ranking[:4], [*ranking[:3], ranking[-1]]]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_small_set_has_fewer_others_and_none_twice(make_net, shards, tmp_path, count):
+    from PIL import Image
+
+    for number in range(count):
+        Image.fromarray(shards.squares([number], 1)[0].numpy()).save(tmp_path / f"{number}.png")
+    gallery = Gallery(make_net(), Loose([tmp_path], 72), 1)
+    four = the_four(gallery, [0, count - 1], [3, 5])
+    assert [sorted(images) for images in four.images.tolist()] == [list(range(count))] * 2
+    assert (four.values.diff(dim=1) <= 0).all()
+
+
+def test_any_layer_can_be_followed(make_net, shards):
+    net = make_net()
+    (view,) = Gallery(net, shards, 1).views([5])
+    trace = net.trace(to_inputs(net, view.pixels)).activations
+    chosen = strongest_map(net, view.pixels[0], "fc7")
+    assert chosen == trace["fc7"][0].argmax()
+    beside = slide(net, view.pixels[0], Square(1, 63), 2, 1, "pool2")
+    covered = to_inputs(net, cover(view.pixels[0], 63, 0, 1)[None])
+    expected = net.trace(covered).activations["pool2"][0, 2].sum()
+    torch.testing.assert_close(beside.activity[1, 0], expected, rtol=1e-5, atol=1e-4)
 
 
 def test_covering_leaves_the_original_alone_and_stops_at_the_edge():

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = exports(
         "unpool": "backward",
         "find_strongest": "strongest",
         "saliency_map": "saliency",
+        "class_model": "saliency",
         "maximise": "maximize",
     },
 )

@@ -1,9 +1,9 @@
 """Activation maximisation with image priors (Yosinski et al. 2015; PAPER.md 5.6): the picture a unit likes best.
 
 Gradient ascent from noise around the mean image, regularised after every step in the order of the authors' toolbox:
-decay, blur, then pixels of small norm and of small contribution are set to 0. `SETTINGS` are its four published rows.
-A unit of a convolutional layer is taken in the middle of its map, as in the toolbox, and every unit before its ReLU:
-most units are silent at the start, and a silent rectified unit has no slope.
+decay, blur, then pixels of small norm and of small contribution are set to 0. `SETTINGS` are its four published rows,
+`NAMED` the same by name. A unit of a convolutional layer is taken in the middle of its map, as in the toolbox, and
+every unit before its ReLU: most units are silent at the start, and a silent rectified unit has no slope.
 """
 
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from zfnet.nets import Network
+from zfnet.nets.architecture import require_known
 from zfnet.visualize.backward import RULES, descend, record, single_out
 from zfnet.visualize.pictures import mean_crop
 
@@ -30,12 +31,13 @@ class Ascent(NamedTuple):
     progress: float | None = None  # rise of the activation aimed at: rate = progress / |gradient|^2
 
 
-SETTINGS = (
-    Ascent(0, 0.5, 4, 50, 0, 500, 100, progress=2.0),
-    Ascent(0.3, 0, 0, 20, 0, 750, 100),
-    Ascent(1e-4, 1.0, 4, 0, 0, 1000, 100),  # the one of most of the authors' figures
-    Ascent(0, 0.5, 4, 0, 90, 1000, 1e8, progress=2.0),
-)
+NAMED = {  # by what is strongest in them
+    "norm": Ascent(0, 0.5, 4, 50, 0, 500, 100, progress=2.0),
+    "decay": Ascent(0.3, 0, 0, 20, 0, 750, 100),
+    "blur": Ascent(1e-4, 1.0, 4, 0, 0, 1000, 100),  # the one of most of the authors' figures
+    "contribution": Ascent(0, 0.5, 4, 0, 90, 1000, 1e8, progress=2.0),
+}
+SETTINGS = tuple(NAMED.values())  # in the order of the authors' table
 NOISE = 10  # standard deviation of the start, grey levels
 
 
@@ -47,14 +49,21 @@ class Best(NamedTuple):
     step: int
 
 
-def maximise(net: Network, layer: str, unit: int, settings: Ascent = SETTINGS[2], seed: int = 0) -> Best:
+def maximise(net: Network, layer: str, unit: int, settings: Ascent | str = "blur", seed: int = 0) -> Best:
     """Climb towards a picture that makes one unit as active as possible, and keep the best picture on the way.
+
+    Parameters
+    ----------
+    layer, unit : a name of `net.layers`, and a map of it (taken in its middle) or a unit.
+    settings : a name of `NAMED`, or an `Ascent` of your own.
+    seed : of the noise that it starts from.
 
     Raises
     ------
     ZfnetError
-        There is no such layer or unit.
+        There is no such layer, unit or setting.
     """
+    settings = find_settings(settings)
     mean = mean_crop(net).permute(2, 0, 1)[None]  # (1, 3, crop, crop)
     draw = torch.Generator().manual_seed(seed)
     x = (torch.randn(mean.shape, generator=draw) * NOISE).to(mean)
@@ -78,6 +87,14 @@ def slope(net: Network, x: Tensor, layer: str, unit: int, position: tuple[int, i
     steps = steps[:-1] if steps[-1].operation.kind == "relu" else steps
     value, start = single_out(steps[-1].output, unit, position, value=1.0)
     return value, descend(steps, start, RULES["gradient"])
+
+
+def find_settings(settings: Ascent | str) -> Ascent:
+    """Look settings up by name."""
+    if isinstance(settings, str):
+        require_known(settings, list(NAMED), "setting")
+        return NAMED[settings]
+    return settings
 
 
 def regularise(x: Tensor, gradient: Tensor, settings: Ascent, step: int) -> Tensor:

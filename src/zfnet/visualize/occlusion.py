@@ -85,10 +85,10 @@ def scaled(settings: Visualize, crop: int) -> Square:
 
 
 @torch.no_grad()
-def strongest_map(net: Network, pixels: Tensor) -> int:
-    """The layer-5 map with the largest total activation on a picture, uint8 (crop, crop, 3)."""
-    *_, last = net.walk(to_inputs(net, pixels[None]), LAYER)
-    return int(last.output[0].sum((1, 2)).argmax())
+def strongest_map(net: Network, pixels: Tensor, layer: str = LAYER) -> int:
+    """The map of a layer with the largest total activation on a picture, uint8 (crop, crop, 3)."""
+    *_, last = net.walk(to_inputs(net, pixels[None]), layer)
+    return int(_total(last.output)[0].argmax())
 
 
 def cover(pixels: Tensor, top: int, left: int, side: int) -> Tensor:
@@ -98,37 +98,46 @@ def cover(pixels: Tensor, top: int, left: int, side: int) -> Tensor:
     return covered
 
 
-def slide(net: Network, pixels: Tensor, square: Square, chosen: int, label: int) -> Maps:
+def slide(net: Network, pixels: Tensor, square: Square, chosen: int, label: int, layer: str = LAYER) -> Maps:
     """Cover a picture at every place and ask the net.
 
     Parameters
     ----------
     pixels : uint8 (crop, crop, 3).
-    chosen : the layer-5 map whose activity is summed.
+    chosen : the map of `layer` whose activity is summed.
     label : the true class.
+    layer : a name of `net.layers`.
     """
     starts = square.starts(net.crop)
     places = [(top, left) for top in starts for left in starts]
     found = []
     for begin in range(0, len(places), _TOGETHER):
         covered = [cover(pixels, *place, square.side) for place in places[begin : begin + _TOGETHER]]
-        found.append(_ask(net, torch.stack(covered), chosen, label))
+        found.append(_ask(net, torch.stack(covered), chosen, label, layer))
     shape = len(starts), len(starts)
     return Maps(*(torch.cat(part).reshape(shape).cpu() for part in zip(*found, strict=True)))
 
 
 @torch.no_grad()
-def _ask(net: Network, pixels: Tensor, chosen: int, label: int) -> Maps:
+def _ask(net: Network, pixels: Tensor, chosen: int, label: int, layer: str) -> Maps:
     """Activity, probability and most probable class of some covered pictures, (B,) each."""
     for index, step in enumerate(net.walk(to_inputs(net, pixels))):
-        if index == net.layers[LAYER]:
-            activity = step.output[:, chosen].sum((1, 2))
+        if index == net.layers[layer]:
+            activity = _total(step.output)[:, chosen]
     chances = step.output.softmax(1)
     return Maps(activity, chances[:, label], chances.argmax(1))
 
 
+def _total(output: Tensor) -> Tensor:
+    """Total activation of every map, (B, C), from (B, C, H, W); units of a fully connected layer are their own."""
+    return output.flatten(2).sum(2) if output.ndim == 4 else output
+
+
 def the_four(gallery: Gallery, chosen: Sequence[int], maps: Sequence[int]) -> Strongest:
-    """Of each picture's map: its maximum in this picture and in the three others with the largest, in order."""
+    """Of each picture's map: its maximum in this picture and in the three others with the largest, in order.
+
+    A data set of fewer than four pictures has fewer others to show.
+    """
     net = gallery.net
     single = [
         find_strongest(net, gallery.views([index]), {LAYER: [one]}, 1)[LAYER]
@@ -138,7 +147,8 @@ def the_four(gallery: Gallery, chosen: Sequence[int], maps: Sequence[int]) -> St
     views = track(gallery.views(), "Strongest others, batches", -(-len(gallery) // gallery.batch))
     best = find_strongest(net, views, {LAYER: maps}, OTHERS + 1)[LAYER]
     others = _ordered(best, best.values.masked_fill(best.images == own.images, -torch.inf))
-    joined = Strongest(*(torch.cat([mine, other[:, :OTHERS]], 1) for mine, other in zip(own, others, strict=True)))
+    count = min(OTHERS, best.images.shape[1] - 1)  # in a small set the picture itself is among the best, and last
+    joined = Strongest(*(torch.cat([mine, other[:, :count]], 1) for mine, other in zip(own, others, strict=True)))
     return _ordered(joined, joined.values)
 
 

@@ -20,7 +20,7 @@ from zfnet.visualize.pictures import Gallery
 from zfnet.visualize.strongest import Strongest
 
 PEAK = 127  # largest absolute value of a stored projection: grey + projection stays within 0..255
-_TOGETHER = 32  # projections at once
+_TOGETHER = 32  # projections at once, at most
 _AGREE = 1e-2  # of an activation's size: reduced precision of a GPU stays below
 
 
@@ -105,9 +105,10 @@ def _projected(
     """Pixels uint8 and projections float32, both (b, crop, crop, 3), of the strongest, map by map and rank by rank."""
     values, images, rows, columns = (part.flatten() for part in best)
     positions = torch.stack([rows, columns], 1)
-    views = replace(gallery, batch=_TOGETHER).views(images.tolist())
-    for start, view in zip(range(0, len(images), _TOGETHER), views, strict=True):
-        part = slice(start, start + _TOGETHER)
+    together = min(_TOGETHER, gallery.batch)
+    views = replace(gallery, batch=together).views(images.tolist())
+    for start, view in zip(range(0, len(images), together), views, strict=True):
+        part = slice(start, start + together)
         steps = record(gallery.net, view.inputs, layer)
         activation, signal = single_out(steps[-1].output, units[part], positions[part])
         _check(layer, values[part], activation.float().cpu())

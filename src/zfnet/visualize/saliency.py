@@ -1,14 +1,23 @@
-"""Image-specific class saliency (Simonyan, Vedaldi & Zisserman 2013; PAPER.md 5.5): where a score hangs on the pixels.
+"""Class saliency and class models (Simonyan, Vedaldi & Zisserman 2013; PAPER.md 5.5): what a score hangs on.
 
-The map is the largest absolute derivative over the colours, max over c of |dS/dI_c|, of the unnormalised class score S
-(before the softmax: its derivative does not rise by lowering other classes).
+The saliency of a pixel is the largest absolute derivative over the colours, max over c of |dS/dI_c|, of the
+unnormalised class score S (before the softmax: its derivative does not rise by lowering other classes). A class model
+is the picture I that maximises S(I) - penalty * |I|^2, climbed to from the zero image; the mean image is then added.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from zfnet.errors import ZfnetError
 from zfnet.nets import Network
 from zfnet.visualize.backward import RULES, descend, record, single_out
+from zfnet.visualize.maximize import middle, slope
+from zfnet.visualize.pictures import mean_crop
+
+SPREAD = 25.0  # grey levels: root mean square of the picture at which the first gradient and the penalty balance
+SHARE = 0.05  # of the way to that balance, in a step
 
 
 def saliency_map(net: Network, images: Tensor, classes: int | Tensor, layer: str | None = None) -> Tensor:
@@ -36,3 +45,48 @@ def derivative_of(
     steps = record(net, images, layer)
     activation, start = single_out(steps[-1].output, unit, position, value=1.0)
     return activation, descend(steps, start, RULES["gradient"])
+
+
+class ClassModel(NamedTuple):
+    """The picture that a unit likes best under a penalty on its square."""
+
+    activation: float
+    objective: float  # activation - penalty * |I|^2
+    offset: Tensor  # float32 (3, crop, crop), grey levels around the mean: I
+    picture: Tensor  # uint8 (crop, crop, 3), the mean image added
+
+
+def class_model(
+    net: Network, unit: int, layer: str | None = None, penalty: float | None = None, steps: int = 200
+) -> ClassModel:
+    """Climb from the zero image towards the maximum of activation - penalty * |I|^2.
+
+    Each step goes `SHARE` of the way from I to gradient / (2 penalty), where both forces balance. The authors give
+    neither their step nor their penalty. As in `maximise`, the unit counts before its ReLU, a map in its middle.
+
+    Parameters
+    ----------
+    unit : a class, or a unit of `layer`.
+    layer : a name of `net.layers`; None: the last, the scores before the softmax.
+    penalty : score per squared grey level; None: such that the first step heads for a picture whose root mean square
+        is `SPREAD` grey levels.
+
+    Raises
+    ------
+    ZfnetError
+        There is no such layer or unit, or the unit does not change with the zero image at all.
+    """
+    layer = layer or max(net.layers, key=net.layers.__getitem__)
+    mean = mean_crop(net).permute(2, 0, 1)[None]  # (1, 3, crop, crop)
+    image = torch.zeros_like(mean)
+    place = middle(net, layer, image)
+    gradient = slope(net, image, layer, unit, place)[1]
+    if not gradient.any():
+        raise ZfnetError(f"{layer}, unit {unit}: its derivative is 0 at the zero image, so there is nowhere to climb.")
+    penalty = penalty or gradient.square().mean().sqrt().item() / (2 * SPREAD)
+    for _ in range(steps):
+        image = image + SHARE * (gradient / (2 * penalty) - image)
+        activation, gradient = slope(net, image, layer, unit, place)
+    objective = activation.item() - penalty * image.square().sum().item()
+    picture = (image + mean).clamp(0, 255)[0].permute(1, 2, 0).round().byte().cpu()
+    return ClassModel(activation.item(), objective, image[0].cpu(), picture)

@@ -43,7 +43,8 @@ class Tally:
         self._best = Strongest(empty, *(empty.long() for _ in range(3)))
 
     def add(self, activations: Tensor, images: Tensor) -> None:
-        """Take in the activations float (B, C, H, W) of the pictures `images`, int64 (B,)."""
+        """Take in the activations float (B, C, H, W), or (B, C), of the pictures `images`, int64 (B,)."""
+        activations = activations if activations.ndim == 4 else activations[..., None, None]
         maps = activations[:, self.maps.to(activations.device)]
         values, places = maps.flatten(2).max(2)  # (B, M)
         values, places = values.T.float().cpu(), places.T.cpu()
@@ -102,9 +103,10 @@ def number(layer: str) -> int:
 
 
 def count_maps(net: Network, layer: str) -> int:
-    """Maps of a convolutional layer: those of the last convolution before it."""
-    operations = net.operations[: net.layers[layer] + 1]
-    return next(op.module.out_channels for op in reversed(operations) if op.kind == "conv")
+    """Maps of a convolutional layer, units of a fully connected one: those of the last such operation up to it."""
+    modules = [operation.module for operation in net.operations[: net.layers[layer] + 1]]
+    weights = [module.weight for module in modules if getattr(module, "weight", None) is not None]
+    return len(weights[-1]) if weights else 3
 
 
 def _keep(found: Strongest, k: int) -> Strongest:
