@@ -38,3 +38,8 @@ def test_a_run_writes_tables_in_the_contracts_columns_and_a_page(tmp_path, monke
     assert tuple(row) == COLUMNS and float(row["ratio"]) == 5
     page = (tmp_path / "README.md").read_text()
     assert "| a | 2 | s | 10 | the usual | 5 | 3 |" in page and "- Said beside." in page and "1 cores" in page
+
+
+def test_rates_are_measured_on_one_core_and_on_all(tmp_path):
+    assert [Bench(tmp_path, cores).steps for cores in (1, 2, 16)] == [[1], [1, 2], [1, 16]]
+    assert Bench(tmp_path, 2, quick=True).steps == [2]

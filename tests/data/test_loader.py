@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zfnet.data import index, loader
+from zfnet.data.augment import epoch_order
 from zfnet.data.loader import Shards
 from zfnet.data.resize import centre_square
 from zfnet.data.shards import write_shards
@@ -71,6 +72,36 @@ def test_batches_may_be_left_before_their_end(prepared):
     batches = shards.batches(range(COUNT), 4)
     assert torch.equal(next(batches).images, plain[:4])
     batches.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_an_epoch_goes_on_at_any_step_and_is_shared_by_any_ranks(prepared, data):
+    shards, plain = prepared
+    seed, epoch = data.draw(st.integers(0, 5)), data.draw(st.integers(0, 5))
+    ranks, share = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5))
+    batch = ranks * share
+    order = epoch_order(COUNT, seed, epoch)
+    steps = COUNT // batch
+    step = data.draw(st.integers(0, steps))
+    remaining = order[step * batch : steps * batch]
+    parts = remaining.reshape(-1, ranks, share)  # of each minibatch, the rows of each rank
+    rank_batches = [list(shards.batches(parts[:, rank].ravel(), share, 1 + rank % 3)) for rank in range(ranks)]
+    for number, found in enumerate(shards.batches(remaining, batch)):
+        wanted = order[(step + number) * batch : (step + number + 1) * batch]
+        assert found.images.dtype == torch.uint8 and torch.equal(found.images, plain[wanted])
+        assert torch.equal(torch.cat([mine[number].images for mine in rank_batches]), found.images)
+        assert torch.equal(torch.cat([mine[number].labels for mine in rank_batches]), found.labels)
+
+
+@settings(max_examples=30, deadline=None)
+@given(keep=st.lists(st.booleans(), min_size=22, max_size=22), threads=st.integers(1, 3))
+def test_what_is_kept_of_a_batch_is_never_written_over(prepared, keep, threads):
+    shards, plain = prepared
+    kept = [
+        (b.indices[1:], b.images[1:]) for b, k in zip(shards.batches(range(COUNT), 2, threads), keep, strict=True) if k
+    ]
+    assert all(torch.equal(images, plain[indices]) for indices, images in kept)
 
 
 def test_batches_do_not_share_memory(prepared):

@@ -71,6 +71,11 @@ class Bench:
     cores: int
     quick: bool = False
 
+    @property
+    def steps(self) -> list[int]:
+        """Numbers of cores at which a rate is measured: one and all (quick: all)."""
+        return [self.cores] if self.quick else sorted({1, self.cores})
+
     def side(self, function: str, threads: int | None = None, **arguments: Any) -> Side:
         """Run `module:function(**arguments)` of this package in a fresh process; it returns its value.
 

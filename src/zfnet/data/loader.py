@@ -2,7 +2,9 @@
 
 The tar headers are walked once and the places of all pictures kept in index.safetensors beside the manifest. A picture
 is then decoded from the mapped file straight into its row of the batch: no copy, no process, no queue of pictures.
-Batches come in the order of the given indices, whatever the number of threads.
+Batches come in the order of the given indices, whatever the number of threads. Their images lie in memory that was a
+batch's before (`Buffers`); with CUDA in use they lie in pinned memory, whose allocator uses it again as well, and not
+before the copies from it that are under way are done.
 
 `zfnet.data.stream` reads the same shards in their own order where they are not on this machine.
 """
@@ -20,6 +22,7 @@ import simplejpeg
 import torch
 from torch import Tensor
 
+from zfnet.data.buffers import Buffers
 from zfnet.data.index import Index, read_index
 from zfnet.data.keys import Keys
 from zfnet.data.manifest import Manifest
@@ -106,7 +109,8 @@ class Shards:
 
     def squares(self, indices: Sequence[int] | np.ndarray, threads: int = 2) -> Tensor:
         """Centre squares of the pictures `indices`: uint8 (B, S, S, 3)."""
-        return next(self.batches(indices, max(1, len(indices)), threads), self._batch(np.empty(0, np.int64))).images
+        none = torch.empty(0, self.size, self.size, 3, dtype=torch.uint8)
+        return next((batch.images for batch in self.batches(indices, max(1, len(indices)), threads)), none)
 
     def batches(self, indices: Sequence[int] | np.ndarray, batch: int, threads: int = 2) -> Iterator[Batch]:
         """Decode the pictures `indices` in this order, `batch` at a time, the last batch what is left.
@@ -114,11 +118,11 @@ class Shards:
         The next batches are decoded meanwhile. With CUDA in use the images are in pinned memory.
         """
         indices = np.array(indices, np.int64)
-        pool = ThreadPoolExecutor(threads, "decode")
+        pool, buffers = ThreadPoolExecutor(threads, "decode"), Buffers(_PREFETCH)
         waiting: deque[tuple[Batch, list[Future[None]]]] = deque()
         try:
             for start in range(0, len(indices), batch):
-                waiting.append(self._start(pool, indices[start : start + batch]))
+                waiting.append(self._start(pool, buffers, indices[start : start + batch]))
                 if len(waiting) >= _PREFETCH:
                     yield _finished(*waiting.popleft())
             while waiting:
@@ -126,15 +130,20 @@ class Shards:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _start(self, pool: ThreadPoolExecutor, indices: np.ndarray) -> tuple[Batch, list[Future[None]]]:
-        batch = self._batch(indices)
+    def _start(
+        self, pool: ThreadPoolExecutor, buffers: Buffers, indices: np.ndarray
+    ) -> tuple[Batch, list[Future[None]]]:
+        batch = self._batch(indices, buffers)
         rows = batch.images.numpy()
         slices = [slice(start, start + _TASK) for start in range(0, len(indices), _TASK)]
         return batch, [pool.submit(self._fill, rows[part], indices[part]) for part in slices]
 
-    def _batch(self, indices: np.ndarray) -> Batch:
-        pin = torch.cuda.is_initialized()  # never the first to touch the device: the job may not have leased it
-        images = torch.empty(len(indices), self.size, self.size, 3, dtype=torch.uint8, pin_memory=pin)
+    def _batch(self, indices: np.ndarray, buffers: Buffers) -> Batch:
+        shape = len(indices), self.size, self.size, 3
+        if torch.cuda.is_initialized():  # never the first to touch the device: the job may not have leased it
+            images = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        else:
+            images = buffers.empty(*shape)
         return Batch(images, torch.from_numpy(self.labels[indices]), torch.from_numpy(indices))
 
     def _fill(self, rows: np.ndarray, indices: np.ndarray) -> None:

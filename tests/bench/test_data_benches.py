@@ -1,0 +1,70 @@
+"""The benchmarks of data run at tiny size and say what they should; no time is looked at."""
+
+import io
+from math import isfinite
+
+import numpy as np
+import pytest
+import simplejpeg
+from PIL import Image
+
+from zfnet.bench import loader, memory, photos, scaling, sharding
+from zfnet.bench.harness import Bench, Row
+from zfnet.data.loader import Shards
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return Bench(tmp_path_factory.mktemp("work"), cores=2, quick=True)
+
+
+def check(found: list[Row | str], cases: int, unit: set[str]) -> list[Row]:
+    rows = [row for row in found if isinstance(row, Row)]
+    assert len(rows) == cases and {row.unit for row in rows} == unit
+    assert all(isfinite(value) and value > 0 for row in rows for value in (row.ours, row.peer, row.ratio, row.peak_mb))
+    return rows
+
+
+@pytest.mark.slow
+def test_loader_is_compared_with_every_peer(bench):
+    rows = check(list(loader.results(bench)), 3, {"images/s"})
+    assert [(row.case, row.peer_name) for row in rows] == [("2 cores", name) for name in loader.PEERS.values()]
+
+
+@pytest.mark.slow
+def test_sharding_is_compared_with_pillow(bench):
+    rows = check(list(sharding.results(bench)), 1, {"images/s"})
+    assert (rows[0].case, rows[0].peer_name) == ("a core's share of 2", "Pillow")
+
+
+@pytest.mark.slow
+def test_scaling_has_a_row_for_each_number_of_threads_and_images(bench):
+    rows = check(list(scaling.results(bench)), 9, {"images/s", "MB"})
+    assert [row.case for row in rows[:4]] == [*(f"loader, {n} threads" for n in (1, 2, 4)), "open and read, 250 images"]
+    assert rows[0].ratio == rows[3].ratio == rows[6].ratio == 1
+
+
+def test_both_ways_of_sharding_make_the_same_squares(tmp_path):
+    """Like is compared with like: within rounding and JPEG's loss the squares are equal."""
+    archive = photos.photographs(tmp_path, 2, 2)
+    sharding.ours(archive, 1)
+    for picture in photos.source(archive).pictures():
+        _, jpeg = sharding._square(picture)
+        square = simplejpeg.decode_jpeg(jpeg)
+        ours = Shards(photos.squares(tmp_path, 250, 2)).squares([picture.label])[0].numpy()
+        assert np.abs(square.astype(int) - ours).mean() < 2
+
+
+def test_pictures_are_drawn_once_the_same_and_about_as_large_as_photographs(tmp_path):
+    first, again = photos._jpeg(3), photos._jpeg(3)
+    assert first == again != photos._jpeg(4)
+    assert 60_000 < len(first) < 130_000 and Image.open(io.BytesIO(first)).size == (500, 375)
+    manifest = photos.squares(tmp_path, 250, 3)
+    assert 25_000 < photos.mean_bytes(manifest) < 35_000
+    assert len(set(Shards(manifest).keys)) == 250
+
+
+def test_memory_of_a_piece_of_work_is_seen():
+    before = memory.peak_mb(lambda: None)
+    held = memory.peak_mb(lambda: np.ones(50 << 20, np.uint8).sum())
+    assert 40 < held - before < 90
