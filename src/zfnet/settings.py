@@ -216,7 +216,21 @@ class Paper(Strict):
     """Claims and report."""
 
     level: Share = Field(0.95, description="level of the intervals that decide claims")
-    resamples: Count = Field(10_000, description="bootstrap resamples")
+    resamples: Count = Field(10_000, description="resamples and permutations, where no formula gives the interval")
+    tolerance: float = Field(
+        1.0,
+        gt=0,
+        description="full size: points of top-5 from the printed; less than an ensemble gains, 1.2",
+    )
+    margin_units: float = Field(
+        2.0, gt=0, description="C9: points of top-5 that are little; about twice the largest printed change, 1.1"
+    )
+    margin_heads: float = Field(
+        1.5, gt=0, description="C25: points between equal heads; two printed tables differ by as much (D27)"
+    )
+    few_duplicates: float = Field(
+        1.0, gt=0, description="C20: per cent of a set that are few; they can move its accuracy by a point at most"
+    )
 
 
 class Jobs(Strict):

@@ -41,6 +41,8 @@ def test_an_evaluation_follows_from_its_predictions(net, evaluated):
     np.testing.assert_array_equal(arrays["labels"], val.labels)
     ten = {f"top{k}": top_error(arrays["probabilities"], arrays["labels"], k) for k in (1, 5)}
     assert found["val"]["images"] == 11 and found["val"]["ten"] == ten
+    middle = {f"top{k}": 100 * arrays[f"centre_missed{k}"].mean() for k in (1, 5)}
+    assert found["val"]["centre"] == pytest.approx(middle)
     part = stage.subset(20, 9, seed=3)
     seen = top_error(centre(net, train, part, 4), train.labels[part], 1)
     assert found["train"]["images"] == 9 and found["train"]["centre"]["top1"] == seen
@@ -49,9 +51,10 @@ def test_an_evaluation_follows_from_its_predictions(net, evaluated):
 
 def test_errors_do_not_depend_on_how_many_pictures_are_counted_together(net):
     shards, every = FakeShards(20, seed=1), np.arange(20)
-    whole = stage.centre_tops(net, shards, every, 4)
-    assert stage.centre_tops(net, shards, every, 4, together=7) == whole
-    assert whole["top1"] == top_error(centre(net, shards, every, 4), shards.labels, 1)
+    whole, pieces = (stage.centre_misses(net, shards, every, 4, together=together) for together in (20, 7))
+    for k in (1, 5):
+        np.testing.assert_array_equal(pieces[k], whole[k])
+        assert 100 * whole[k].mean() == top_error(centre(net, shards, every, 4), shards.labels, k)
 
 
 def test_a_second_evaluation_gives_the_same_predictions(evaluated):

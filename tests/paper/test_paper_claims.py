@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
+from zfnet.evaluation import errors
 from zfnet.files import write_json
 from zfnet.paper import claims
 from zfnet.paper import visual_measures as measures
@@ -29,10 +30,10 @@ def write_csv(path, rows, names):
 def write_errors(root, variant, top5, seeds=(1, 2, 3, 4, 5)):
     """Evaluations of a variant, one per random state; all measures are the same number."""
     for seed, error in zip(seeds, top5, strict=True):
-        errors = {"top1": error, "top5": error}
+        both = {"top1": error, "top5": error}
         folder = root / "runs" / f"{variant}-s{seed}"
         write_json(folder / "spec.json", {"seed": seed})
-        evaluation = {"val": {"images": 9, "ten": errors, "centre": errors}, "train": {"images": 9, "centre": errors}}
+        evaluation = {"val": {"images": 9, "ten": both, "centre": both}, "train": {"images": 9, "centre": both}}
         write_json(folder / "evaluation.json", evaluation)
 
 
@@ -85,8 +86,8 @@ def test_variants_are_paired_by_random_state(tmp_path):
 def write_cuts(root, no34, no7, no67, no3467):
     noise = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
     write_errors(root, "krizhevsky", 18.1 + noise)
-    for variant, error in (("no34", no34), ("no7", no7), ("no67", no67), ("no3467", no3467)):
-        write_errors(root, f"krizhevsky-{variant}", error + noise[::-1])
+    for shift, (variant, error) in enumerate({"no34": no34, "no7": no7, "no67": no67, "no3467": no3467}.items()):
+        write_errors(root, f"krizhevsky-{variant}", error + np.roll(noise, shift))
 
 
 def test_the_printed_numbers_of_table_3_support_the_claims_made_of_them(tmp_path):
@@ -138,14 +139,21 @@ def test_the_total_of_the_design_changes_does_not_prove_what_made_it(tmp_path):
     assert [decide(name, tmp_path).verdict for name in ("C2", "C16")] == ["holds", "undecided"]
 
 
-def write_pairs(root, animals):
-    rng = np.random.default_rng(0)
+def write_net(root, seed, net=None, classes=None):
+    """A trained net of Fig. 3 that can be looked at."""
+    write_json(root / f"runs/zf-s{seed}/spec.json", {"seed": seed, "net": net or {}})
+    write_json(root / f"runs/zf-s{seed}/metrics.json", {"classes": classes})
+
+
+def write_pairs(root, animals, seed=1, gap=0.05):
+    rng = np.random.default_rng(seed)
+    write_net(root, seed)
     rows = [
-        (location, layer, a, b, 0.07 + 0.05 * (location == "random") * (layer == 5) + rng.normal() / 1000)
+        (location, layer, a, b, 0.07 + gap * (location == "random") * (layer == 5) + rng.normal() / 1000)
         for location in ("right eye", "left eye", "nose", "random") for layer in (5, 7)
         for a in range(animals) for b in range(a + 1, animals)
     ]  # fmt: skip
-    write_csv(root / "visualize/zf-s1/correspondence-pairs.csv", rows, "location layer first second distance")
+    write_csv(root / f"visualize/zf-s{seed}/correspondence-pairs.csv", rows, "location layer first second distance")
 
 
 def test_correspondence_needs_twenty_animals(tmp_path):
@@ -160,7 +168,37 @@ def test_correspondence_needs_twenty_animals(tmp_path):
 def test_one_net_alone_supports_no_claim_about_what_nets_see(tmp_path):
     write_pairs(tmp_path, 20)
     found = decide("C30", tmp_path)
-    assert found.verdict == "undecided" and "one net, where a claim needs three to hold" in found.reason
+    assert found.verdict == "undecided" and "1 net, where a claim needs three" in found.reason
+
+
+@pytest.mark.parametrize(("gaps", "verdict"), [
+    ((0.05, 0.06, 0.04), "holds"), ((-0.05, -0.052, -0.048), "fails"), ((0.05, -0.06, 0.04), "undecided"),
+])  # fmt: skip
+def test_three_nets_decide_what_nets_see(tmp_path, gaps, verdict):
+    for seed, gap in enumerate(gaps, 1):
+        write_pairs(tmp_path, 20, seed, gap)
+    found = decide("C30", tmp_path)
+    assert found.verdict == verdict
+    assert found.reason.startswith("n = 3")
+
+
+@pytest.mark.parametrize(("loss", "verdict"), [(0.5, "holds"), (0.0, "undecided")])
+def test_pictures_of_several_nets_decide_how_stable_the_output_is(tmp_path, loss, verdict):
+    """C27; under shifts and scales the true class loses nothing."""
+    rng = np.random.default_rng(0)
+    for seed in (1, 2, 3):
+        write_net(tmp_path, seed)
+        rows = [
+            (image, f"p{image}", transform, amount, 0.9 - loss * (transform == "rotation") * (amount > 1) + noise)
+            for image in range(5) for noise in [rng.normal() / 9]
+            for transform in ("vertical", "horizontal", "scale", "rotation")
+            for amount in (0, 1, 1.5, 5) for noise in [rng.normal() / 9]
+        ]  # fmt: skip
+        frame = pd.DataFrame(rows, columns=["image", "key", "transform", "amount", "probability"])
+        frame[["class", "layer1_relative", "layer7_relative"]] = 0
+        (tmp_path / f"visualize/zf-s{seed}").mkdir(parents=True)
+        frame.to_csv(tmp_path / f"visualize/zf-s{seed}/invariance.csv", index=False)
+    assert decide("C27", tmp_path).verdict == verdict
 
 
 def write_labels(root, labels):
@@ -174,6 +212,7 @@ def write_labels(root, labels):
 
 def test_maps_that_respond_to_few_pictures_say_nothing_about_classes(tmp_path):
     full = {(layer, one): list(range(9)) for layer in range(1, 6) for one in range(6)}
+    write_predictions(tmp_path, "zf-s1", np.random.default_rng(0), labels=np.arange(400) % 10)
     write_labels(tmp_path, full | {(5, one): [1] for one in range(5)})  # one picture alone is always of one class
     assert decide("C35", tmp_path).verdict == "undecided"
     write_labels(tmp_path, {key: [1, 2] for key in full})
@@ -187,6 +226,7 @@ def test_layers_with_few_living_maps_do_not_stop_the_claims(tmp_path, alive):
     for layer in range(1, 6):
         arrays[f"layer{layer}/projections"] = rng.normal(size=(3, 9, 5, 5, 3)).astype(np.float16)
         arrays[f"layer{layer}/projections"][alive if layer > 1 else 3 :] = 0
+    write_net(tmp_path, 1)
     (tmp_path / "visualize/zf-s1").mkdir(parents=True)
     save_file(arrays, tmp_path / "visualize/zf-s1/features.safetensors")
     assert (decide("C36", tmp_path).verdict == "not run") == (alive < 2)
@@ -212,16 +252,137 @@ def test_rising_accuracy_supports_c24_and_a_fall_contradicts_it(tmp_path):
     assert [decide("C24", tmp_path).verdict, decide("C25", tmp_path).verdict] == ["fails", "fails"]
 
 
-def test_averaging_nets_that_err_alone_supports_c3(tmp_path):
-    rng, labels = np.random.default_rng(0), np.arange(400) % 10
+def write_predictions(root, run, rng, labels, skill=0.3, noise=0.6, centre=0.0):
+    """Predictions of a net whose errors are its own; the centre crop misses `centre` more of the pictures."""
+    folder = root / "runs" / run
+    folder.mkdir(parents=True, exist_ok=True)
+    scores = rng.random((labels.size, 10)) * noise
+    scores[np.arange(labels.size), labels] += skill
+    probabilities = (scores / scores.sum(1, keepdims=True)).astype(np.float32)
+    missed = {k: (errors.missed(probabilities, labels, k) | (rng.random(labels.size) < centre)) for k in (1, 5)}
+    arrays = {f"centre_missed{k}": wrong.astype(np.uint8) for k, wrong in missed.items()}
+    save_file({"probabilities": probabilities, "labels": labels, **arrays}, folder / "predictions.safetensors")
+
+
+@pytest.mark.parametrize(("nets", "verdict"), [(3, "holds"), (2, "undecided"), (1, "not run")])
+def test_averaging_nets_that_err_alone_supports_c3(tmp_path, nets, verdict):
+    rng = np.random.default_rng(0)
+    for seed in range(1, nets + 1):
+        write_predictions(tmp_path, f"zf-s{seed}", rng, np.arange(400) % 10)
+    assert decide("C3", tmp_path).verdict == verdict
+
+
+def test_averaging_one_net_with_itself_decides_nothing(tmp_path):
     for seed in (1, 2, 3):
-        folder = tmp_path / "runs" / f"zf-s{seed}"
-        folder.mkdir(parents=True)
-        scores = rng.random((400, 10)) * 0.6
-        scores[np.arange(400), labels] += 0.3
-        probabilities = (scores / scores.sum(1, keepdims=True)).astype(np.float32)
-        save_file({"probabilities": probabilities, "labels": labels}, folder / "predictions.safetensors")
-    assert decide("C3", tmp_path).verdict == "holds"
+        write_predictions(tmp_path, f"zf-s{seed}", np.random.default_rng(0), np.arange(400) % 10)
+    assert decide("C3", tmp_path).verdict == "undecided"
+
+
+@pytest.mark.parametrize(("skill", "verdict"), [(0.3, "holds"), (0.1, "undecided"), (0.0, "fails")])
+def test_the_wide_net_is_exchanged_for_its_pair_in_c5(tmp_path, skill, verdict):
+    rng = np.random.default_rng(0)
+    for seed in (1, 2, 3, 4):
+        write_predictions(tmp_path, f"zf-s{seed}", rng, np.arange(800) % 10, 0.1)
+        write_predictions(tmp_path, "zf-wide" if seed == 1 else f"zf-wide-s{seed}", rng, np.arange(800) % 10, skill)
+    assert decide("C5", tmp_path).verdict == verdict
+
+
+@pytest.mark.parametrize(("centre", "verdict"), [(0.05, "holds"), (0.0, "undecided")])
+def test_ten_crops_are_compared_picture_by_picture(tmp_path, centre, verdict):
+    rng = np.random.default_rng(0)
+    for run in ("zf-s1", "zf-s2", "krizhevsky-s1"):
+        write_predictions(tmp_path, run, rng, np.arange(1000) % 10, centre=centre)
+    assert decide("C51", tmp_path).verdict == verdict
+
+
+# ---- full size -------------------------------------------------------------------------------------------------------
+def write_full_size(root):
+    for seed in (1, 2, 3, 4, 5):
+        write_net(root, seed, {"width": 1.0, "crop": 224}, 1000)
+
+
+@pytest.mark.parametrize(("joint", "verdict"), [(50.1, "holds"), (40.1, "fails")])
+def test_twenty_five_points_are_asked_for_at_full_size_only(tmp_path, joint, verdict):
+    write_cuts(tmp_path, no34=22.1, no7=18.4, no67=22.4, no3467=joint)
+    assert decide("C7", tmp_path).verdict == "holds"
+    write_full_size(tmp_path)
+    assert decide("C7", tmp_path).verdict == verdict
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(16.4, "holds"), (10.0, "fails")])
+def test_values_count_at_full_size_only(tmp_path, ours, verdict):
+    noise = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
+    write_errors(tmp_path, "krizhevsky", 18.1 + noise)
+    write_errors(tmp_path, "zf", ours + noise[::-1])
+    assert decide("C2", tmp_path).verdict == "holds"
+    write_full_size(tmp_path)
+    assert decide("C2", tmp_path).verdict == verdict
+
+
+@pytest.mark.parametrize(("top5", "verdict"), [(18.0, "holds"), (25.0, "fails")])
+def test_the_replica_is_compared_with_the_printed_error_at_full_size(tmp_path, top5, verdict):
+    write_errors(tmp_path, "krizhevsky", top5 + np.array([0.0, 0.1, -0.1, 0.05, -0.05]))
+    labels = np.tile(np.arange(10), 1000)
+    for seed in (1, 2, 3, 4, 5):
+        write_predictions(tmp_path, f"krizhevsky-s{seed}", np.random.default_rng(seed), labels, skill=0.4)
+    assert decide("C1", tmp_path).verdict == "not run"
+    write_full_size(tmp_path)
+    assert decide("C1", tmp_path).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "full", "verdict"),
+    [(44, True, "holds"), (44, False, "undecided"), (90, True, "undecided"), (200, False, "fails")],
+)
+def test_few_is_what_cannot_move_accuracy_by_a_point(tmp_path, found, full, verdict):
+    counts = {"caltech101": {"found": found, "images": 9144, "most_in_one_class": 10}}
+    write_json(tmp_path / "transfer/duplicates.json", {"counts": counts})
+    if full:
+        write_full_size(tmp_path)
+    assert decide("C20", tmp_path).verdict == verdict
+
+
+# ---- filters ---------------------------------------------------------------------------------------------------------
+def write_filters(root, seeds, middle):
+    """Figure 6's numbers; the share of middle frequencies is `middle` larger in our net."""
+    rng, rows = np.random.default_rng(0), []
+    for seed in seeds:
+        for variant, more in (("zf", middle), ("krizhevsky", 0.0)):
+            write_json(root / f"runs/{variant}-s{seed}/spec.json", {"seed": seed})
+            share, dead = 0.3 + more + rng.normal() / 100, 12 + seed if variant == "krizhevsky" else 2
+            rows.append((f"{variant}-s{seed}", 96, dead, 1, 1, 0.1, share, 0.9 - share, 0, 0, 0))
+    names = "run filters dead norm_median norm_max low middle high aliasing shift dominance"
+    write_csv(root / "visualize/filters.csv", rows, names)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "middle", "verdict"),
+    [((1, 2, 3), 0.2, "holds"), ((1, 2, 3), -0.2, "fails"), ((1,), 0.2, "undecided")],
+)
+def test_designs_are_compared_net_by_net(tmp_path, seeds, middle, verdict):
+    write_filters(tmp_path, seeds, middle)
+    assert decide("C12", tmp_path).verdict == verdict
+
+
+def write_colours(root, variant, share):
+    """Layer 1 of three nets, whose second half has colour in `share` of its energy; the first has a tenth."""
+    for seed in (1, 2, 3):
+        rng = np.random.default_rng(seed)
+        grey, colour = rng.normal(size=(48, 1, 5, 5)), rng.normal(size=(48, 3, 5, 5))
+        colour -= colour.mean(1, keepdims=True)
+        part = np.repeat([0.1, share], 24)[:, None, None, None] + rng.random((48, 1, 1, 1)) / 20
+        filters = np.sqrt(1 - part) * grey * np.ones((1, 3, 1, 1)) + np.sqrt(part) * colour
+        write_json(root / f"runs/{variant}-s{seed}/spec.json", {"seed": seed})
+        save_file({"conv1.weight": filters.astype(np.float32)}, root / f"runs/{variant}-s{seed}/weights.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("grouped", "dense", "verdict"), [(0.8, 0.1, "holds"), (0.1, 0.1, "undecided"), (0.1, 0.8, "fails")]
+)
+def test_groups_that_specialise_differ_in_colour_where_halves_do_not(tmp_path, grouped, dense, verdict):
+    write_colours(tmp_path, "krizhevsky", grouped)
+    write_colours(tmp_path, "zf", dense)
+    assert decide("C46", tmp_path).verdict == verdict
 
 
 def test_weighted_average_precision_is_that_of_repeated_pictures():
@@ -284,5 +445,5 @@ def test_a_map_is_developed_when_it_resembles_its_last_projection():
 
 
 def test_losses_are_what_the_probability_falls_on_average():
-    curves = pd.DataFrame({"image": 0, "transform": "scale", "amount": [1, 1.4, 1.8], "probability": [0.9, 0.6, 0.2]})
-    assert measures.losses(curves).loc[0, "scale"] == pytest.approx(0.5)
+    curves = pd.DataFrame({"key": "p0", "transform": "scale", "amount": [1, 1.4, 1.8], "probability": [0.9, 0.6, 0.2]})
+    assert measures.losses(curves).loc["p0", "scale"] == pytest.approx(0.5)

@@ -41,7 +41,8 @@ def evaluate_run(
     weights : runs/RUN/weights.safetensors; its folder gives the run's name.
     val_manifest, train_manifest : manifest.json of the prepared data sets.
     out_json : errors, number of pictures, seconds, provenance.
-    predictions : `probabilities` float32 (N, C), ten-crop means, and `labels` int64 (N,), in order of the manifest.
+    predictions : `probabilities` float32 (N, C), ten-crop means, `labels` int64 (N,), and whether the centre crop alone
+        misses the label, `centre_missed1` and `centre_missed5` uint8 (N,); all in order of the manifest.
 
     Returns
     -------
@@ -53,9 +54,9 @@ def evaluate_run(
     val, train = Shards(val_manifest), Shards(train_manifest)
     for shards, path in ((val, val_manifest), (train, train_manifest)):
         _same_classes(net, shards, path)
-    ten, errors = evaluate(net, val, train, settings, threads)
+    arrays, errors = evaluate(net, val, train, settings, threads)
     with atomic(predictions) as beside:
-        save_file({"probabilities": ten, "labels": np.asarray(val.labels, np.int64)}, beside)
+        save_file({**arrays, "labels": np.asarray(val.labels, np.int64)}, beside)
     seconds = round(time.monotonic() - start, 1)
     result = {"run": Path(weights).parent.name, **errors, "seconds": seconds}
     result["provenance"] = provenance(device=str(net.mean.device), val=val.manifest.hash, train=train.manifest.hash)
@@ -65,28 +66,30 @@ def evaluate_run(
 
 def evaluate(
     net: Network, val: Shards, train: Shards, settings: Evaluation, threads: int = 2
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Ten-crop probabilities float32 (N, C) of the validation set, and all errors in per cent."""
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What is known of each validation picture (see `evaluate_run`), and all errors in per cent."""
     every, part = np.arange(len(val)), subset(len(train), settings.train_images, settings.seed)
     ten = ten_crop(net, val, every, settings.batch, threads).numpy()
-    middle = centre_tops(net, val, every, settings.batch, threads)
-    return ten, {
-        "val": {"images": len(val), "ten": _tops(ten, val.labels), "centre": middle},
-        "train": {"images": len(part), "centre": centre_tops(net, train, part, settings.batch, threads)},
+    middle = centre_misses(net, val, every, settings.batch, threads)
+    learnt = centre_misses(net, train, part, settings.batch, threads)
+    arrays = {"probabilities": ten, **{f"centre_missed{k}": wrong.astype(np.uint8) for k, wrong in middle.items()}}
+    return arrays, {
+        "val": {"images": len(val), "ten": _tops(ten, val.labels), "centre": _per_cent(middle)},
+        "train": {"images": len(part), "centre": _per_cent(learnt)},
     }
 
 
-def centre_tops(
+def centre_misses(
     net: Network, shards: Shards, indices: np.ndarray, batch: int, threads: int = 2, together: int = 10_000
-) -> dict[str, float]:
-    """Top-1 and top-5 error in per cent of centre crops, `together` pictures at a time, so memory stays flat."""
+) -> dict[int, np.ndarray]:
+    """Which labels the centre crops miss, {1: …, 5: …} bool (N,); `together` at a time, so memory stays flat."""
     wrong: dict[int, list[np.ndarray]] = {k: [] for k in TOPS}
     for start in range(0, len(indices), together):
         piece = indices[start : start + together]
         probabilities = centre(net, shards, piece, batch, threads)
         for k in TOPS:
             wrong[k].append(missed(probabilities, shards.labels[piece], k))
-    return {f"top{k}": 100.0 * float(np.concatenate(parts).mean()) for k, parts in wrong.items()}
+    return {k: np.concatenate(parts) for k, parts in wrong.items()}
 
 
 def subset(count: int, wanted: int | None, seed: int) -> np.ndarray:
@@ -98,6 +101,10 @@ def subset(count: int, wanted: int | None, seed: int) -> np.ndarray:
 
 def _tops(probabilities: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     return {f"top{k}": top_error(probabilities, labels, k) for k in TOPS}
+
+
+def _per_cent(wrong: dict[int, np.ndarray]) -> dict[str, float]:
+    return {f"top{k}": 100.0 * float(one.mean()) for k, one in wrong.items()}
 
 
 def _same_classes(net: Network, shards: Shards, manifest: Path) -> None:

@@ -1,38 +1,50 @@
 """From intervals to verdicts (PAPER.md 12.1).
 
 A claim has one or more parts, each a paired difference with an interval. It holds when every part lies wholly on the
-claim's side, fails when one lies wholly on the other side, and is undecided else. One training of each kind gives no
-interval: such a claim is undecided, and its difference is shown.
+claim's side (an intersection-union test, which needs no correction), fails when one lies wholly on the other side after
+Holm's correction over the parts, and is undecided else. Fewer than three repetitions give no interval: such a claim is
+undecided, and its difference is shown.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from zfnet.paper.results import Results
-from zfnet.paper.statistics import Interval, equivalence_level, holm, p_value, t_interval
+from zfnet.paper.statistics import FEWEST, Interval, holm, nets_interval, t_interval, units_interval
 from zfnet.settings import Paper
 
 Verdict = Literal["holds", "fails", "undecided", "not run"]
+IMAGENET = 1000  # classes
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What decides: the results, the level of the intervals and the number of bootstrap resamples."""
+    """What decides: the results, the level of the intervals, the margins."""
 
     results: Results
     settings: Paper
 
+    @cached_property
+    def full_size(self) -> bool:
+        """Whether nets, pictures and classes are the papers', so that their values count and not directions alone."""
+        run = next(iter(self.results.seeds("zf")), None)
+        spec = self.results.of_run(run, "spec") if run else None
+        net, metrics = (spec or {}).get("net", {}), self.results.of_run(run, "metrics") if run else None
+        return (net.get("width"), net.get("crop"), (metrics or {}).get("classes")) == (1.0, 224, IMAGENET)
+
 
 @dataclass(frozen=True)
 class Part:
-    """One difference of a claim, and the verdict its interval gives."""
+    """One difference of a claim: whether its interval supports it, and the p of the opposite."""
 
     name: str
     interval: Interval
-    verdict: Verdict
+    supported: bool
+    against: float
     digits: int = 1
 
 
@@ -56,71 +68,98 @@ class Contrast:
     test_share: float = 0.0  # Nadeau & Bengio's correction, 0 for independent trainings
 
 
-def judge(interval: Interval, above: bool) -> Verdict:
-    """The verdict of 'the difference is above (below) zero'."""
-    if not interval.known:
-        return "undecided"
-    if (interval.low > 0) if above else (interval.high < 0):
-        return "holds"
-    return "fails" if ((interval.high < 0) if above else (interval.low > 0)) else "undecided"
-
-
 def directed(name: str, interval: Interval, above: bool, digits: int = 1) -> Part:
-    """A part that claims a direction."""
-    return Part(name, interval, judge(interval, above), digits)
+    """A part that claims a direction: the whole interval lies above (below) zero."""
+    supported = interval.low > 0 if above else interval.high < 0
+    return Part(name, interval, supported, interval.p(not above), digits)
 
 
-def contrast(one: Contrast, level: float) -> Part:
+def contrast(one: Contrast, level: float, digits: int = 1) -> Part:
     """A part that claims a direction, from paired values."""
-    return directed(one.name, t_interval(one.values, level, one.test_share), one.above)
+    return directed(one.name, t_interval(one.values, level, one.test_share), one.above, digits)
 
 
-def family(contrasts: Sequence[Contrast], level: float) -> list[Part]:
-    """Many contrasts under one verdict: each must hold (or fail) after Holm's correction."""
-    parts = [contrast(one, level) for one in contrasts]
-    alpha = (1 - level) / 2
-    for_it = holm([p_value(one.values, one.above, one.test_share) for one in contrasts])
-    against = holm([p_value(one.values, not one.above, one.test_share) for one in contrasts])
-    verdicts = [
-        "holds" if p <= alpha else "fails" if q <= alpha else "undecided" for p, q in zip(for_it, against, strict=True)
-    ]
-    return [Part(part.name, part.interval, verdict) for part, verdict in zip(parts, verdicts, strict=True)]
+def equal(name: str, interval: Interval, margin: float, digits: int = 1) -> Part:
+    """A part that claims 'makes little difference': two one-sided tests against ± margin (Schuirmann 1987).
+
+    `interval` is at the tests' own level, 0.90 where others are at 0.95 (`equivalence_level`).
+    """
+    inside = -margin < interval.low and interval.high < margin
+    outside = min(interval.p(True, margin), interval.p(False, -margin))
+    return Part(name, interval, inside, outside, digits)
 
 
 def equivalence(one: Contrast, margin: float, level: float) -> Part:
-    """A part that claims 'makes little difference': two one-sided tests against ± margin."""
-    interval = t_interval(one.values, equivalence_level(level), one.test_share)
-    if not interval.known:
-        return Part(one.name, interval, "undecided")
-    if -margin < interval.low and interval.high < margin:
-        return Part(one.name, interval, "holds")
-    return Part(one.name, interval, "fails" if interval.low > margin or interval.high < -margin else "undecided")
+    """A part that claims 'makes little difference', from paired values."""
+    return equal(one.name, t_interval(one.values, equivalence_level(level), one.test_share), margin)
 
 
-def conclude(parts: Sequence[Part], reason: str = "", partial: str = "") -> Finding:
+def equivalence_level(level: float) -> float:
+    """Level of the interval that two one-sided tests look at: 0.90 for 0.95."""
+    return 2 * level - 1
+
+
+def conclude(parts: Sequence[Part], level: float, reason: str = "", partial: str = "") -> Finding:
     """Put the parts of a claim together.
 
     Parameters
     ----------
+    level : of the two-sided intervals; a claim fails at the level of one side.
     reason : what to know about the comparison.
     partial : the part of the claim that this workflow does not measure; such a claim can fail but not hold.
     """
-    verdicts = {part.verdict for part in parts}
-    verdict: Verdict = "fails" if "fails" in verdicts else "holds" if verdicts == {"holds"} else "undecided"
-    if partial and verdict == "holds":
-        verdict = "undecided"
+    opposed = holm([part.against for part in parts]) <= (1 - level) / 2
+    holds = all(part.supported for part in parts) and not partial
+    verdict: Verdict = "fails" if opposed.any() else "holds" if holds else "undecided"
     ours = "; ".join(f"{part.name} {part.interval.value:+.{part.digits}f}" for part in parts)
     intervals = "; ".join(f"{part.name} {part.interval.text(part.digits)}" for part in parts if part.interval.known)
-    return Finding(verdict, ours, intervals, "; ".join(filter(None, [*_why(parts, verdict), partial, reason])))
+    why = [*_why(parts, verdict, opposed), partial, reason]
+    return Finding(verdict, ours, intervals, "; ".join(filter(None, why)))
 
 
-def _why(parts: Sequence[Part], verdict: Verdict) -> list[str]:
-    counts = sorted({part.interval.n for part in parts})
-    shown = f"n = {'/'.join(map(str, counts))}"
-    if verdict == "undecided" and any(not part.interval.known for part in parts):
-        return [f"{shown}: one repetition gives no interval"]
-    wide = [part.name for part in parts if part.verdict == "undecided"]
-    return [f"{shown}" + (f"; too wide to decide: {', '.join(wide)}" if verdict == "undecided" and wide else "")]
+def of_nets(
+    parts: Sequence[Part], level: float, nets: int, reason: str = "", partial: str = "", open: str = ""
+) -> Finding:
+    """Put together the parts of a claim about what nets see.
+
+    What fewer than three nets show decides nothing, whichever way it points, nor does what `open` objects to.
+    """
+    few = f"{nets} net{'s' * (nets > 1)}, where a claim needs three" if nets < FEWEST else ""
+    found = conclude(parts, level, "; ".join(filter(None, [few, open, reason])), partial)
+    return replace(found, verdict="undecided") if few or open else found
+
+
+def over_nets(
+    name: str, values: Sequence[np.ndarray], above: bool, level: float, digits: int = 2, units: Sequence | None = None
+) -> Part:
+    """A part that claims a direction of a mean over what nets show.
+
+    Parameters
+    ----------
+    values : one array (N,) per net.
+    units : of each net, the units of its values, (N,) or (N, 2); without them every value is a unit of its own (maps).
+    """
+    flat = np.concatenate(values)
+    shown = np.arange(flat.size) if units is None else np.concatenate(units)
+    if len(values) < FEWEST:
+        return directed(name, units_interval(flat, shown, level), above, digits)
+    nets = np.repeat(np.arange(len(values)), [len(one) for one in values])
+    return directed(name, nets_interval(flat, nets, shown, level), above, digits)
+
+
+def _why(parts: Sequence[Part], verdict: Verdict, opposed: np.ndarray) -> list[str]:
+    shown = f"n = {'/'.join(map(str, sorted({part.interval.n for part in parts})))}"
+    if verdict == "fails":
+        return [f"{shown}; against the claim: {_names(parts, opposed)}"]
+    unknown = [not part.interval.known for part in parts]
+    if verdict == "undecided" and any(unknown):
+        return [f"{shown}: fewer than three different repetitions give no interval"]
+    wide = _names(parts, [not part.supported for part in parts])
+    return [f"{shown}; too wide to decide: {wide}" if wide else shown]
+
+
+def _names(parts: Sequence[Part], chosen: Sequence[bool]) -> str:
+    return ", ".join(part.name for part, take in zip(parts, chosen, strict=True) if take)
 
 
 def not_run(reason: str, ours: str = "") -> Finding:

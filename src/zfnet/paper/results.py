@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from zfnet.errors import ZfnetError
+from zfnet.evaluation.errors import missed
 from zfnet.files import read_json
 from zfnet.training.runs import variant_of
 
@@ -26,7 +27,7 @@ COLUMNS = {
     "visualize/*/evolution.csv": "layer map epoch key",
     "visualize/*/features.csv": "layer map label activation",
     "visualize/filters.csv": "run filters dead norm_median norm_max low middle high aliasing shift dominance",
-    "visualize/*/invariance.csv": "image class transform amount layer1_relative layer7_relative probability",
+    "visualize/*/invariance.csv": "image key class transform amount layer1_relative layer7_relative probability",
     "visualize/*/methods.csv": "layer unit name method cosine gain",
     "transfer/heads/*.csv": "head layer size fold accuracy classes train_images test_images",
     "transfer/scratch/*.csv": "size fold accuracy",
@@ -41,6 +42,11 @@ class Run:
     name: str
     seed: int
     folder: Path
+
+    @property
+    def variant(self) -> str:
+        """The net it is one training of, such as `zf-wide`."""
+        return variant_of(self.name)
 
 
 class Results:
@@ -108,7 +114,11 @@ class Results:
 
     def seeds(self, variant: str) -> list[Run]:
         """The trainings of one variant (`zf`, `zf-wide`, `krizhevsky-no7` …), in the order of their random states."""
-        return sorted((run for run in self.runs.values() if variant_of(run.name) == variant), key=lambda run: run.seed)
+        return sorted((run for run in self.runs.values() if run.variant == variant), key=lambda run: run.seed)
+
+    def looked_at(self, name: str) -> list[Run]:
+        """The random states of the net of Fig. 3 that have visualize/RUN/`name`."""
+        return [run for run in self.seeds("zf") if (self.root / "visualize" / run.name / name).exists()]
 
     def of_run(self, run: Run, name: str) -> Any:
         """A JSON file of a training, None where there is none."""
@@ -144,6 +154,14 @@ class Results:
             return None
         arrays = self.arrays(name)
         return arrays["probabilities"], arrays["labels"]
+
+    def misses(self, run: Run, centre: bool = False) -> dict[int, np.ndarray] | None:
+        """Whether the ten crops (or the centre crop alone) miss each picture's label: {1: …, 5: …}, bool (N,)."""
+        name = f"runs/{run.name}/predictions.safetensors"
+        arrays = self.arrays(name) if (self.root / name).exists() else {}
+        if centre:
+            return {k: arrays[f"centre_missed{k}"] > 0 for k in (1, 5)} if "centre_missed1" in arrays else None
+        return {k: missed(arrays["probabilities"], arrays["labels"], k) for k in (1, 5)} if arrays else None
 
 
 def _seed(folder: Path) -> int:

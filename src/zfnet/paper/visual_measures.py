@@ -6,6 +6,12 @@ import pandas as pd
 SIMILAR = 0.9  # cosine from which a projection counts as developed (C39)
 
 
+def shapes(curves: pd.DataFrame, transform: str) -> pd.DataFrame:
+    """`shape` of every picture's curve under one transform: rows pictures (by key)."""
+    chosen = curves[curves["transform"] == transform]
+    return pd.DataFrame({key: shape(one, transform) for key, one in chosen.groupby("key")}).T
+
+
 def shape(curve: pd.DataFrame, transform: str) -> dict[str, float]:
     """How distances grow with one picture's transform, for layers 1 and 7.
 
@@ -33,8 +39,8 @@ def _straightness(x: np.ndarray, y: np.ndarray) -> float:
 def losses(curves: pd.DataFrame) -> pd.DataFrame:
     """Mean loss of P(true class) over the range of a transform: rows pictures, columns transforms."""
     neutral = np.where(curves["transform"] == "scale", 1.0, 0.0)
-    untouched = curves[np.isclose(curves["amount"], neutral)].groupby(["transform", "image"])["probability"].mean()
-    moved = curves[~np.isclose(curves["amount"], neutral)].groupby(["transform", "image"])["probability"].mean()
+    untouched = curves[np.isclose(curves["amount"], neutral)].groupby(["transform", "key"])["probability"].mean()
+    moved = curves[~np.isclose(curves["amount"], neutral)].groupby(["transform", "key"])["probability"].mean()
     return (untouched - moved).unstack("transform")
 
 
@@ -42,6 +48,27 @@ def entropy(labels: pd.Series) -> float:
     """Entropy of the labels in bits: 0 where all are the same."""
     share = labels.value_counts(normalize=True).to_numpy()
     return float(-(share * np.log2(share)).sum())
+
+
+def random_entropy(labels: np.ndarray, count: int, draws: int = 1000) -> float:
+    """Mean entropy in bits of the labels of `count` random pictures."""
+    rng = np.random.default_rng(0)
+    return float(np.mean([entropy(pd.Series(labels[rng.choice(labels.size, count, False)])) for _ in range(draws)]))
+
+
+def colour_share(filters: np.ndarray) -> np.ndarray:
+    """Share of each filter's energy that is not grey, 0..1: filters (maps, 3, k, k) give (maps,)."""
+    colour = filters - filters.mean(1, keepdims=True)
+    return np.square(colour).sum((1, 2, 3)) / np.maximum(np.square(filters).sum((1, 2, 3)), 1e-12)
+
+
+def group_excess(shares: np.ndarray, permutations: int) -> tuple[float, float]:
+    """How far the means of the two halves of `shares` lie apart, minus what permuted halves do; and the p of it."""
+    rng, half = np.random.default_rng(0), shares.size // 2
+    observed = abs(shares[:half].mean() - shares[half:].mean())
+    mixed = rng.permuted(np.tile(shares, (permutations, 1)), axis=1)
+    chance = np.abs(mixed[:, :half].mean(1) - mixed[:, half:].mean(1))
+    return float(observed - chance.mean()), float((1 + (chance >= observed - 1e-12).sum()) / (1 + permutations))
 
 
 def dissimilarity(tiles: np.ndarray) -> np.ndarray:
@@ -55,6 +82,45 @@ def dissimilarity(tiles: np.ndarray) -> np.ndarray:
     k = flat.shape[1]
     total = (flat @ flat.swapaxes(1, 2)).sum((1, 2)) - np.square(flat).sum((1, 2))
     return 1 - total / (k * (k - 1))
+
+
+def dissimilarities(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Of each map: its layer, and the dissimilarity of its patches relative to patches of other maps (C36)."""
+    layers, ratios = [np.empty(0)], [np.empty(0)]
+    for layer in range(1, 6):
+        patches = arrays[f"layer{layer}/patches"][alive(arrays[f"layer{layer}/projections"])].astype(np.float32)
+        if len(patches) > 1:
+            ratios.append(dissimilarity(patches) / dissimilarity(patches.swapaxes(0, 1)).mean())
+            layers.append(np.full(len(patches), float(layer)))
+    return np.concatenate(layers), np.concatenate(ratios)
+
+
+def patches_against_projections(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """Dissimilarity among patches minus that among projections of each map of layers 2-5 (C37): float (maps,)."""
+    differences = []
+    for layer in range(2, 6):
+        patches, projections = arrays[f"layer{layer}/patches"], arrays[f"layer{layer}/projections"]
+        kept = alive(projections)
+        differences.append(dissimilarity(patches[kept]) - dissimilarity(projections[kept]))
+    return np.concatenate(differences)
+
+
+def jumps(arrays: dict[str, np.ndarray], table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Changes of projections from one snapshot to the next: where the strongest picture changed, and where not (C40).
+
+    `table` has the picture's key by layer, map and epoch. Maps silent at one of the two snapshots are left out.
+    """
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for layer in range(1, 6):
+        keys = table[table["layer"] == layer].pivot(index="map", columns="epoch", values="key")
+        maps, projections = arrays[f"layer{layer}/maps"], arrays[f"layer{layer}/projections"].astype(np.float32)
+        changes = 1 - cosine(projections[:, 1:], projections[:, :-1])  # (M, E - 1)
+        pictures = keys.loc[maps].to_numpy()
+        silent = np.abs(projections).max((2, 3, 4)) == 0  # (M, E)
+        responds, new = ~(silent[:, 1:] | silent[:, :-1]), pictures[:, 1:] != pictures[:, :-1]
+        for kind in found:
+            found[kind] += changes[(new == kind) & responds].tolist()
+    return np.array(found[True]), np.array(found[False])
 
 
 def alive(projections: np.ndarray) -> np.ndarray:
