@@ -46,11 +46,11 @@ FIGURES = {
     "figure9": heads("caltech256"),
     "methods": results("visualize/zf-s1/methods.safetensors", "visualize/zf-s1/methods.csv"),
 }
-# What claims are decided from: all of these, the errors of the net without filter renormalisation, and what the other
-# nets see that are looked at.
-SEEN = ("features.safetensors", "evolution.safetensors", "invariance.csv", "occlusion.safetensors")
-SEEN += ("correspondence-pairs.csv",)
-MORE = evaluations(runs_of("zf-unclipped")) + results(*expand("visualize/{run}/{file}", run=LOOKED_AT, file=SEEN))
+# What claims are decided from: all of these, the errors of the net without filter renormalisation, the filters of both
+# bases, and what the other nets see that are looked at.
+SEEN = ("features.safetensors", "evolution.safetensors", "invariance.csv", "correspondence-pairs.csv")
+MORE = evaluations(runs_of("zf-unclipped")) + [net(run) for run in runs_of("zf", "krizhevsky")]
+MORE += results(*expand("visualize/{run}/{file}", run=LOOKED_AT, file=SEEN))
 MEASURED = [path for item in (*TABLES.values(), *FIGURES.values(), MORE) for path in item]
 TITLES = {
     "table1": "Correspondence of face parts",
