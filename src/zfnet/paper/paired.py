@@ -77,7 +77,7 @@ def markdown(frame: pd.DataFrame) -> str:
     """The comparisons as a list for reading."""
     lines = []
     for row in frame.itertuples():
-        interval = "one fold, no interval" if pd.isna(row.low) else f"[{row.low:+.1f}, {row.high:+.1f}]"
+        interval = "too few folds for an interval" if pd.isna(row.low) else f"[{row.low:+.1f}, {row.high:+.1f}]"
         lines.append(
             f"- {row.comparison}, {row.set}, {row.size} per class: {row.difference:+.1f} {interval}, n = {row.folds}"
         )
@@ -93,11 +93,8 @@ def _row(results: Results, names: tuple[str, str, int], first: pd.Series, second
     if not len(differences):
         return None
     found = t_interval(differences.to_numpy(), LEVEL, share_tested(results, *names[1:]))
-    return [
-        *names,
-        *(None if value is None else round(value, 4) for value in (found.value, found.low, found.high)),
-        found.n,
-    ]
+    ends = [round(end, 4) for end in (found.low, found.high)] if found.known else [None, None]
+    return [*names, round(found.value, 4), *ends, found.n]
 
 
 def share_tested(results: Results, dataset: str, size: int) -> float:
