@@ -29,6 +29,7 @@ app = typer.Typer(
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # known without the name of a file
 
+FeaturesOf = Annotated[Path | None, typer.Option(help="refuse features that are not of this net, or this data set")]
 SettingsFile = Annotated[Path, typer.Option("--settings", help="the stage's settings, as the workflow writes them")]
 Out = Annotated[Path, typer.Option("--out", help="the file to write; its companions are written beside it")]
 Weights = Annotated[Path, typer.Option("--weights", help="a trained net (.safetensors)")]
@@ -285,11 +286,13 @@ def heads(
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,
+    weights: FeaturesOf = None,
+    data: FeaturesOf = None,
 ) -> None:
     """Train softmax and linear SVM heads on Caltech features (Tables 4, 5 and 7, Figure 9)."""
     from zfnet.transfer.stage import heads_stage
 
-    heads_stage(features.parent, _read(settings).transfer, out, threads)
+    heads_stage(features.parent, _read(settings).transfer, out, threads, weights, data)
 
 
 @app.command()
@@ -315,11 +318,13 @@ def voc(
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,
+    weights: FeaturesOf = None,
+    data: FeaturesOf = None,
 ) -> None:
     """Classify PASCAL VOC 2012 (Table 6) and write files for its server."""
     from zfnet.transfer.voc import voc_stage
 
-    voc_stage(features.parent, _read(settings).transfer, out, threads)
+    voc_stage(features.parent, _read(settings).transfer, out, threads, weights, data)
 
 
 @app.command()

@@ -196,6 +196,7 @@ class Transfer(Strict):
 
     run: str = Field("zf-clean", description="the pre-trained net")
     views: Literal["centre", "ten"] = Field("centre", description="crops whose features are averaged")
+    stored: Literal["fp32", "fp16"] = Field("fp32", description="features on disk: fp16 takes half the room")
     seed: int = Field(0, description="random state of the folds")
     folds: Count = 5
     caltech101_sizes: Counts = Field((15, 30), description="training pictures per class (Table 4)")

@@ -9,7 +9,7 @@ from zfnet.errors import ZfnetError
 from zfnet.files import read_json, write_json
 from zfnet.nets import build, save
 from zfnet.settings import Transfer
-from zfnet.transfer.features import Features, extract, features_stage, stage_output
+from zfnet.transfer.features import Features, _stored, extract, features_stage, stage_output
 
 LAYERS = ("1", "2", "3", "4", "5", "6", "7")
 
@@ -83,13 +83,37 @@ def test_stage_writes_what_is_read_back(net, shards, tmp_path):
     with pytest.raises(ZfnetError, match="no features of layer 3; there are 1, 7"):
         features.layer("3")
     np.save(folder / "layer-7.npy", np.zeros((6, 9), np.float32))
-    with pytest.raises(ZfnetError, match=r"float32 \(6, 9\), but index.json speaks of float32 \(7, "):
+    with pytest.raises(ZfnetError, match=r"float32 \(6, 9\), but index.json speaks of float16 or float32 \(7, "):
         Features(folder).layer("7")
     write_json(
         folder / "index.json", {key: value for key, value in read_json(folder / "index.json").items() if key != "keys"}
     )
     with pytest.raises(ZfnetError, match="not an index of features"):
         Features(folder)
+
+
+def test_half_precision_takes_half_the_room_and_says_when_it_cannot_hold(net, shards, tmp_path):
+    save(net, tmp_path / "net.safetensors")
+    stored = Transfer(layers=("7",), stored="fp16")
+    features_stage(tmp_path / "net.safetensors", shards.path, stored, tmp_path / "half", threads=1)
+    half = Features(tmp_path / "half").layer("7")
+    assert half.dtype == np.float16
+    expected = all_features(net, shards, "centre", 64)["fc7"]
+    torch.testing.assert_close(torch.tensor(half).float(), expected, rtol=1e-3, atol=1e-4)
+    with pytest.raises(ZfnetError, match=r"reaches 7e.04, more than float16 holds; set transfer.stored: fp32"):
+        _stored(np.array([70_000.0]), np.dtype(np.float16), "7")
+
+
+def test_features_of_another_net_or_data_set_are_refused(net, shards, caltech, tmp_path):
+    save(net, tmp_path / "net.safetensors")
+    folder = tmp_path / "features"
+    features_stage(tmp_path / "net.safetensors", shards.path, Transfer(layers=("7",)), folder, threads=1)
+    Features(folder).expect(tmp_path / "net.safetensors", shards.path)
+    with pytest.raises(ZfnetError, match=r"features of another data .* than .*manifest.json .*; run .* again with it"):
+        Features(folder).expect(None, caltech.path)
+    save(build("zf", classes=4, width=1 / 16, crop=64, size=72), tmp_path / "other.safetensors")
+    with pytest.raises(ZfnetError, match=r"features of another net .* than .*other.safetensors"):
+        Features(folder).expect(tmp_path / "other.safetensors", shards.path)
 
 
 def test_pictures_of_another_size_are_refused(net, caltech):

@@ -66,6 +66,21 @@ def test_a_sample_of_no_cost_counts_for_nothing():
     torch.testing.assert_close(everything.weights, fewer.weights, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("solver", ["zfnet", "sklearn"])
+@pytest.mark.parametrize("kind", ["svm", "sigmoid"])
+def test_a_sample_that_is_neither_counts_for_nothing_in_its_class_alone(kind, solver):
+    """As for a picture of PASCAL in which a class is difficult."""
+    x, targets, costs = problem(n=60, d=8, classes=3, dtype=torch.float64)
+    neither = targets.double().clone()
+    neither[:20, 1] = 0.5
+    found = fit(x, neither, costs[:, 1:3], kind, 1e-12, solver)
+    whole = fit(x, targets, costs[:, 1:3], kind, 1e-12)
+    without = fit(x[20:], targets[20:], costs[20:, 1:3], kind, 1e-12)
+    for k, expected in enumerate((whole, without, whole)):
+        torch.testing.assert_close(found.weights[:, :, k], expected.weights[:, :, k], rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(whole.weights[:, :, 1], without.weights[:, :, 1], atol=1e-2)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_problems_side_by_side_equal_problems_alone(kind):
     x, targets, costs = problem(dtype=torch.float64)

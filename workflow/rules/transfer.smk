@@ -22,7 +22,7 @@ rule duplicates:
 
 rule transfer_features:
     input:
-        settings=stage("transfer-features", transfer="views layers"),
+        settings=stage("transfer-features", transfer="views layers stored"),
         weights=net(settings.transfer.run),
         data="<results>/data/{set}/manifest.json",
     output:
@@ -54,11 +54,14 @@ rule heads:
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    params:
+        weights=net(settings.transfer.run),
+        data=lambda wildcards: manifest(wildcards.set),
     message:
         "Training softmax and SVM heads on {wildcards.set}"
     shell:
-        "zfnet heads --features {input.features} --settings {input.settings} --threads {threads}"
-        " --out {output.table} > {log} 2>&1"
+        "zfnet heads --features {input.features} --weights {params.weights} --data {params.data}"
+        " --settings {input.settings} --threads {threads} --out {output.table} > {log} 2>&1"
 
 
 rule scratch:
@@ -102,8 +105,11 @@ rule voc:
     threads: settings.jobs.threads
     resources:
         **HEAVY,
+    params:
+        weights=net(settings.transfer.run),
+        data=manifest("voc2012"),
     message:
         "Classifying PASCAL VOC 2012"
     shell:
-        "zfnet voc --features {input.features} --settings {input.settings} --threads {threads}"
-        " --out {output.table} > {log} 2>&1"
+        "zfnet voc --features {input.features} --weights {params.weights} --data {params.data}"
+        " --settings {input.settings} --threads {threads} --out {output.table} > {log} 2>&1"

@@ -4,8 +4,9 @@
 conv3, conv4, pool5, fc6, fc7, in evaluation mode, flattened. The view is the centre crop, or the mean of the features
 of the ten crops; the paper says neither. The mean image is the one the net was trained with.
 
-A folder of features holds layer-L.npy, float32 (N, d) in the order of the manifest, and index.json, which is written
-last and names the net and the data they came from. At full size layer 1 has 290,400 dimensions: 10 GB for Caltech-101.
+A folder of features holds layer-L.npy, (N, d) in the order of the manifest, in float32 or, where the settings say so, in
+float16, which takes half the room, and index.json, which is written last and names the net and the data they came from.
+At full size layer 1 has 290,400 dimensions: 10 GB for Caltech-101.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ from zfnet.provenance import provenance
 from zfnet.settings import Transfer
 
 VIEWS_AT_ONCE = 160  # crops in one forward pass
+TYPES = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 LAYERS = {"voc2012": ("7",)}  # Table 6 is about layer 7; the other sets are read at settings.layers
 
 
@@ -52,8 +54,27 @@ class Features:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def expect(self, weights: Path | None, manifest: Path | None) -> None:
+        """Refuse features of another net or data set than these, where they are named.
+
+        Raises
+        ------
+        ZfnetError
+            A hash differs; the sentence names both.
+        """
+        wanted = {
+            "net": weights and (weights, sha256(weights)),
+            "data": manifest and (manifest, Shards(manifest).manifest.hash),
+        }
+        for what, (path, expected) in ((what, known) for what, known in wanted.items() if known):
+            if self.index[what] != expected:
+                raise ZfnetError(
+                    f"{self.folder}: features of another {what} ({self.index[what][:12]}) than {path} "
+                    f"({expected[:12]}); run `zfnet transfer-features` again with it."
+                )
+
     def layer(self, layer: str) -> np.ndarray:
-        """Return the features of a layer, float32 (N, d), memory mapped.
+        """Return the features of a layer, float32 or float16 (N, d), memory mapped.
 
         Raises
         ------
@@ -67,9 +88,9 @@ class Features:
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise ZfnetError(f"{path}: cannot be read ({error}); delete {self.folder} and run again.") from None
-        if rows.shape != expected or rows.dtype != np.float32:
+        if rows.shape != expected or rows.dtype not in TYPES.values():
             raise ZfnetError(
-                f"{path}: {rows.dtype} {rows.shape}, but index.json speaks of float32 {expected}; "
+                f"{path}: {rows.dtype} {rows.shape}, but index.json speaks of float16 or float32 {expected}; "
                 f"delete {self.folder} and run again."
             )
         return rows
@@ -83,7 +104,7 @@ def features_stage(weights: Path, manifest: Path, settings: Transfer, out_dir: P
     weights, manifest
         The frozen net (.safetensors) and the data set (manifest.json).
     settings
-        `layers` and `views` count here.
+        `layers`, `views` and `stored` count here.
     out_dir
         Gets layer-L.npy and index.json.
     """
@@ -93,7 +114,7 @@ def features_stage(weights: Path, manifest: Path, settings: Transfer, out_dir: P
     outputs = {layer: stage_output(net, layer) for layer in layers}
     out_dir = Path(out_dir)
     (out_dir / "index.json").unlink(missing_ok=True)
-    shapes = _write_layers(net, shards, outputs, settings.views, out_dir, threads)
+    shapes = _write_layers(net, shards, outputs, settings, out_dir, threads)
     write_json(out_dir / "index.json", _index(shards, outputs, shapes, settings.views, weights))
 
 
@@ -146,11 +167,12 @@ def _mean_features(net: Network, images: Tensor, crops: Crops, outputs: Sequence
 
 
 def _write_layers(
-    net: Network, shards: Shards, outputs: dict[str, str], views: str, folder: Path, threads: int
+    net: Network, shards: Shards, outputs: dict[str, str], settings: Transfer, folder: Path, threads: int
 ) -> dict[str, list[int]]:
     """Stream all features into files; return the shape of each layer's output."""
     shapes, files = {}, {}
-    steps = extract(net, shards, list(outputs.values()), views, threads, VIEWS_AT_ONCE)
+    steps = extract(net, shards, list(outputs.values()), settings.views, threads, VIEWS_AT_ONCE)
+    kind = TYPES[settings.stored]
     with ExitStack() as stack:
         paths = {layer: stack.enter_context(atomic(folder / f"layer-{layer}.npy")) for layer in outputs}
         for indices, found in track(steps, f"features of {shards.manifest.name}"):
@@ -158,11 +180,19 @@ def _write_layers(
                 if layer not in files:
                     shapes[layer] = list(found[name].shape[1:])
                     size = (len(shards), found[name][0].numel())
-                    files[layer] = np.lib.format.open_memmap(paths[layer], "w+", np.float32, size)
-                files[layer][indices] = found[name].flatten(1).cpu().numpy()
+                    files[layer] = np.lib.format.open_memmap(paths[layer], "w+", kind, size)
+                files[layer][indices] = _stored(found[name].flatten(1).cpu().numpy(), kind, layer)
         for file in files.values():
             file.flush()
     return shapes
+
+
+def _stored(values: np.ndarray, kind: np.dtype, layer: str) -> np.ndarray:
+    if (largest := np.abs(values).max()) > np.finfo(kind).max:
+        raise ZfnetError(
+            f"Features: layer {layer} reaches {largest:.3g}, more than float16 holds; set transfer.stored: fp32."
+        )
+    return values.astype(kind)
 
 
 def _index(shards: Shards, outputs: dict[str, str], shapes: dict, views: str, weights: Path) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def fit(
     x : float (n, d)
         Features; the work is done in their type and on their device.
     targets : (n, K)
-        1 where the sample is of the class, else 0. `softmax` wants exactly one class a sample.
+        1 where the sample is of the class, else 0; 1/2 where it counts neither way (one vs rest only). `softmax` wants
+        exactly one class a sample.
     costs : float (n, P)
         C of each sample in each problem; 0 leaves it out.
     kind

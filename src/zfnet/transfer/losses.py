@@ -26,15 +26,15 @@ class Curvature(NamedTuple):
 
 
 def squared_hinge(scores: Tensor, signs: Tensor) -> Loss:
-    """Return max(0, 1 - y f)² with signs y = ±1."""
-    slack = (1 - signs * scores).clamp_(min=0)
+    """Return max(0, 1 - y f)² with signs y = ±1; 0 where the sign is 0."""
+    slack = (signs.abs() - signs * scores).clamp_(min=0)
     return Loss(slack.square(), -2 * signs * slack, 2 * (slack > 0).to(slack))
 
 
 def logistic(scores: Tensor, signs: Tensor) -> Loss:
-    """Return log(1 + exp(-y f)) with signs y = ±1."""
-    wrong = torch.sigmoid(-signs * scores)
-    return Loss(F.softplus(-signs * scores), -signs * wrong, wrong * (1 - wrong))
+    """Return log(1 + exp(-y f)) with signs y = ±1; 0 where the sign is 0."""
+    wrong, counted = torch.sigmoid(-signs * scores), signs.abs()
+    return Loss(counted * F.softplus(-signs * scores), -signs * wrong, counted * wrong * (1 - wrong))
 
 
 def cross_entropy(scores: Tensor, targets: Tensor) -> Loss:
@@ -55,5 +55,5 @@ CURVATURES: dict[Kind, Curvature] = {"svm": _SEPARATE, "softmax": _COUPLED, "sig
 
 
 def signed(targets: Tensor, kind: Kind) -> Tensor:
-    """Return what a loss wants to be told: 0 and 1 for a softmax, else -1 and 1."""
+    """Return what a loss wants to be told: 0 and 1 for a softmax, else -1 and 1, or 0 for neither."""
     return targets if kind == "softmax" else 2 * targets - 1

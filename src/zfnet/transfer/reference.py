@@ -19,7 +19,7 @@ def fit_sklearn(x: Tensor, targets: Tensor, costs: Tensor, kind: Kind, tolerance
     LinearSVC(loss="squared_hinge", intercept_scaling=1) and LogisticRegression(solver="lbfgs") have the same
     objectives as ours. Samples of cost 0 are left out; the others of a problem share one C.
     """
-    features, truth = x.double().cpu().numpy(), targets.cpu().numpy() > 0
+    features, truth = x.double().cpu().numpy(), targets.cpu().numpy()
     heads = [_fit_one(features, truth, cost, kind, tolerance) for cost in costs.T.double().cpu().numpy()]
     weights, biases = zip(*heads, strict=True)
     return Head(torch.from_numpy(np.stack(weights, 1)).to(x), torch.from_numpy(np.stack(biases)).to(x))
@@ -27,13 +27,13 @@ def fit_sklearn(x: Tensor, targets: Tensor, costs: Tensor, kind: Kind, tolerance
 
 def _fit_one(x: np.ndarray, truth: np.ndarray, cost: np.ndarray, kind: Kind, tolerance: float):
     rows, c = cost > 0, float(cost.max())
-    if not truth[rows].any(0).all():
+    if not (truth[rows] == 1).any(0).all():
         raise ZfnetError("solver sklearn: a class has no training picture in one of the folds; use solver: zfnet.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         if kind == "softmax":
             return _multinomial(x[rows], truth[rows].argmax(1), truth.shape[1], c, tolerance)
-        columns = [_binary(x[rows], y, kind, c, tolerance) for y in truth[rows].T]
+        columns = [_binary(x[rows][y != 0.5], y[y != 0.5] > 0, kind, c, tolerance) for y in truth[rows].T]
     return np.stack([w for w, _ in columns], 1), np.array([b for _, b in columns])
 
 

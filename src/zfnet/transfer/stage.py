@@ -38,19 +38,29 @@ class Task(NamedTuple):
     size: int
 
 
-def heads_stage(features_dir: Path, settings: Transfer, out_csv: Path, threads: int = 2) -> None:
+def heads_stage(
+    features_dir: Path,
+    settings: Transfer,
+    out_csv: Path,
+    threads: int = 2,
+    weights: Path | None = None,
+    manifest: Path | None = None,
+) -> None:
     """Train and test all heads of a Caltech set.
 
     Parameters
     ----------
     features_dir
         What `features_stage` wrote.
+    weights, manifest
+        The net and the data set the features should be of; None: whatever they are of.
     out_csv
         One row per head, layer, size and fold; a .json beside it has the folds, what was left out, and where the
         numbers come from.
     """
     torch.set_num_threads(threads)
     start, features = time.monotonic(), Features(features_dir)
+    features.expect(weights, manifest)
     splits = caltech_splits(features.name, features.labels, features.keys, features.classes, settings)
     tasks = protocol(splits.sizes, table_sizes(features.name, settings), settings.layers)
     rows = sorted(_run(features, splits, tasks, settings.heads), key=lambda row: (row["layer"], row["head"]))

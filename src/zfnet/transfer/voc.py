@@ -2,7 +2,8 @@
 
 The paper trains a 20-way softmax and says neither what becomes of several labels (D25) nor how it is measured. Here
 each pair of a picture and one of its labels is a sample ("pairs"), or one label is drawn per picture ("random").
-Difficult objects are no labels for training and neither hits nor false alarms in testing. The labels of the test set
+Pictures that hold a class as difficult objects alone are neither positives nor negatives of it, in the training of the
+sigmoids and in testing, and no sample of it for the softmax. The labels of the test set
 are on a server, so heads learn on `train` and average precision is measured on `val`. Whole pictures, no boxes.
 
 Files for the server's format are written too, from the softmax, as competition 2 (outside data was used).
@@ -62,19 +63,29 @@ def samples(truth: np.ndarray, target: str, seed: int) -> tuple[np.ndarray, np.n
     return pictures, labels
 
 
-def voc_stage(features_dir: Path, settings: Transfer, out_csv: Path, threads: int = 2) -> None:
+def voc_stage(
+    features_dir: Path,
+    settings: Transfer,
+    out_csv: Path,
+    threads: int = 2,
+    weights: Path | None = None,
+    manifest: Path | None = None,
+) -> None:
     """Train on `train`, test on `val`.
 
     Parameters
     ----------
     features_dir
         What `features_stage` wrote for VOC 2012.
+    weights, manifest
+        The net and the data set the features should be of; None: whatever they are of.
     out_csv
         Average precision per class and head. Beside it: a .json with means and provenance, scores.safetensors
         ("softmax", "sigmoid" float32 (N, 20), "truth" int8 (N, 20)) and the folder submission.
     """
     torch.set_num_threads(threads)
     start, features = time.monotonic(), Features(features_dir)
+    features.expect(weights, manifest)
     truth, train, val = _read_truth(features)
     layer = Layer.open(features.layer(LAYER), np.r_[train, val], device())
     x, x_val = layer.coordinates(train, val)
@@ -128,7 +139,7 @@ def _scores(x: Tensor, truth: np.ndarray, x_val: Tensor, kind: Kind, settings: T
         pictures, labels = samples(truth, settings.voc_target, settings.seed)
         targets = one_hot(labels, np.arange(truth.shape[1]))
     else:
-        pictures, targets = np.arange(len(truth)), torch.from_numpy((truth > 0).astype(np.float32))
+        pictures, targets = np.arange(len(truth)), torch.from_numpy((truth.astype(np.float32) + 1) / 2)
     dealt = np.random.default_rng(settings.seed).permutation(len(truth)) % settings.heads.inner_folds
     places = torch.from_numpy(pictures).to(x.device)
 
