@@ -13,15 +13,10 @@ from zfnet.data.loader import Shards
 from zfnet.files import read_json
 from zfnet.settings import Data, Transfer
 from zfnet.transfer import duplicates
-from zfnet.transfer.duplicates import (
-    CUTS,
-    correlate,
-    duplicates_stage,
-    grey,
-    query_thumbnails,
-    search,
-    thumbnails,
-)
+from zfnet.transfer.calibration import CHANGES as COPIES
+from zfnet.transfer.calibration import recalls, share
+from zfnet.transfer.duplicates import duplicates_stage, search
+from zfnet.transfer.thumbnails import CUTS, VIEWS, correlate, grey, query_thumbnails, thumbnails
 
 
 def match(image: np.ndarray, train: np.ndarray) -> float:
@@ -47,6 +42,8 @@ CHANGES = {
     "brighter": lambda image: (image * 0.9 + 20).astype(np.uint8),
     "negative": lambda image: 255 - recompressed(image, (84, 84)),
     "negative, cropped, recompressed": lambda image: recompressed(255 - cropped(image), (84, 84)),
+    "mirrored": lambda image: recompressed(image[:, ::-1], (84, 84)),
+    "mirrored negative, cropped": lambda image: recompressed(255 - cropped(image[:, ::-1]), (84, 84)),
     "larger": lambda image: recompressed(image, (320, 240)),
 }
 
@@ -74,14 +71,14 @@ def test_flat_pictures_resemble_nothing():
 
 def test_search_is_the_same_in_any_blocks(monkeypatch):
     draw = torch.Generator().manual_seed(0)
-    queries = torch.nn.functional.normalize(torch.randn(7, 2, len(CUTS), 12, generator=draw), dim=-1)
+    queries = torch.nn.functional.normalize(torch.randn(7, VIEWS, len(CUTS), 12, generator=draw), dim=-1)
     train = torch.nn.functional.normalize(torch.randn(len(CUTS), 11, 12, generator=draw), dim=-1)
     everything = correlate(queries, train).numpy()
     monkeypatch.setattr(duplicates, "PRODUCTS", 20)
     blocks = ((np.arange(a, min(a + 4, 11)), train[:, a : a + 4]) for a in (0, 4, 8))
-    found = search(queries, blocks, 0.6)
-    assert found.pairs.tolist() == np.argwhere(everything >= 0.6).tolist() and len(found.pairs) > 3
-    np.testing.assert_allclose(found.correlations, everything[everything >= 0.6], rtol=1e-5)
+    found = search(queries, blocks, 0.7)
+    assert found.pairs.tolist() == np.argwhere(everything >= 0.7).tolist() and len(found.pairs) > 3
+    np.testing.assert_allclose(found.correlations, everything[everything >= 0.7], rtol=1e-5)
     np.testing.assert_allclose(found.best, everything.max(1), rtol=1e-5)
     assert found.best_train.tolist() == everything.argmax(1).tolist()
 
@@ -105,7 +102,20 @@ def test_stage_finds_what_was_planted(prepare, tmp_path):
     summary = read_json(out.with_suffix(".json"))
     assert summary["counts"] == {"caltech101": {"found": 2, "images": 8, "most_in_one_class": 1}}
     assert dict(summary["curve"]["caltech101"])[0.95] == 2
+    assert summary["recall"]["cropped by 4 %"] > 0.9
+    with (tmp_path / "duplicates-curve.csv").open() as file:
+        points = {(row["name"], row["threshold"]): float(row["share"]) for row in csv.DictReader(file)}
+    assert points["caltech101", "0.95"] == 0.25 and points["mirrored", "0.95"] == summary["recall"]["mirrored"]
     assert Image.open(out.with_suffix(".png")).width > 500
+
+
+def test_recall_is_the_share_of_known_copies_that_reach_a_threshold(caltech):
+    found = recalls({"caltech101": caltech}, 32)
+    assert list(found) == list(COPIES) and all(len(values) == len(caltech) for values in found.values())
+    for change in ("resized", "brighter", "negative", "mirrored", "cropped by 2 %"):
+        assert share(found[change], 0.95) == 1
+    assert found["cropped by 8 %"].mean() < found["cropped by 4 %"].mean() < found["cropped by 2 %"].mean() + 0.01
+    assert share(np.array([0.8, 0.9, 0.95, 1.0]), 0.95) == 0.5
 
 
 @pytest.mark.real

@@ -7,6 +7,7 @@ rule duplicates:
     output:
         table="<results>/transfer/duplicates.csv",
         summary="<results>/transfer/duplicates.json",
+        curve="<results>/transfer/duplicates-curve.csv",
         sheet="<results>/transfer/duplicates.png",
     log:
         "<logs>/transfer/duplicates.log",

@@ -7,9 +7,11 @@ it, but a crop of 4 % takes it below 0.9. Therefore each transfer picture is com
 
 - whole and as its centre square: the shards of the training set hold centre squares, but a copy may also have been
   squashed into a square before it got there;
+- as it is and in the mirror;
 - as it is and with 2 % and 4 % cut off each side, against the training picture as it is; and the other way round.
 
-The largest of the ten correlations counts. Copies that are mirrored, or cropped by more, are not found.
+The largest of the twenty correlations counts. Copies that are cropped by much more are not found. What the threshold
+finds and misses is measured on copies of the data themselves (`zfnet.transfer.calibration`).
 """
 
 import time
@@ -20,9 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import simplejpeg
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from zfnet.data.loader import Shards
@@ -31,12 +31,12 @@ from zfnet.nets import device
 from zfnet.progress import track
 from zfnet.provenance import provenance
 from zfnet.settings import Transfer
+from zfnet.transfer.calibration import CURVE_COLUMNS, curve, recalls, share
 from zfnet.transfer.rows import write_rows
 from zfnet.transfer.sheet import contact_sheet
+from zfnet.transfer.thumbnails import CUTS, VIEWS, correlate, grey, query_thumbnails, thumbnails, whole_grey
 
-CUTS = (0.0, 0.02, 0.04)  # of each side
-FLAT = 2.0  # a thumbnail that varies less, in grey levels, resembles nothing
-CURVE = tuple(round(0.8 + 0.01 * i, 2) for i in range(20))  # thresholds whose counts are told
+THRESHOLDS = tuple(round(0.8 + 0.01 * i, 2) for i in range(20))  # thresholds whose counts are told
 PRODUCTS = 1 << 24  # correlations held in memory at once
 COLUMNS = ["set", "key", "class", "train_key", "correlation"]
 
@@ -55,62 +55,12 @@ class Matches:
     best_train: np.ndarray
 
 
-def grey(images: Tensor) -> Tensor:
-    """Return the luminance, float32 (B, H, W) 0..255, of uint8 (B, H, W, 3)."""
-    return images.float() @ images.new_tensor([0.299, 0.587, 0.114], dtype=torch.float32)
-
-
-def thumbnails(greys: Tensor, size: int, cut: float = 0.0) -> Tensor:
-    """Shrink pictures to vectors whose products are normalised correlations.
-
-    Parameters
-    ----------
-    greys : float (B, H, W), 0..255
-        The whole of each picture is squashed into the thumbnail.
-    size
-        Side of the thumbnails, pixels.
-    cut
-        Share of the height and the width that is cut off each side before.
-
-    Returns
-    -------
-    float32 (B, size²), zero mean, unit norm; zeros where a picture is flat.
-    """
-    top, left = round(greys.shape[1] * cut), round(greys.shape[2] * cut)
-    greys = greys[:, top : greys.shape[1] - top, left : greys.shape[2] - left]
-    small = F.interpolate(greys[:, None], (size, size), mode="bilinear", antialias=True).flatten(1)
-    small = small - small.mean(1, keepdim=True)
-    norm = small.norm(dim=1, keepdim=True)
-    return small / norm.clamp_min(1e-6) * (norm > FLAT * size)
-
-
-def query_thumbnails(image: Tensor, size: int) -> Tensor:
-    """Return the six thumbnails, (2, len(CUTS), size²), of a whole grey picture (H, W) and of its centre square."""
-    height, width = image.shape
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = image[top : top + side, left : left + side]
-    return torch.stack([torch.cat([thumbnails(view[None], size, cut) for cut in CUTS]) for view in (image, square)])
-
-
-def correlate(queries: Tensor, train: Tensor) -> Tensor:
-    """Return the largest absolute correlation, (N, B), over the ways of cutting.
-
-    Parameters
-    ----------
-    queries : (N, 2, len(CUTS), d);  train : (len(CUTS), B, d)
-    """
-    ours = (queries.flatten(1, 2) @ train[0].T).abs().amax(1)  # (N, 6, B) -> (N, B)
-    theirs = (queries[:, :, 0] @ train[1:].flatten(0, 1).T).abs()  # (N, 2, (len(CUTS) - 1) * B)
-    return torch.maximum(ours, theirs.unflatten(2, (len(CUTS) - 1, -1)).amax((1, 2)))
-
-
 def search(queries: Tensor, train: Iterator[tuple[np.ndarray, Tensor]], threshold: float) -> Matches:
     """Compare all pictures with all training pictures, in blocks of bounded size.
 
     Parameters
     ----------
-    queries : (N, 2, len(CUTS), d)
+    queries : (N, VIEWS, len(CUTS), d)
         `query_thumbnails` of the pictures looked for.
     train
         Yields numbers (B,) and thumbnails (len(CUTS), B, d) of training pictures.
@@ -121,7 +71,7 @@ def search(queries: Tensor, train: Iterator[tuple[np.ndarray, Tensor]], threshol
     best_train = torch.full((len(queries),), -1)
     pairs, correlations = [], []
     for numbers, block in train:
-        chunk = max(1, PRODUCTS // (2 * len(CUTS) * len(numbers)))
+        chunk = max(1, PRODUCTS // (VIEWS * len(CUTS) * len(numbers)))
         for first in range(0, len(queries), chunk):
             found = correlate(queries[first : first + chunk], block)  # (chunk, B)
             _note_best(found, numbers, best[first : first + chunk], best_train[first : first + chunk])
@@ -145,8 +95,9 @@ def duplicates_stage(
     settings
         `duplicates_size` and `duplicates_threshold` count here.
     out_csv
-        A row per pair; beside it .json with counts and their dependence on the threshold, and .png with the pairs
-        next to the threshold side by side, so that it can be judged by eye.
+        A row per pair; beside it .json with counts and their dependence on the threshold, -curve.csv with what each
+        threshold finds of known copies and of the data, and .png with the pairs next to the threshold side by side, so
+        that it can be judged by eye.
     """
     torch.set_num_threads(threads)
     start, train = time.monotonic(), Shards(train_manifest)
@@ -157,7 +108,10 @@ def duplicates_stage(
     places = [(name, i) for name, shards in sets.items() for i in range(len(shards))]
     write_rows(out_csv, COLUMNS, _rows(matches, places, sets, train))
     contact_sheet(matches, places, sets, train, settings.duplicates_threshold, Path(out_csv).with_suffix(".png"))
+    recall = recalls(sets, settings.duplicates_size)
     summary = _summary(matches, places, sets, settings.duplicates_threshold)
+    write_rows(Path(out_csv).with_name(f"{Path(out_csv).stem}-curve.csv"), CURVE_COLUMNS, curve(recall, summary))
+    summary["recall"] = {change: share(found, settings.duplicates_threshold) for change, found in recall.items()}
     origin = provenance(seconds=time.monotonic() - start, device=str(device()), train=train.manifest.hash)
     write_json(Path(out_csv).with_suffix(".json"), summary | {"left_out": [], "provenance": origin})
 
@@ -173,11 +127,6 @@ def _note_best(found: Tensor, numbers: np.ndarray, best: Tensor, best_train: Ten
 def _read_queries(shards: Shards, size: int) -> Tensor:
     numbers = track(range(len(shards)), f"thumbnails of {shards.manifest.name}", len(shards))
     return torch.stack([query_thumbnails(whole_grey(shards, number), size) for number in numbers])
-
-
-def whole_grey(shards: Shards, number: int) -> Tensor:
-    """Return the luminance, float32 (H, W), of a whole picture."""
-    return torch.from_numpy(simplejpeg.decode_jpeg(shards.jpeg(number), "GRAY")[:, :, 0]).float()
 
 
 def _read_train(train: Shards, size: int, threads: int) -> Iterator[tuple[np.ndarray, Tensor]]:
@@ -211,7 +160,7 @@ def _summary(
         "threshold": threshold,
         "counts": {name: _counts(shards, found[name]) for name, shards in sets.items()},
         "curve": {
-            name: [[value, int((matches.best[names == name] >= value).sum())] for value in CURVE] for name in sets
+            name: [[value, int((matches.best[names == name] >= value).sum())] for value in THRESHOLDS] for name in sets
         },
     }
 

@@ -4,9 +4,9 @@
 conv3, conv4, pool5, fc6, fc7, in evaluation mode, flattened. The view is the centre crop, or the mean of the features
 of the ten crops; the paper says neither. The mean image is the one the net was trained with.
 
-A folder of features holds layer-L.npy, (N, d) in the order of the manifest, in float32 or, where the settings say so, in
-float16, which takes half the room, and index.json, which is written last and names the net and the data they came from.
-At full size layer 1 has 290,400 dimensions: 10 GB for Caltech-101.
+A folder of features holds layer-L.npy, (N, d) in the order of the manifest, in float32 or, where the settings say so,
+in float16, and index.json, which is written last and names the net and the data they came from. At full size layer 1
+has 290,400 dimensions: 10 GB for Caltech-101, and half of that in float16.
 """
 
 from collections.abc import Iterator, Sequence
