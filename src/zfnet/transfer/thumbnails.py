@@ -42,7 +42,7 @@ def thumbnails(greys: Tensor, size: int, cut: float = 0.0) -> Tensor:
 
 
 def query_thumbnails(image: Tensor, size: int) -> Tensor:
-    """Return the thumbnails, (VIEWS, len(CUTS), size²), of a grey picture (H, W), its centre square and their mirrors."""
+    """Return thumbnails, (VIEWS, len(CUTS), size²), of a grey picture (H, W), its centre square, both mirrored."""
     height, width = image.shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
