@@ -142,11 +142,18 @@ def train(
         Literal["auto", "eager", "compiled"],
         typer.Option(help="updates in bf16: auto, eager or compiled (see jobs.step)"),
     ] = "auto",
+    ranks: Annotated[int, typer.Option(min=1, help="processes that share this training, on a GPU each")] = 1,
+    events: Annotated[bool, typer.Option(help="write event files for TensorBoard into the run's folder")] = False,
 ) -> None:
     """Train one net; the same command goes on where a stopped one ended."""
+    if ranks > 1 and "RANK" not in os.environ:
+        from zfnet.training.launch import launch
+
+        launch(ranks, sys.argv[1:])
+        return
     from zfnet.training.stage import train_run
 
-    train_run(spec, train, val, exclude, checkpoints, weights, metrics, threads, minutes, budget, step)
+    train_run(spec, train, val, exclude, checkpoints, weights, metrics, threads, minutes, budget, step, events)
 
 
 @app.command()

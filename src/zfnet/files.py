@@ -40,6 +40,13 @@ def atomic(path: str | Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what killed processes left half-written beside `path`; only to be called while no other one writes it."""
+    path = Path(path)
+    for beside in path.parent.glob(f".{path.stem}.[0-9]*{path.suffix}"):
+        beside.unlink(missing_ok=True)
+
+
 def _to_disk(path: Path) -> None:
     """Wait until the content is on the disk: a name may outlive a power cut that its content does not."""
     with path.open("rb") as file:

@@ -239,6 +239,8 @@ class Jobs(Strict):
 
     gpu: int = Field(1, ge=0, description="GPUs per heavy job")
     trainings_per_gpu: Count = Field(1, description="trainings that may share a GPU of this machine")
+    gpus_per_training: Count = Field(1, description="GPUs that share each minibatch of a training; divides its batch")
+    tensorboard: bool = Field(False, description="write event files for TensorBoard into the runs' folders")
     threads: Count = Field(4, description="CPU threads per heavy job")
     memory: Count = Field(32_000, description="memory per heavy job, MB")
     runtime: Count = Field(600, description="minutes per heavy job")

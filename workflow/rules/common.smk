@@ -143,7 +143,12 @@ HEAVY = dict(
     mem_mb=settings.jobs.memory,
     runtime=settings.jobs.runtime,
 )
-TRAINING = {**HEAVY, "gpu": settings.jobs.gpu, "share": settings.jobs.trainings_per_gpu}
+TRAINING = HEAVY | dict(
+    gpu=settings.jobs.gpu * settings.jobs.gpus_per_training,
+    share=settings.jobs.trainings_per_gpu,
+    ranks=settings.jobs.gpus_per_training,
+    events="--events" if settings.jobs.tensorboard else "--no-events",
+)
 
 
 wildcard_constraints:

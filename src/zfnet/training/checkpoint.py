@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from zfnet.errors import ZfnetError
-from zfnet.files import atomic, text_hash
+from zfnet.files import atomic, remove_unfinished, text_hash
 from zfnet.training.lock import exclusive, holder
 
 FILE = "checkpoint.safetensors"
@@ -51,6 +51,8 @@ def alone(folder: Path, run: str) -> Iterator[None]:
                 f"{run}: process {holder(path)} is training it now and holds {path}; "
                 "wait until it ends, or end it: this command then goes on from its checkpoint."
             )
+        for own in folder.iterdir():
+            remove_unfinished(own / FILE)
         yield
 
 

@@ -34,10 +34,15 @@ class Interrupt:
             signal.signal(number, handler)
 
     @property
+    def called(self) -> str | None:
+        """The signal that came, as part of a sentence."""
+        return f"{self.signal} was received" if self.signal else None
+
+    @property
     def reason(self) -> str | None:
         """Why the work must stop now, as part of a sentence."""
-        if self.signal:
-            return f"{self.signal} was received"
+        if self.called:
+            return self.called
         if self.budget_minutes is not None and time.monotonic() - self._start >= 60 * self.budget_minutes:
             return f"the time budget of {self.budget_minutes:g} minutes is used up"
         return None

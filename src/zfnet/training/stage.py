@@ -27,6 +27,7 @@ def train_run(
     minutes: float = 10,
     budget_minutes: float | None = None,
     step: Step = "auto",
+    events: bool = False,
 ) -> dict[str, Any]:
     """Train the run that spec.json describes and write weights.safetensors and metrics.json; see `trainer.train`.
 
@@ -39,9 +40,8 @@ def train_run(
     spec = read_spec(spec_path)
     shards, val = Shards(train_manifest), Shards(val_manifest)
     kept = kept_indices(shards, exclude_csv)
-    return train(
-        spec, shards, kept, val, np.arange(len(val)), folder, Path(checkpoints), threads, minutes, budget_minutes, step
-    )
+    places, options = (folder, Path(checkpoints)), (threads, minutes, budget_minutes, step, events)
+    return train(spec, shards, kept, val, np.arange(len(val)), *places, *options)
 
 
 def read_spec(path: Path) -> RunSpec:

@@ -1,5 +1,7 @@
 """Validation error during training: central crops only, for the history and for annealing."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,25 +9,43 @@ from torch import Tensor
 from zfnet.data.loader import Shards
 from zfnet.nets import Network
 from zfnet.settings import Recipe
+from zfnet.training.ranks import Ranks
 from zfnet.training.step import autocast
 from zfnet.training.views import centre_views
 
 
 @torch.inference_mode()
 def validate(
-    net: Network, shards: Shards, indices: np.ndarray, recipe: Recipe, threads: int
+    net: Network,
+    shards: Shards,
+    indices: np.ndarray,
+    recipe: Recipe,
+    threads: int,
+    ranks: Ranks | None = None,
+    pause: Callable[[], None] = lambda: None,
 ) -> tuple[float, float] | tuple[None, None]:
-    """Give top-1 and top-5 error in per cent over `indices`; (None, None) where there are none."""
+    """Give top-1 and top-5 error in per cent over `indices`; (None, None) where there are none.
+
+    Parameters
+    ----------
+    ranks : the processes that share the work; None is this one alone.
+    pause : called after every minibatch that all processes have; may raise to end the validation.
+    """
+    ranks = ranks or Ranks()
     if len(indices) == 0:
         return None, None
     net.eval()
     wrong = torch.zeros(2, dtype=torch.int64, device=net.mean.device)
-    for batch in shards.batches(indices, recipe.batch, threads):
+    own = indices[ranks.part.rank :: ranks.part.ranks]
+    common = len(indices) // (ranks.part.ranks * recipe.batch)
+    for number, batch in enumerate(shards.batches(own, recipe.batch, threads)):
         images, labels = batch.images.to(wrong.device), batch.labels.to(wrong.device)
         with autocast(wrong.device, recipe.precision):
             logits = net(centre_views(images, net))
         wrong += missed(logits.float(), labels)
-    top1, top5 = (100 * wrong.double() / len(indices)).tolist()
+        if number < common:
+            pause()
+    top1, top5 = (100 * ranks.total(wrong).double() / len(indices)).tolist()
     return top1, top5
 
 
