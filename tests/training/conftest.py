@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import simplejpeg
 import torch
 
 from zfnet.data.loader import Batch
-from zfnet.settings import Annealing, Recipe
+from zfnet.data.pictures import Picture, Source
+from zfnet.data.shards import write_shards
+from zfnet.settings import Annealing, Data, Recipe
 from zfnet.training.runs import NetSpec, RunSpec
 
 SIZE, CROP, CLASSES = 72, 64, 4
@@ -59,6 +63,25 @@ def larger_set() -> FakeShards:
 @pytest.fixture(scope="session")
 def val_set() -> FakeShards:
     return FakeShards(8, seed=1)
+
+
+@pytest.fixture(scope="session")
+def manifests(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Shards of 24 training and 20 validation pictures in four colours."""
+    folder = tmp_path_factory.mktemp("data")
+
+    def pictures(count: int) -> Iterator[Picture]:
+        random = np.random.default_rng(count)
+        for i in range(count):
+            colour = np.eye(4)[i % 4, :3] * 160 + 40
+            image = (colour + random.normal(0, 10, (80, 90, 3))).clip(0, 255).astype(np.uint8)
+            yield Picture(f"n{i % 4}/n{i % 4}_{i}", i % 4, simplejpeg.encode_jpeg(image), "generated")
+
+    for name, count in (("train", 24), ("val", 20)):
+        classes = ["n0", "n1", "n2", "n3"]
+        source = Source(name, classes, {}, [], lambda count=count: pictures(count), count)
+        write_shards(source, Data(size=72), folder / name / "manifest.json", square=True, threads=1)
+    return folder / "train/manifest.json", folder / "val/manifest.json"
 
 
 @pytest.fixture

@@ -2,37 +2,13 @@
 
 import csv
 
-import numpy as np
 import pytest
-import simplejpeg
 
 from zfnet import nets
 from zfnet.data.loader import Shards
-from zfnet.data.pictures import Picture, Source
-from zfnet.data.shards import write_shards
 from zfnet.errors import Stopped, ZfnetError
 from zfnet.files import read_json
-from zfnet.settings import Data
 from zfnet.training.stage import kept_indices, read_spec, train_run
-
-
-@pytest.fixture(scope="module")
-def manifests(tmp_path_factory):
-    """Shards of 24 training and 8 validation pictures in four colours."""
-    folder = tmp_path_factory.mktemp("data")
-
-    def pictures(count):
-        random = np.random.default_rng(count)
-        for i in range(count):
-            colour = np.eye(4)[i % 4, :3] * 160 + 40
-            image = (colour + random.normal(0, 10, (80, 90, 3))).clip(0, 255).astype(np.uint8)
-            yield Picture(f"n{i % 4}/n{i % 4}_{i}", i % 4, simplejpeg.encode_jpeg(image), "generated")
-
-    for name, count in (("train", 24), ("val", 8)):
-        classes = ["n0", "n1", "n2", "n3"]
-        source = Source(name, classes, {}, [], lambda count=count: pictures(count), count)
-        write_shards(source, Data(size=72), folder / name / "manifest.json", square=True, threads=1)
-    return folder / "train/manifest.json", folder / "val/manifest.json"
 
 
 @pytest.fixture
