@@ -12,7 +12,7 @@ from zfnet.paper.claims import statements
 from zfnet.paper.results import Results
 from zfnet.settings import Settings
 
-VOID = {"meta", "img", "br", "line", "polyline", "rect", "path"}
+VOID = {"meta", "img", "br", "wbr", "line", "polyline", "rect", "path"}
 
 
 class Page(HTMLParser):

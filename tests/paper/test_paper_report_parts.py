@@ -120,7 +120,13 @@ def test_a_decision_shows_what_its_settings_were_set_to():
     decay = next(one for one in decisions() if one.name == "D8")
     assert decay.settings == ("training.*.decay", "training.*.bias_rate")
     values = {"training.zf.decay": "0.1", "training.zf.bias_rate": "2", "training.seeds": "5"}
-    assert set_to(decay, values) == [("training.zf.decay", "0.1"), ("training.zf.bias_rate", "2")]
+    assert set_to(decay, values) == [("training.*.decay", "0.1"), ("training.*.bias_rate", "2")]
+    values |= {"training.krizhevsky.decay": "0.1", "training.krizhevsky.bias_rate": "3"}
+    assert set_to(decay, values) == [
+        ("training.*.decay", "0.1"),
+        ("training.zf.bias_rate", "2"),
+        ("training.krizhevsky.bias_rate", "3"),
+    ]
 
 
 def test_the_citation_names_the_papers():

@@ -63,7 +63,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    made.filters |= {"item_links": item_links, "backticks": backticks}
+    made.filters |= {"item_links": item_links, "backticks": backticks, "breakable": breakable}
     return made
 
 
@@ -85,7 +85,7 @@ def page(results: Results, settings: Settings) -> str:
             curves=report_curves.groups(results),
             cost=trained,
             totals=totals(trained),
-            graph=report_graph.layout(edges()) if edges() else None,
+            graph=report_graph.layout(steps) if (steps := [edge for edge in edges() if edge[1] != "all"]) else None,
             decisions=[(one, set_to(one, dict(values))) for one in decisions()],
             citation=citation(),
             made=provenance(),
@@ -231,6 +231,11 @@ def item_links(claim: str) -> list[tuple[str, str]]:
 def backticks(text: str) -> Markup:
     """A text of Markdown whose `words` are code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def breakable(path: str) -> Markup:
+    """A dotted path that may go on in the next line after each dot."""
+    return escape(path).replace(".", Markup(".<wbr>"))
 
 
 # ---- stage -----------------------------------------------------------------------------------------------------------

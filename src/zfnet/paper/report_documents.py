@@ -50,9 +50,20 @@ def _paths(cell: str) -> Iterator[str]:
 
 
 def set_to(decision: Decision, values: dict[str, str]) -> list[tuple[str, str]]:
-    """What a decision's settings were set to in a run, as (path, value), from all settings by path."""
-    patterns = [re.compile(re.escape(path).replace(r"\*", r"\w+") + r"(\..*)?") for path in decision.settings]
-    return [(path, value) for pattern in patterns for path, value in values.items() if pattern.fullmatch(path)]
+    """What a decision's settings were set to in a run, as (path, value), from all settings by path.
+
+    Where all paths that a `*` stands for have one value, it is given once, under the path with the `*`.
+    """
+    found: dict[str, list[tuple[str, str]]] = {}
+    for pattern in decision.settings:
+        matcher = re.compile(re.escape(pattern).replace(r"\*", r"\w+") + r"(\..*)?")
+        for path, value in values.items():
+            if match := matcher.fullmatch(path):
+                found.setdefault(pattern + (match[1] or ""), []).append((path, value))
+    once = {pattern: {value for _, value in rows} for pattern, rows in found.items()}
+    return [
+        row for pattern, rows in found.items() for row in ([(pattern, rows[0][1])] if len(once[pattern]) == 1 else rows)
+    ]
 
 
 # ---- workflow --------------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 Edge = tuple[str, str]
-BOX = (104, 28)  # width and height of a rule
-STEP = (140, 42)  # from column to column, from row to row
+BOX = (112, 28)  # width and height of a rule
+STEP = (136, 42)  # from column to column, from row to row
 MARGIN = 6
 
 
