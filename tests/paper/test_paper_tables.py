@@ -1,5 +1,6 @@
 """Tables: ours are what was measured, the paper's are exactly what is printed, nothing is copied."""
 
+import re
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from zfnet.errors import ZfnetError
 from zfnet.paper import printed, tables
+from zfnet.paper.latex import escaped
 from zfnet.paper.results import Results
 from zfnet.paper.tables import Measured, measured
 
@@ -120,6 +122,34 @@ def test_a_table_is_written_in_three_forms(results, tmp_path):
     assert "86.5 $\\pm$ 0.5" in latex
     assert "\\toprule" in latex
     assert "(\\%)" in latex
+
+
+@pytest.mark.parametrize("number", tables.NUMBERS)
+def test_latex_rows_have_as_many_cells_as_columns(results, tmp_path, number):
+    tables.table_stage(number, results, tmp_path / f"table{number}.csv")
+    text = (tmp_path / f"table{number}.tex").read_text()
+    columns = 1 + len(re.search(r"linewidth\}(r+)\}\n", text)[1])
+    rows = [line for line in text.splitlines() if line.endswith("\\\\")]
+    assert len(rows) > 4
+    for row in rows:
+        spanned = row.count("\\multicolumn{2}")
+        assert len(re.findall(r"(?<!\\)&", row)) + 1 + spanned == columns, row
+    assert len(re.findall(r"(?<!\\)\{", text)) == len(re.findall(r"(?<!\\)\}", text))
+    assert text.count("\\begin{") == text.count("\\end{") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("100 % of A_1 & $2", r"100 \% of A\_1 \& \$2"),
+        ("a\\b{c}", r"a\textbackslash{}b\{c\}"),
+        ("[A] Sande", "{}[A] Sande"),
+        ("-3.1 ± 1.9, p < 0.05", r"$-$3.1 $\pm$ 1.9, p $<$ 0.05"),
+        ("top-5, 1–2", "top-5, 1--2"),
+    ],
+)
+def test_texts_are_escaped_for_latex(text, expected):
+    assert escaped(text) == expected
 
 
 def test_printed_deviations_keep_their_digits(results):

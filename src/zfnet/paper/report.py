@@ -69,7 +69,7 @@ def environment() -> Environment:
 
 def page(results: Results, settings: Settings) -> str:
     """Render the whole page."""
-    claims, trained, values = _claims(results), cost(results), _flat(_shown(settings))
+    claims, trained, values = _records(results, "claims.csv"), cost(results), _flat(_shown(settings))
     return (
         environment()
         .get_template("report.html.j2")
@@ -152,8 +152,9 @@ def _value(value: Any) -> str:
 
 
 # ---- chapters --------------------------------------------------------------------------------------------------------
-def _claims(results: Results) -> list[dict[str, Any]]:
-    frame = results.frame("claims.csv")
+def _records(results: Results, name: str) -> list[dict[str, Any]]:
+    """The rows of a CSV file, empty cells as empty texts; none where there is no file."""
+    frame = results.frame(name)
     return [] if frame is None else frame.astype(object).fillna("").to_dict("records")
 
 
@@ -191,6 +192,7 @@ def _table(results: Results, name: str) -> dict[str, Any]:
         "kind": "table",
         "view": None if frame is None else table_view(frame, spec),
         "rows_of": _runs_of_rows(results, spec, frame),
+        "paired": _records(results, f"tables/{name}-paired.csv"),
         "files": downloads(results.root / "tables", name),
     }
 

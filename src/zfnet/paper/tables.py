@@ -18,6 +18,7 @@ import pandas as pd
 from zfnet.errors import ZfnetError
 from zfnet.files import write_text
 from zfnet.paper import paired, printed
+from zfnet.paper.latex import booktabs
 from zfnet.paper.results import Results
 
 NUMBERS = range(1, 8)
@@ -196,34 +197,6 @@ def _pipes(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def latex(frame: pd.DataFrame, table: ModuleType) -> str:
-    """The table for LaTeX with the package booktabs."""
-    shown = readable(frame, table)
-    body = [_ampersands(row) for row in shown.to_numpy()]
-    notes = "".join(f"\\\\ {_tex(note)}" for note in footnotes(frame))
-    return "\n".join(
-        [
-            f"\\begin{{table}}\n\\caption{{{_tex(table.TITLE)}}}",
-            f"\\begin{{tabular}}{{l{'r' * (shown.shape[1] - 1)}}}\n\\toprule",
-            _ampersands(shown.columns) + "\n\\midrule",
-            *body,
-            "\\bottomrule\n\\end{tabular}",
-            *([f"\\par\\footnotesize {notes.removeprefix(chr(92) * 2).lstrip()}"] if notes else []),
-            "\\end{table}\n",
-        ]
-    )
-
-
-def _ampersands(cells: Iterable[str]) -> str:
-    return " & ".join(map(_tex, cells)) + " \\\\"
-
-
-def _tex(text: str) -> str:
-    for character in "&%#_$":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("±", "$\\pm$").replace("–", "--").replace("×", "$\\times$").replace("…", "\\dots{}")
-
-
 # ---- stages ----------------------------------------------------------------------------------------------------------
 def table_stage(number: int, results: str | Path, out: str | Path) -> pd.DataFrame:
     """Write Table `number` of the results folder as `out` with the endings .csv, .md and .tex.
@@ -236,5 +209,5 @@ def table_stage(number: int, results: str | Path, out: str | Path) -> pd.DataFra
     write_text(out.with_suffix(".csv"), frame.to_csv(lineterminator="\n"))
     write_text(out.with_name(f"{out.stem}-paired.csv"), pairs.to_csv(index=False, lineterminator="\n"))
     write_text(out.with_suffix(".md"), "\n".join(filter(None, [markdown(frame, spec), paired.markdown(pairs)])))
-    write_text(out.with_suffix(".tex"), latex(frame, spec))
+    write_text(out.with_suffix(".tex"), booktabs(spec.TITLE, out.stem, readable(frame, spec), footnotes(frame)))
     return frame
