@@ -91,7 +91,7 @@ def cost(results: Results) -> list[dict[str, Any]]:
     for name, run in results.runs.items():
         metrics = results.of_run(run, "metrics")
         if metrics:
-            row = {"run": name, "seed": run.seed, **{key: metrics.get(key) for key in COST}}
+            row = {"run": name, **{key: metrics.get(key) for key in COST}}
             rows.append({**row, "gpu_seconds": _gpu_seconds(row), "origins": _of_run(results, run)})
     return rows
 
