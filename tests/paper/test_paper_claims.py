@@ -1,5 +1,7 @@
 """Claims: results built to support, contradict or leave open a claim get that verdict."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,13 @@ def test_all_claims_are_listed_once_and_every_open_one_says_what_is_missing():
     listed = claims.statements()
     assert list(listed) == [f"C{number}" for number in range(1, 56)]
     assert {name for name, claim in listed.items() if "missing" not in claim} == set(claims.DECIDED)
+
+
+def test_the_documented_claims_are_the_claims():
+    """docs/claims.md ends with `zfnet.paper.claims.explain()`."""
+    text = (Path(__file__).parents[2] / "docs/claims.md").read_text(encoding="utf-8")
+    assert text.endswith(claims.explain())
+    assert all(f"| C{number} |" in text for number in range(1, 56))
 
 
 def test_nothing_run_decides_nothing(empty):

@@ -34,6 +34,17 @@ def decide(name: str, evidence: Evidence) -> Finding:
     return DECIDED[name](evidence)
 
 
+def explain() -> str:
+    """How every claim is decided, as the Markdown table of docs/claims.md."""
+    lines = ["| claim | item | statement | decided by |", "|---|---|---|---|"]
+    for name, claim in statements().items():
+        how = (
+            claim["how"] if name in DECIDED else f"*not run:* {claim['missing']}. It would be decided by {claim['how']}"
+        )
+        lines.append(f"| {name} | {claim['item']} | {claim['statement']} | {how} |")
+    return "\n".join(lines) + "\n"
+
+
 def table(results: Results, settings: Paper) -> pd.DataFrame:
     """All claims with their verdicts, in the order of their numbers."""
     evidence = Evidence(results, settings)
