@@ -135,6 +135,9 @@ class Training(Strict):
         1, description="trainings of every other net; claims about differences need several (at most `seeds`)"
     )
     snapshots: Counts = Field((1, 2, 5, 10, 20, 30, 40, 64), description="epochs of 70 at which a net is kept (Fig. 4)")
+    decode: Literal["cpu", "gpu"] = Field(
+        "cpu", description="where JPEGs become pixels; a GPU is faster and rounds otherwise (not for nets from scratch)"
+    )
     accept_code: str | None = Field(None, description="keep results made by the code with this fingerprint")
 
     @model_validator(mode="after")

@@ -86,6 +86,13 @@ def test_snapshots_are_epochs_of_the_training(epochs, published):
     assert 1 <= moved[0] <= moved[-1] <= epochs
 
 
+def test_what_decodes_is_part_of_every_spec_but_those_from_scratch():
+    chosen = Settings.model_validate({"training": {"decode": "gpu"}})
+    assert {spec.decode for spec in specs(chosen).values()} == {"gpu"}
+    assert scratch_spec(chosen, "caltech101", 15, 0).decode == "cpu"
+    assert specs(chosen)["zf-s1"].hash != specs(Settings())["zf-s1"].hash
+
+
 def test_accepted_code_replaces_the_fingerprint():
     settings = Settings(training={"accept_code": "0123"})
     assert {spec.code for spec in specs(settings).values()} == {"0123"}

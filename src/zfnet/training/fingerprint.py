@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-DECIDING = ("data/loader.py", "data/buffers.py", "data/augment.py", "nets/*.py", "training/*.py")
+DECIDING = ("data/loader.py", "data/buffers.py", "data/device.py", "data/augment.py", "nets/*.py", "training/*.py")
 EXEMPT = (  # they say what is trained, when it may run and what is told about it, but not what comes out
     "nets/__init__.py",
     "nets/adapter.py",

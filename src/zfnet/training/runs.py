@@ -10,7 +10,7 @@ state has no suffix (`zf-wide`, `zf-wide-s2` …), but for the two bases (`zf-s1
 """
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -55,6 +55,7 @@ class RunSpec(Strict):
     recipe: Recipe
     seed: int
     snapshots: tuple[int, ...] = Field((), description="epochs after which the net is kept")
+    decode: Literal["cpu", "gpu"] = Field("cpu", description="what decodes the pictures; the two round otherwise")
     exclude_duplicates: bool = Field(False, description="leave out near-duplicates of the transfer sets")
     code: str = Field(description="fingerprint of the code that trains")
 
@@ -72,7 +73,7 @@ class RunSpec(Strict):
 def specs(settings: Settings) -> dict[str, RunSpec]:
     """Give every training of the paper, keyed by its name."""
     runs = [*_zf_runs(settings), *_krizhevsky_runs(settings)]
-    return {spec.run: spec for spec in runs}
+    return {spec.run: spec.model_copy(update={"decode": settings.training.decode}) for spec in runs}
 
 
 def scratch_spec(settings: Settings, dataset: str, size: int, fold: int) -> RunSpec:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from zfnet.data.device import open_shards
 from zfnet.data.loader import Shards
 from zfnet.errors import ZfnetError
 from zfnet.files import read_json
@@ -38,7 +39,7 @@ def train_run(
     """
     folder = _run_folder(Path(weights), Path(metrics))
     spec = read_spec(spec_path)
-    shards, val = Shards(train_manifest), Shards(val_manifest)
+    shards, val = (open_shards(path, spec.decode) for path in (train_manifest, val_manifest))
     kept = kept_indices(shards, exclude_csv)
     places, options = (folder, Path(checkpoints)), (threads, minutes, budget_minutes, step, events)
     return train(spec, shards, kept, val, np.arange(len(val)), *places, *options)
