@@ -15,7 +15,8 @@ from torch import Tensor
 
 from zfnet.errors import ZfnetError
 from zfnet.nets.geometry import Field, receptive_fields
-from zfnet.visualize.backward import DECONVNET, Rule, descend, record, single_out
+from zfnet.visualize.backward import DECONVNET, Rule, record, single_out
+from zfnet.visualize.narrow import descend_narrow
 from zfnet.visualize.pictures import Gallery
 from zfnet.visualize.strongest import Strongest
 
@@ -112,7 +113,7 @@ def _projected(
         steps = record(gallery.net, view.inputs, layer)
         activation, signal = single_out(steps[-1].output, units[part], positions[part])
         _check(layer, values[part], activation.float().cpu())
-        projected = descend(steps, signal, rule)
+        projected = descend_narrow(steps, signal, rule)
         yield view.pixels.numpy(), projected.permute(0, 2, 3, 1).float().cpu().numpy()
 
 
