@@ -146,6 +146,25 @@ def test_voc_stage_learns_on_train_and_measures_on_val(write_features, tmp_path)
     assert lines[0] == f"p0001 {scores['softmax'][0, 1]:.6f}" and len(lines) == 60
 
 
+def test_a_class_list_that_disagrees_with_the_pictures_is_a_sentence(write_features, tmp_path):
+    folder = write_features("caltech101", np.repeat([0, 1, 2], 5), {"7": np.eye(15)}, ["a", "b"])
+    with pytest.raises(ZfnetError, match="the class list names 2 classes, but a picture is of class number 3"):
+        heads_stage(folder, Transfer(caltech101_sizes=(2,)), tmp_path / "t.csv")
+    strange = [{"objects": [{"name": "unicorn", "difficult": 0, "box": [1, 1, 2, 2]}]}]
+    with pytest.raises(ZfnetError, match=r"holds 'unicorn', which is not in the class list \(cat, dog\)"):
+        truth_table(strange, ["cat", "dog"])
+
+
+def test_an_empty_class_is_named_and_left_out(write_features, tmp_path):
+    labels, rows = clusters([10, 10, 10], 12, 0.5)
+    folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c", "nothing"])
+    heads_stage(folder, Transfer(layers=("7",), caltech101_sizes=(6,), folds=1, heads=HEADS), tmp_path / "t.csv", 1)
+    record = read_json(tmp_path / "t.json")
+    assert record["too_few"] == {"nothing": 0}
+    assert record["left_out"] == ["class nothing: 0 pictures, where 6 for training and one for testing are needed."]
+    assert {row["classes"] for row in table(tmp_path / "t.csv")} == {"3"}
+
+
 def test_voc_stage_wants_annotations(write_features, tmp_path):
     folder = write_features("caltech101", np.repeat([0, 1], 5), {"7": np.eye(10)}, ["a", "b"])
     with pytest.raises(ZfnetError, match="caltech101 has no objects annotated"):

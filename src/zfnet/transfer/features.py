@@ -51,6 +51,12 @@ class Features:
                 "`zfnet transfer-features` again."
             ) from None
 
+        if len(self.labels) and self.labels.max() >= len(self.classes):
+            raise ZfnetError(
+                f"{self.folder / 'index.json'}: the class list names {len(self.classes)} classes, but a picture is of "
+                f"class number {self.labels.max() + 1}; delete the folder and run `zfnet transfer-features` again."
+            )
+
     def __len__(self) -> int:
         return len(self.keys)
 

@@ -40,6 +40,11 @@ def truth_table(annotations: list[dict[str, Any]], classes: list[str]) -> np.nda
     truth = np.full((len(annotations), len(classes)), -1, dtype=np.int8)
     for row, annotation in zip(truth, annotations, strict=True):
         for found in annotation["objects"]:
+            if found["name"] not in classes:
+                raise ZfnetError(
+                    f"VOC: a picture holds {found['name']!r}, which is not in the class list ({', '.join(classes)}); "
+                    "prepare voc2012 and its features again."
+                )
             k = classes.index(found["name"])
             row[k] = max(row[k], 0 if found["difficult"] else 1)
     return truth
