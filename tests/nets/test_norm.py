@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from zfnet.nets import build
 from zfnet.nets import norm as module
 from zfnet.nets.norm import ContrastNorm
 
@@ -106,3 +107,8 @@ def test_it_can_be_compiled_without_a_break():
     compiled = torch.compile(ContrastNorm(), backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(x), ContrastNorm()(x))
     torch.testing.assert_close(gradients(compiled, x, along), gradients(ContrastNorm(), x, along))
+
+
+def test_no_net_contains_torchs_norm():
+    kinds = {type(module) for name in ("zf", "krizhevsky") for module in build(name, width=1 / 16).modules()}
+    assert ContrastNorm in kinds and nn.LocalResponseNorm not in kinds

@@ -13,6 +13,7 @@ from zfnet.training.randomness import generator
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 RECIPE = Recipe(std=0.03, rate=0.01, dropout=0.0, colour=0.1, colour_stop=0.5, precision="bf16", renormalise=0.05)
+FP32 = RECIPE.model_copy(update={"precision": "fp32"})
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: no update can be recorded")
 
 
@@ -42,18 +43,22 @@ def learn(one, steps=4):
     return one
 
 
-def assert_near(found, expected, start, tolerance):
-    """The ways that the weights went differ by a small share of their length."""
-    for name, weight in start.net.named_parameters():
-        way = expected.net.get_parameter(name) - weight
-        difference = found.net.get_parameter(name) - expected.net.get_parameter(name)
-        assert difference.norm() <= tolerance * way.norm(), name
-    torch.testing.assert_close(found.sums, expected.sums, rtol=tolerance, atol=1)
+def ways(one, recipe=RECIPE):
+    """How far each weight has gone from where it began."""
+    start = learner("eager", recipe).net
+    return {name: weight.detach().cpu() - start.get_parameter(name) for name, weight in one.net.named_parameters()}
+
+
+def assert_as_near_to_fp32(found, plain, fp32, share):
+    """Rounding took the compiled weights hardly farther from those in fp32 than it took the plain ones."""
+    found, plain, fp32 = map(ways, (found, plain, fp32))
+    for name, way in fp32.items():
+        assert (found[name] - way).norm() <= share * (plain[name] - way).norm(), name
+        assert (plain[name] - way).norm() < 0.3 * way.norm(), name  # or the comparison says nothing
 
 
 def test_only_bf16_is_compiled_and_on_a_cpu_only_when_asked():
-    fp32 = Recipe(precision="fp32")
-    assert not any(may_compile(step, fp32, device) for step in ("auto", "compiled") for device in (CPU, CUDA))
+    assert not any(may_compile(step, FP32, device) for step in ("auto", "compiled") for device in (CPU, CUDA))
     assert may_compile("auto", RECIPE, CUDA) and not may_compile("auto", RECIPE, CPU)
     assert may_compile("compiled", RECIPE, CPU) and not may_compile("eager", RECIPE, CUDA)
     assert not learner("compiled", part=Part(0, 2)).compiling
@@ -96,21 +101,29 @@ def test_trying_an_update_changes_nothing_and_other_sizes_are_learned_plainly(mo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision, tolerance", [("fp32", 1e-3), ("bf16", 0.1)])
-def test_the_compiled_update_agrees_with_the_plain_one(monkeypatch, precision, tolerance):
-    recipe = RECIPE.model_copy(update={"precision": precision})
-    ours = learner("compiled", recipe)
+def test_the_compiled_update_is_the_plain_one_in_fp32():
+    ours = learner("compiled", FP32)
     ours.compiling = True  # though a recipe in fp32 is not
-    assert_near(learn(ours), learn(learner("eager", recipe)), learner("eager", recipe), tolerance)
+    learn(ours), learn(plain := learner("eager", FP32))
+    expected = ways(plain)
+    for name, way in ways(ours).items():
+        assert (way - expected[name]).norm() <= 1e-3 * expected[name].norm(), name
+    torch.testing.assert_close(ours.sums, plain.sums, rtol=1e-3, atol=0)
+
+
+@pytest.mark.slow
+def test_the_compiled_update_in_bf16_is_as_near_to_fp32_as_the_plain_one():
+    learners = learner("compiled"), learner("eager"), learner("eager", FP32)
+    assert_as_near_to_fp32(*(learn(one, steps=1) for one in learners), share=1.25)
 
 
 @needs_gpu
 @pytest.mark.gpu
-def test_on_a_gpu_the_recorded_update_agrees_with_the_plain_one(capsys):
-    ours, plain = learn(learner("auto", device="cuda")), learn(learner("eager", device="cuda"))
+def test_on_a_gpu_the_recorded_update_is_as_near_to_fp32_as_the_plain_one(capsys):
+    ours, plain, fp32 = learner("auto", device="cuda"), learner("eager", device="cuda"), learner("eager", FP32, "cuda")
+    assert_as_near_to_fp32(*(learn(one, steps=1) for one in (ours, plain, fp32)), share=1.5)
     assert capsys.readouterr().out == ""  # it was recorded
     assert isinstance(ours._fast[1], compiled.Recording)
-    assert_near(ours, plain, learner("eager", device="cuda"), 0.1)
 
 
 @needs_gpu

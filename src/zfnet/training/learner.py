@@ -65,6 +65,8 @@ class Learner:
         self.net, self.recipe, self.covariance, self.part = net, recipe, covariance.cpu(), part
         self.module = net if module is None else module
         self.device = net.mean.device
+        if recipe.precision == "fp32":
+            torch.backends.cudnn.allow_tf32 = False  # convolutions, on a GPU; matrix products use none by themselves
         self.compiling = may_compile(step, recipe, self.device) and part.ranks == 1
         self.optimiser = optimiser(net, recipe, rate, on_device=self.compiling)
         self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
