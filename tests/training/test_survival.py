@@ -187,3 +187,21 @@ def test_a_minibatch_that_cannot_be_shared_is_told(job, exact):
     three = job("three", exact)
     assert [ended(process) for process in three.together(3)] == [1, 1, 1]
     assert "a minibatch of 8 cannot be shared evenly by 3 processes" in three.log.read_text()
+
+
+def test_the_command_starts_its_own_processes(job, exact):
+    """`--ranks 2` through torchrun's library; the second start finds the training finished."""
+    two = job("two", exact)
+    two.finish("--ranks", "2", "--budget", "0", expected=75)
+    assert "stopped in epoch 1 after step 1 of 3" in two.log.read_text()
+    two.finish("--ranks", "2")
+    assert [row["epoch"] for row in two.history] == [1, 2, 3, 4]
+
+
+def test_a_signal_reaches_the_processes_that_the_command_started(job, exact):
+    long = job("long", exact.model_copy(update={"recipe": exact.recipe.model_copy(update={"epochs": 10_000})}))
+    process = long.start("--ranks", "2", "--minutes", "1e-9")
+    long.wait_for_checkpoints(1)
+    process.terminate()
+    assert ended(process) == 75
+    assert "because SIGTERM was received" in long.log.read_text()

@@ -19,6 +19,12 @@ from zfnet.training.interrupt import Interrupt
 
 
 @pytest.fixture
+def more_pictures(val_set):
+    """Validation pictures for several minibatches."""
+    return type(val_set)(20, seed=1)
+
+
+@pytest.fixture
 def train(tmp_path, train_set, val_set):
     """Call the trainer in a folder `name`; each name is a run of its own."""
 
@@ -269,3 +275,76 @@ def test_an_interrupt_outside_the_main_thread_only_keeps_time():
     thread.start()
     thread.join()
     assert reasons == ["the time budget of 0 minutes is used up"]
+
+
+def test_a_validation_can_be_stopped_and_is_repeated(tmp_path, spec, train_set, more_pictures, monkeypatch):
+    """A signal after the first of two minibatches of validation pictures, in epoch 2."""
+    seen = iter(range(100))
+
+    def call(name):
+        places = tmp_path / name, tmp_path / f"{name}-checkpoints"
+        return trainer.train(
+            spec(dropout=0.5), train_set, np.arange(28), more_pictures, np.arange(20), *places, threads=1
+        )
+
+    call("whole")
+    count = validation.missed
+
+    def missed(*arguments):
+        if next(seen) == 3:  # three minibatches an epoch: the first of the second epoch
+            os.kill(os.getpid(), signal.SIGTERM)
+        return count(*arguments)
+
+    monkeypatch.setattr(validation, "missed", missed)
+    with pytest.raises(Stopped, match=r"stopped in epoch 2 after step 3 of 3, because SIGTERM"):
+        call("stopped")
+    assert next(seen) == 4, "the validation went on"
+    assert call("stopped")["resumptions"] == 1
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
+    assert without_times(history(tmp_path / "whole")) == without_times(history(tmp_path / "stopped"))
+
+
+def test_a_used_up_budget_does_not_stop_each_validation_anew(tmp_path, spec, train_set, more_pictures):
+    places = (tmp_path / "run", tmp_path / "checkpoints")
+
+    def call(*_, **options):
+        return trainer.train(
+            spec(), train_set, np.arange(28), more_pictures, np.arange(20), *places, threads=1, **options
+        )
+
+    assert in_slices(call, None, None) == 9
+
+
+def test_a_snapshot_that_is_gone_is_told_or_taken_from_the_results(train, tmp_path, spec):
+    run = spec(snapshots=(1, 3))
+    train(run)
+    for path in (tmp_path / "run-checkpoints").glob("*/epoch-01.safetensors"):
+        path.unlink()
+    assert train(run)["snapshots"] == ["epoch-01.safetensors", "epoch-03.safetensors"]
+    (tmp_path / "run/snapshots/epoch-01.safetensors").unlink()
+    with pytest.raises(ZfnetError, match=r"epoch-01.safetensors: the net of epoch 1 was kept here and is gone"):
+        train(run)
+
+
+def test_what_a_killed_process_left_is_removed(train, tmp_path, spec):
+    with pytest.raises(Stopped):
+        train(spec(), budget_minutes=0)
+    (own,) = (tmp_path / "run-checkpoints").glob("*/")
+    left = [own / ".checkpoint.123.safetensors", tmp_path / "run/.weights.45.safetensors"]
+    others = [tmp_path / "run/.bashrc", own / ".checkpoint.safetensors"]
+    for path in (*left, *others):
+        path.touch()
+    train(spec())
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others)
+
+
+def test_metrics_tell_what_the_training_took(train, spec):
+    assert in_slices(train, spec(), "run") == 9
+    metrics = train(spec(), "run")
+    assert metrics["resumptions"] == 9
+    assert metrics["processes"] == 1
+    assert metrics["cpu_seconds"] > 0
+    assert metrics["peak_memory_mb"] > 0
+    assert metrics["images_per_second"] > 0
+    assert metrics["seconds"] > 0
