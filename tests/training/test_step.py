@@ -18,7 +18,7 @@ from zfnet.training.renormalise import conv_filters, renormalise
 from zfnet.training.step import answer, momenta, optimiser, set_momenta, set_rate, update
 from zfnet.training.validation import missed, validate
 from zfnet.training.views import centre_views, draw_views, training_views
-from zfnet.training.watch import at_chance, check_finite, check_stuck
+from zfnet.training.watch import at_chance, check_finite, check_stuck, tell_early
 
 
 def small(name="zf", **changes):
@@ -211,6 +211,13 @@ def test_chance_is_the_logarithm_of_the_classes():
     assert at_chance(log(50), 50)
     assert at_chance(0.995 * log(50), 50)
     assert not at_chance(0.98 * log(50), 50)
+
+
+def test_a_stall_is_told_early_and_once(capsys):
+    for since, updates in ((1900, 1950), (1950, 2000), (2000, 2050)):
+        tell_early(log(50), 50, "k", updates, since)
+        tell_early(3.0, 50, "k", updates, since)
+    assert capsys.readouterr().out.count("k: after 2000 updates the loss is 3.912, no better than chance") == 1
 
 
 def test_a_stuck_training_stops_or_is_noted(capsys):

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from zfnet import nets
 from zfnet.errors import Stopped, ZfnetError
-from zfnet.training import learner, trainer
+from zfnet.training import learner, trainer, validation
 from zfnet.training.checkpoint import FILE, alone
 from zfnet.training.interrupt import Interrupt
 

@@ -34,7 +34,7 @@ from zfnet.training.ranks import Ranks, joined
 from zfnet.training.record import final_metrics, history_row, log_line
 from zfnet.training.runs import RunSpec
 from zfnet.training.validation import validate
-from zfnet.training.watch import check_finite, check_stuck
+from zfnet.training.watch import check_finite, check_stuck, tell_early
 
 LOOK = 50  # steps between two looks at the loss; each makes a GPU wait
 
@@ -212,13 +212,15 @@ class Training:
         self.progress = replace(self.progress, step=step + 1)
         if (step + 1) % LOOK == 0 or step + 1 == self.steps:
             self._look()
+            done, loss = epoch * self.steps + step + 1, self.progress.sums[0] / ((step + 1) * self.batch)
+            tell_early(loss, self.net.classes, self.spec.run, done, done - 1 - step % LOOK)
 
     def _count(self, waiting: float, seconds: float) -> None:
         before = self.progress
         self.progress = replace(before, waiting=before.waiting + waiting, seconds=before.seconds + seconds)
 
     def _look(self) -> None:
-        """Bring the sums from the devices; a loss that is no number, or stays at chance, may end the training here."""
+        """Bring the sums from the devices; a loss that is no number ends the training here."""
         loss, wrong = self.ranks.total(self.learner.sums).tolist()
         check_finite(loss, self.spec.run, self.progress.epoch + 1, self.progress.step, self.rate)
         self.progress = replace(self.progress, sums=(loss, wrong))

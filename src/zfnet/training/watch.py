@@ -6,6 +6,8 @@ from zfnet.errors import ZfnetError
 from zfnet.settings import Recipe
 
 CHANCE = 0.01  # a loss within 1 % of ln(classes) is at chance
+EARLY = 2000  # updates after which a loss at chance is worth a word; nets that learn have mostly left it by then
+CURES = "initial bias 0.1 or 0 instead of 1, keep_gain on, a lower rate where batches are small, more epochs"
 
 
 def check_finite(loss: float, run: str, epoch: int, step: int, rate: float) -> None:
@@ -28,6 +30,19 @@ def at_chance(loss: float, classes: int) -> bool:
     return loss >= (1 - CHANCE) * log(classes)
 
 
+def tell_early(loss: float, classes: int, run: str, updates: int, since: int) -> None:
+    """Say that the training is still at chance after `EARLY` updates, long before that may end it.
+
+    `loss` is the mean of the running epoch, `since` the number of updates at the look before.
+    """
+    if since < EARLY <= updates and at_chance(loss, classes):
+        print(
+            f"{run}: after {updates} updates the loss is {loss:.3f}, no better than chance (ln {classes} = "
+            f"{log(classes):.3f}). It may still leave it; known cures: {CURES}.",
+            flush=True,
+        )
+
+
 def check_stuck(loss: float, classes: int, run: str, epoch: int, recipe: Recipe) -> bool:
     """Say whether the training is stuck at chance after `epoch` epochs; before `stuck_share` of them it never is.
 
@@ -44,8 +59,7 @@ def check_stuck(loss: float, classes: int, run: str, epoch: int, recipe: Recipe)
     )
     if recipe.stuck == "stop":
         raise ZfnetError(
-            f"{found} Known cures: initial bias 0.1 or 0 instead of 1, keep_gain on, more epochs; "
-            "or set this recipe's `stuck: warn` to train to the end all the same."
+            f"{found} Known cures: {CURES}; or set this recipe's `stuck: warn` to train to the end all the same."
         )
     if epoch - 1 < recipe.stuck_share * recipe.epochs:  # said once
         print(f"{found} The training goes on, since the recipe says `stuck: warn`.", flush=True)
