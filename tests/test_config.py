@@ -132,3 +132,8 @@ def test_every_field_is_explained():
     unexplained = [line for line in config.explain().splitlines()[2:] if line.rstrip(" |").count("|") < 2]
     assert Settings.model_fields
     assert unexplained == []
+
+
+def test_claims_compare_pairs_of_strongest_patches():
+    with pytest.raises(ZfnetError, match=r"visualize.top.*greater than or equal to 2"):
+        config.load({"preset": "demo", "visualize": {"top": 1}}, PRESETS)

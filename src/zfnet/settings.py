@@ -164,7 +164,7 @@ class Visualize(Strict):
     nets: Count = Field(1, description="random states of the net of Fig. 3 that claims look at; they need three")
     seed: int = 0
     maps: tuple[Count, ...] = Field((9, 16, 12, 10, 10), description="maps of layers 1-5 in Figure 2")
-    top: Count = Field(9, description="strongest activations per map")
+    top: int = Field(9, ge=2, description="strongest activations per map; at least 2, since claims compare pairs")
     evolution_maps: Count = Field(6, description="maps per layer in Figure 4")
     evolution_images: Count | None = Field(None, description="training pictures searched for Figure 4; None: all")
     filters_maps: Count = Field(15, description="layer-2 maps in Figure 6")

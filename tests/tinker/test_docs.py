@@ -4,6 +4,8 @@ import re
 import shlex
 import sys
 
+import pytest
+
 from zfnet import cli
 
 
@@ -12,6 +14,7 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_worked_example_runs(root, tmp_path, monkeypatch, capsys):
     text = (root / "docs/visualize.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
