@@ -1,5 +1,6 @@
 """Claims: results built to support, contradict or leave open a claim get that verdict."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from safetensors.numpy import save_file
 
 from zfnet.evaluation import errors
 from zfnet.files import write_json
-from zfnet.paper import claims
+from zfnet.paper import claims, claims_visual
 from zfnet.paper import visual_measures as measures
 from zfnet.paper.claims_voc import weighted_ap
 from zfnet.paper.findings import Evidence
@@ -64,6 +65,19 @@ def test_every_claim_of_a_full_tree_has_a_verdict_and_no_interval_without_number
     assert (frame.loc[frame["verdict"].isin(["holds", "fails"]), "interval"] != "").all()
     again = pd.read_csv(tmp_path / "claims.csv").fillna("")
     pd.testing.assert_frame_equal(again, frame, check_dtype=False)
+
+
+def test_every_claim_about_what_nets_see_takes_three_nets(results, tmp_path):
+    shutil.copytree(results, tmp_path / "all")
+    seen = tmp_path / "all/visualize"
+    for seed in (2, 3):
+        shutil.copytree(seen / "zf-s1", seen / f"zf-s{seed}")
+    for name in claims_visual.DECIDED:
+        found = decide(name, tmp_path / "all")
+        assert found.verdict != "not run", name
+        assert "3" in found.reason.split(";")[0] and "where a claim needs three" not in found.reason, name
+    write_json(tmp_path / "all/settings/looked-at.json", ["zf-s1"])  # the others are left from other settings
+    assert "1 net, where a claim needs three" in decide("C26", tmp_path / "all").reason
 
 
 @pytest.mark.parametrize(

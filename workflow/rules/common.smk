@@ -131,6 +131,7 @@ data_stages()
 LOOKED_AT = runs_of("zf")[: settings.visualize.nets]  # claims about what nets see
 FILTER_NETS = ("zf-unclipped", "krizhevsky", "zf")  # Figure 6: the first random state of each
 FILTER_RUNS = [run for variant in FILTER_NETS for run in runs_of(variant)[: settings.visualize.nets]]
+write_if_changed(f"{RESULTS}/settings/looked-at.json", canonical_json(LOOKED_AT))
 CALTECH = ["caltech101", "caltech256"]
 CALTECH_SPLITS = "seed folds caltech101_sizes caltech101_test caltech256_sizes caltech256_curve caltech256_test"
 check_given_archives()

@@ -117,8 +117,13 @@ class Results:
         return sorted((run for run in self.runs.values() if run.variant == variant), key=lambda run: run.seed)
 
     def looked_at(self, name: str) -> list[Run]:
-        """The random states of the net of Fig. 3 that have visualize/RUN/`name`."""
-        return [run for run in self.seeds("zf") if (self.root / "visualize" / run.name / name).exists()]
+        """The random states of the net of Fig. 3 that have visualize/RUN/`name`.
+
+        settings/looked-at.json lists them, so that what was seen with other settings does not count.
+        """
+        current = self.json("settings/looked-at.json")
+        runs = [run for run in self.seeds("zf") if current is None or run.name in current]
+        return [run for run in runs if (self.root / "visualize" / run.name / name).exists()]
 
     def of_run(self, run: Run, name: str) -> Any:
         """A JSON file of a training, None where there is none."""
