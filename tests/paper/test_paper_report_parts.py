@@ -4,10 +4,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from zfnet.files import write_json
 from zfnet.paper import report_curves, tables
 from zfnet.paper.report_documents import REPOSITORY, Decision, citation, decisions, edges, set_to
 from zfnet.paper.report_graph import layout, levels, reduced
-from zfnet.paper.report_origins import cost, origins, totals
+from zfnet.paper.report_origins import cost, origins, stages, totals
 from zfnet.paper.report_pictures import downloads
 from zfnet.paper.report_tables import table_view
 from zfnet.paper.results import Results
@@ -145,6 +146,13 @@ def test_a_csv_is_explained_by_the_json_beside_it(results):
     assert (one.file, one.commit, one.command) == ("transfer/heads/caltech101.csv", "0123456789abcdef", "zfnet test")
 
 
+def test_hashes_of_all_inputs_are_shown(tmp_path):
+    inputs = {"weights": {"path": "w", "sha256": "a" * 64}, "data": [{"path": "d", "sha256": "b" * 64}]}
+    write_json(tmp_path / "visualize/filters.json", {"provenance": {"inputs": inputs}, "spec": "c" * 64})
+    (one,) = origins(Results(tmp_path), ["visualize/filters.json"])
+    assert one.hashes == (("data", "b" * 64), ("weights", "a" * 64), ("spec", "c" * 64))
+
+
 def test_a_source_that_is_not_there_is_named(results):
     (one,) = origins(Results(results), ["visualize/nothing.csv"])
     assert not one.found
@@ -153,6 +161,14 @@ def test_a_source_that_is_not_there_is_named(results):
 def test_cost_sums_only_what_every_training_measured(results):
     rows = cost(Results(results))
     assert totals(rows) == {"seconds": pytest.approx(4.8 * len(rows)), "cpu_seconds": None, "gpu_seconds": 0}
+
+
+def test_the_time_of_other_stages_is_what_they_wrote(tmp_path):
+    write_json(tmp_path / "transfer/voc/ap.json", {"provenance": {"seconds": 7.5, "device": "cpu"}})
+    write_json(tmp_path / "visualize/zf-s1/features.json", {"provenance": {}})
+    for run in ("a", "b"):
+        write_json(tmp_path / f"runs/{run}/evaluation.json", {"seconds": 2.0, "provenance": {}})
+    assert stages(Results(tmp_path)) == [("transfer/voc/ap", 7.5, "cpu"), ("errors of 2 trainings", 4.0, "")]
 
 
 def test_heavy_files_are_named_and_not_carried(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from zfnet.files import write_text
 from zfnet.paper import report_curves, report_graph, tables
 from zfnet.paper.index import index_stage
 from zfnet.paper.report_documents import citation, decisions, edges, set_to
-from zfnet.paper.report_origins import cost, origins, totals
+from zfnet.paper.report_origins import cost, origins, stages, totals
 from zfnet.paper.report_pictures import downloads, embedded
 from zfnet.paper.report_tables import table_view
 from zfnet.paper.results import Results
@@ -37,7 +37,7 @@ def _yaml(name: str) -> dict[str, dict[str, Any]]:
 
 def captions() -> dict[str, dict[str, Any]]:
     """Titles, hints, alternative texts, decisions and sources of all tables and figures, by name."""
-    return {name: item for name, item in _yaml("captions.yaml").items() if name != "decisions"}
+    return _yaml("captions.yaml")
 
 
 def chapters() -> dict[str, dict[str, Any]]:
@@ -85,6 +85,7 @@ def page(results: Results, settings: Settings) -> str:
             curves=report_curves.groups(results),
             cost=trained,
             totals=totals(trained),
+            stages=stages(results),
             graph=report_graph.layout(steps) if (steps := [edge for edge in edges() if edge[1] != "all"]) else None,
             decisions=[(one, set_to(one, dict(values))) for one in decisions()],
             citation=citation(),

@@ -60,7 +60,10 @@ def origin(results: Results, path: Path) -> Origin:
 
 
 def _hashes(content: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """Hashes of what went in, at the top level or one below."""
+    """Hashes of what went in: at the top level, one below, or listed as inputs."""
+    for name, files in content.get("inputs", {}).items():
+        for file in files if isinstance(files, list) else [files]:
+            yield name, file["sha256"]
     for key in HASHES:
         value = content.get(key)
         for name, text in value.items() if isinstance(value, dict) else [(key, value)]:
@@ -115,3 +118,24 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, float | None]:
 
 def _sum(values: list[float | None]) -> float | None:
     return None if not values or None in values else sum(values)
+
+
+STAGES = ("transfer/**/*.json", "visualize/**/*.json", "runs/*/evaluation.json")
+
+
+def stages(results: Results) -> list[tuple[str, float, str]]:
+    """What the stages after the trainings took, as they wrote it: (what, seconds, device); evaluations in one sum."""
+    rows, evaluated = [], []
+    for path in sorted(path for pattern in STAGES for path in results.root.glob(pattern) if _current(results, path)):
+        name = path.relative_to(results.root).with_suffix("").as_posix()
+        content = results.json(f"{name}.json")
+        made = content.get("provenance", {}) if isinstance(content, dict) else {}
+        seconds = made.get("seconds", content.get("seconds") if isinstance(content, dict) else None)
+        if seconds is not None and name.startswith("runs/"):
+            evaluated.append((seconds, made.get("device", "")))
+        elif seconds is not None:
+            rows.append((name, seconds, made.get("device", "")))
+    if evaluated:
+        devices = ", ".join(sorted({device for _, device in evaluated} - {""}))
+        rows.append((f"errors of {len(evaluated)} trainings", sum(seconds for seconds, _ in evaluated), devices))
+    return rows
