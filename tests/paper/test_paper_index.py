@@ -38,6 +38,7 @@ def test_every_file_has_one_line_with_its_size(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x" * size)
     (tmp_path / ".claims.1.csv").write_text("half")
+    (tmp_path / "README.md").write_text("an earlier list")
     lines = [line for line in index(tmp_path).splitlines() if line.startswith("| [")]
     assert [line.split(" | ")[:2] for line in lines] == [
         ["| [claims.csv](claims.csv)", "1.2 KB"],

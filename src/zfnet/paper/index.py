@@ -10,6 +10,7 @@ import yaml
 
 from zfnet.files import write_text
 
+LIST = "README.md"
 HEADINGS = {
     "tables": "Tables",
     "figures": "Figures",
@@ -65,11 +66,11 @@ def _item(stem: str) -> str:
 
 
 def entries(root: Path) -> list[Entry]:
-    """All files of a results folder, by path; hidden ones are being written and left out."""
+    """All files of a results folder but its list, by path; hidden ones are being written and left out."""
     sizes: dict[tuple[str, str], int] = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
-        if path.is_file() and not any(part.startswith(".") for part in name.parts):
+        if path.is_file() and path != root / LIST and not any(part.startswith(".") for part in name.parts):
             shown = kind(name.as_posix())
             sizes[shown] = sizes.get(shown, 0) + path.stat().st_size
     return [Entry(path, size, text) for (path, text), size in sizes.items()]

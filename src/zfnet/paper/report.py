@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from zfnet.files import write_text
 from zfnet.paper import report_curves, report_graph, tables
-from zfnet.paper.index import index_stage
+from zfnet.paper.index import LIST, index_stage
 from zfnet.paper.report_documents import citation, decisions, edges, set_to
 from zfnet.paper.report_origins import cost, origins, stages, totals
 from zfnet.paper.report_pictures import downloads, embedded
@@ -252,4 +252,4 @@ def report_stage(results: str | Path, settings: Settings, out: str | Path) -> No
     found, out = Results(results), Path(out)
     write_text(out.parent / "figures" / "curves.svg", curves(found))
     write_text(out, page(found, settings))
-    index_stage(results, out.with_name("README.md"))
+    index_stage(results, out.with_name(LIST))
