@@ -147,6 +147,7 @@ HEAVY = dict(
 TRAINING = HEAVY | dict(
     gpu=settings.jobs.gpu * settings.jobs.gpus_per_training,
     share=settings.jobs.trainings_per_gpu,
+    step=settings.jobs.step,
     ranks=settings.jobs.gpus_per_training,
     events="--events" if settings.jobs.tensorboard else "--no-events",
 )

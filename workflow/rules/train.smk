@@ -22,6 +22,6 @@ rule train:
         "Training {wildcards.run} (goes on from its own checkpoint)"
     shell:
         "zfnet train --spec {input.spec} --train {input.train} --val {input.val} {params.exclude}"
-        " --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads} --step {settings.jobs.step}"
+        " --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads} --step {resources.step}"
         " --share {resources.share} --ranks {resources.ranks} {resources.events}"
         " --budget $(( {resources.runtime} - 3 )) --weights {output.weights} --metrics {output.metrics} > {log} 2>&1"
