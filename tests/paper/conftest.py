@@ -146,6 +146,7 @@ def write_visualize(folder, crop, rng):
     for layer, size in enumerate(sizes, 1):
         arrays[f"layer{layer}/maps"] = np.arange(6)
         arrays[f"layer{layer}/projections"] = projection(rng, (6, len(epochs)), size)
+        arrays[f"layer{layer}/similarity"] = np.sort(rng.random(len(epochs))).astype(np.float32)
         rows += [(layer, m, e, f"n0/{rng.integers(3)}", rng.random()) for m in range(6) for e in epochs]
     save_file(arrays, folder / "zf-s1" / "evolution.safetensors")
     write_csv(folder / "zf-s1" / "evolution.csv", rows, "layer map epoch key activation")

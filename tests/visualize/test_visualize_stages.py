@@ -73,6 +73,7 @@ def test_evolution(weights, manifest, tmp_path):
     assert arrays["epochs"].tolist() == [1, 2, 10]
     assert arrays["layer2/projections"].shape == (2, 3, 27, 27, 3)
     assert np.array_equal(arrays["layer5/projections"][:, 0], arrays["layer5/projections"][:, 2])
+    assert arrays["layer4/similarity"] == pytest.approx(np.ones(3))
     assert len(rows) == 5 * 2 * 3
     assert {row["epoch"] for row in rows} == {"1", "2", "10"}
     _has_provenance(out.with_suffix(".json"))

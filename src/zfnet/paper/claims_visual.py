@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from zfnet.paper import visual_measures as measures
-from zfnet.paper.findings import Evidence, Finding, Part, not_run, of_nets, over_nets
+from zfnet.paper.findings import Evidence, Finding, Part, directed, not_run, of_nets, over_nets
+from zfnet.paper.statistics import t_interval
 
 PARTS = ("right eye", "left eye", "nose")
 ANIMALS = 20  # fewer do not decide C30
@@ -132,16 +133,23 @@ def patches_vary_more_than_projections(evidence: Evidence) -> Finding:
 
 # ---- Figure 4: evolution ---------------------------------------------------------------------------------------------
 def top_layers_develop_later(evidence: Evidence) -> Finding:
-    """C39: first epoch at which a map's projection resembles its last one, layer 5 minus layer 1."""
-    terms = []
+    """C39: first epoch at which a map's projection, and a whole layer, resembles its last state; layer 5 minus 1."""
+    terms, wholes = [], []
     for arrays in _arrays(evidence, "evolution"):
-        first = {layer: measures.developed(arrays[f"layer{layer}/projections"], arrays["epochs"]) for layer in (1, 5)}
-        if all(epochs.size > 1 for epochs in first.values()):
-            terms.append(measures.difference_terms(first[5], first[1]))
+        epochs = arrays["epochs"]
+        maps = {layer: measures.developed(arrays[f"layer{layer}/projections"], epochs) for layer in (1, 5)}
+        if all(first.size > 1 for first in maps.values()) and "layer5/similarity" in arrays:
+            terms.append(measures.difference_terms(maps[5], maps[1]))
+            whole = {layer: measures.first_alike(arrays[f"layer{layer}/similarity"], epochs) for layer in (1, 5)}
+            wholes.append(whole[5] - whole[1])
     if not terms:
         return not_run("needs visualize/zf-s1/evolution.safetensors with two maps of layers 1 and 5 that respond")
-    part = over_nets("epochs, layer 5 - layer 1", terms, True, evidence.settings.level, 1)
-    return _of_nets(evidence, [part], len(terms), f"cosine of projections from {measures.SIMILAR:g}")
+    level = evidence.settings.level
+    parts = [
+        over_nets("epochs by projections, layer 5 - layer 1", terms, True, level, 1),
+        directed("by CKA", t_interval(wholes, level), True),
+    ]
+    return _of_nets(evidence, parts, len(terms), f"cosine of projections and CKA from {measures.SIMILAR:g}")
 
 
 def jumps_are_changes_of_the_picture(evidence: Evidence) -> Finding:

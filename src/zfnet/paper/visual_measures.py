@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-SIMILAR = 0.9  # cosine from which a projection counts as developed (C39)
+SIMILAR = 0.9  # cosine, or CKA, from which a projection, or a layer, counts as developed (C39)
 
 
 def shapes(curves: pd.DataFrame, transform: str) -> pd.DataFrame:
@@ -141,9 +141,14 @@ def developed(projections: np.ndarray, epochs: np.ndarray) -> np.ndarray:
     Maps that are silent at the end have no last projection and are left out.
     """
     projections = projections[np.abs(projections[:, -1]).max((1, 2, 3)) > 0]
-    alike = cosine(projections, projections[:, -1:]) >= SIMILAR  # (M, E)
-    alike[:, -1] = True
-    return epochs[alike.argmax(1)].astype(float)
+    return first_alike(cosine(projections, projections[:, -1:]), epochs)
+
+
+def first_alike(similarity: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """First epoch at which something resembles its last state, which does so itself: float (..., E) gives (...)."""
+    alike = similarity >= SIMILAR
+    alike[..., -1] = True
+    return epochs[alike.argmax(-1)].astype(float)
 
 
 # A slope and a difference of means are means of one term per unit, so one bootstrap of a mean serves all three.

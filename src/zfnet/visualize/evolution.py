@@ -3,7 +3,8 @@
 For each snapshot the strongest activation of a map over the training pictures is found and projected to pixels; the
 same maps are followed through all epochs, so a sudden jump means that another picture took over (PAPER.md ZF-F4). All
 snapshots look at a picture when it is decoded, so the training set is read once. A snapshot's epoch is that of its file
-name, which counts the epochs really trained.
+name, which counts the epochs really trained. How alike whole layers are to their last state is measured on fewer
+pictures (`zfnet.visualize.similarity`).
 """
 
 import re
@@ -21,6 +22,7 @@ from zfnet.settings import Visualize
 from zfnet.visualize.output import Origin, write_arrays, write_table
 from zfnet.visualize.patches import Tiles, look_again
 from zfnet.visualize.pictures import Gallery, open_gallery, open_net, some
+from zfnet.visualize.similarity import PICTURES, to_the_last
 from zfnet.visualize.strongest import LAYERS, Strongest, Tally, number, random_maps, take_in
 
 COLUMNS = ("layer", "map", "epoch", "key", "activation")
@@ -30,8 +32,8 @@ def evolution_stage(metrics: Path, manifest: Path, settings: Visualize, out: Pat
     """Write evolution.safetensors (`out`), and beside it the table (.csv) and the provenance (.json).
 
     `metrics` is the metrics.json of a run that kept snapshots. Arrays: epochs int64 (E,); for L = 1..5 layerL/maps
-    int64 (M,), layerL/projections float16 (M, E, t, t, 3), signed, peak 127. Columns: layer, map, epoch, key of the
-    picture with the strongest activation, activation.
+    int64 (M,), layerL/projections float16 (M, E, t, t, 3), signed, peak 127, layerL/similarity float32 (E,), CKA of the
+    layer with its last state. Columns: layer, map, epoch, key of the picture with the strongest activation, activation.
 
     Raises
     ------
@@ -47,7 +49,8 @@ def evolution_stage(metrics: Path, manifest: Path, settings: Visualize, out: Pat
     found = _watch(gallery, nets, maps, indices)
     tiles = {epoch: look_again(replace(gallery, net=nets[epoch]), best, maps) for epoch, best in found.items()}
     write_table(out.with_suffix(".csv"), COLUMNS, _rows(gallery, maps, found))
-    write_arrays(out, _arrays(maps, tiles))
+    few = some(len(gallery), PICTURES, settings.seed)
+    write_arrays(out, _arrays(maps, tiles) | _similarity(gallery, nets, few))
     origin.write(out.with_suffix(".json"), images=len(indices), epochs=list(snapshots), maps=maps)
 
 
@@ -83,6 +86,12 @@ def _arrays(maps: dict[str, list[int]], tiles: dict[int, dict[str, Tiles]]) -> d
         by_epoch = [one[layer].projections for one in tiles.values()]  # E of (M, 1, t, t, 3)
         arrays[f"layer{number(layer)}/projections"] = np.concatenate(by_epoch, 1)
     return arrays
+
+
+def _similarity(gallery: Gallery, nets: dict[int, Network], indices: Sequence[int]) -> dict[str, np.ndarray]:
+    layers = [name for layer in LAYERS if (name := f"conv{layer}") in gallery.net.layers]
+    found = to_the_last(gallery.views(indices), nets, layers)
+    return {f"layer{number(layer)}/similarity": values for layer, values in found.items()}
 
 
 def _rows(gallery: Gallery, maps: dict[str, list[int]], found: dict[int, dict[str, Strongest]]) -> list[tuple]:
