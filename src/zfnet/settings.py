@@ -170,7 +170,9 @@ class Visualize(Strict):
     filters_maps: Count = Field(15, description="layer-2 maps in Figure 6")
     occluder: Count = Field(50, description="side of the grey square at a 224 crop, scaled with the crop (D20)")
     stride: Count = Field(6, description="its step at a 224 crop, scaled with the crop (D20)")
-    occlusion_images: Count = 3
+    occlusion_images: Count = Field(3, description="pictures in Figure 7")
+    occlusion_measured: Count = Field(30, description="pictures that claims about Figure 7 look at, one a class")
+    measured_stride: Count = Field(18, description="step of the square on them, at a 224 crop")
     invariance_images: Count = 5
     shift: Count = Field(60, description="largest translation at a 224 crop, pixels, scaled with the crop (D19)")
     shift_steps: Count = Field(10, description="steps on each side of zero")
@@ -231,6 +233,9 @@ class Paper(Strict):
     )
     margin_heads: float = Field(
         1.5, gt=0, description="C25: points between equal heads; two printed tables differ by as much (D27)"
+    )
+    few_apart: Share = Field(
+        0.05, description="C33: share of pictures in which map and classifier may depend on different parts by chance"
     )
     few_duplicates: float = Field(
         1.0, gt=0, description="C20: per cent of a set that are few; they can move its accuracy by a point at most"

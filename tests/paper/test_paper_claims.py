@@ -224,6 +224,26 @@ def test_pictures_of_several_nets_decide_how_stable_the_output_is(tmp_path, loss
     assert decide("C27", tmp_path).verdict == verdict
 
 
+def write_covered(root, control, apart):
+    """Thirty pictures on three nets: rank correlations of 0.6, and of `control`; minima apart in a share `apart`."""
+    for seed in (1, 2, 3):
+        write_net(root, seed)
+        rng = np.random.default_rng(seed)
+        own, other = 0.6 + rng.normal(size=30) / 9, control + rng.normal(size=30) / 9
+        places = np.where(np.arange(30) < 30 * apart, 2.0, 0.5) if seed < 3 else np.where(rng.random(30) < apart, 2, 0)
+        rows = [(f"p{i}", *row) for i, row in enumerate(zip(own, other, own, places, own + 0.2, strict=True))]
+        write_csv(root / f"visualize/zf-s{seed}/occlusion.csv", rows, "key own control alike apart left")
+
+
+@pytest.mark.parametrize(
+    ("control", "apart", "verdicts"),
+    [(0.1, 0.5, ("holds", "holds")), (0.6, 0.05, ("undecided", "undecided")), (0.9, 0.5, ("fails", "holds"))],
+)
+def test_covered_pictures_decide_whether_projections_are_genuine(tmp_path, control, apart, verdicts):
+    write_covered(tmp_path, control, apart)
+    assert tuple(decide(name, tmp_path).verdict for name in ("C32", "C33")) == verdicts
+
+
 def write_labels(root, labels):
     """Strongest pictures of maps: {(layer, map): labels of those it responds to}, out of nine."""
     rows = [

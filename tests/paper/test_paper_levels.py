@@ -94,6 +94,21 @@ def test_ensembles_that_gain_nothing():
     assert all(rarely(count, 800) for count in sides(nets_interval(noise(), which, shown) for _ in range(800)))
 
 
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_shares_of_pictures_on_three_nets(share):
+    """C33: whether something happens in more than a given share of pictures, when nets agree on half of them."""
+    rng, pictures = np.random.default_rng(0), 30
+    which, shown = np.repeat(np.arange(3), pictures), np.tile(np.arange(pictures), 3)
+
+    def noise():
+        common = np.tile(rng.random(pictures) < share, 3)
+        alone = rng.random(3 * pictures) < share
+        return np.where(np.tile(rng.random(pictures) < 0.5, 3), common, alone) - share
+
+    intervals = [nets_interval(noise(), which, shown) for _ in range(WORLDS)]
+    assert rarely(sum(one.low > 0 for one in intervals), WORLDS)  # the other side is not claimed: "in few pictures"
+
+
 @pytest.mark.parametrize("animals", [20, 30])
 @pytest.mark.parametrize("spread", [(1.0, 1.0), (0.0, 1.0)], ids=["animals differ", "pairs differ"])
 def test_pairs_of_animals_on_three_nets(animals, spread):

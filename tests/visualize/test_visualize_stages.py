@@ -113,6 +113,10 @@ def test_occlusion(weights, manifest, tmp_path):
     assert set(description["legend"]) == set(map(str, np.unique(arrays["best"])))
     for picture, own in zip(description["images"], arrays["own"], strict=True):
         assert picture["projections"][own] == picture["key"]
+    rows = _rows(out.with_suffix(".csv"), occlusion.COLUMNS)
+    assert [row["key"] for row in rows[:2]] == [picture["key"] for picture in description["images"]]
+    assert len(rows) == 4 and all(row["map"] != row["other"] for row in rows)  # one picture a class
+    assert all(-1 <= float(row[name]) <= 1 for row in rows for name in ("own", "control", "alike"))
 
 
 def test_filters(weights, manifest, tmp_path):

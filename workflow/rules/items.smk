@@ -48,7 +48,13 @@ FIGURES = {
 }
 # What claims are decided from: all of these, the errors of the net without filter renormalisation, the filters of both
 # bases, and what the other nets see that are looked at.
-SEEN = ("features.safetensors", "evolution.safetensors", "invariance.csv", "correspondence-pairs.csv")
+SEEN = (
+    "features.safetensors",
+    "evolution.safetensors",
+    "invariance.csv",
+    "occlusion.csv",
+    "correspondence-pairs.csv",
+)
 MORE = evaluations(runs_of("zf-unclipped")) + [net(run) for run in runs_of("zf", "krizhevsky")]
 MORE += results(*expand("visualize/{run}/{file}", run=LOOKED_AT, file=SEEN))
 MEASURED = [path for item in (*TABLES.values(), *FIGURES.values(), MORE) for path in item]

@@ -68,11 +68,15 @@ rule invariance:
 
 rule occlusion:
     input:
-        settings=stage("visualize-occlusion", visualize="seed occluder stride occlusion_images"),
+        settings=stage(
+            "visualize-occlusion",
+            visualize="seed occluder stride occlusion_images occlusion_measured measured_stride",
+        ),
         weights="<results>/runs/{run}/weights.safetensors",
         data=manifest("imagenet-val"),
     output:
         arrays="<results>/visualize/{run}/occlusion.safetensors",
+        table="<results>/visualize/{run}/occlusion.csv",
         description="<results>/visualize/{run}/occlusion.json",
     log:
         "<logs>/visualize/occlusion-{run}.log",

@@ -1,4 +1,4 @@
-"""Claims about what nets see: Figures 2, 4 and 5 and Table 1, over several random states of the net of Fig. 3.
+"""Claims about what nets see: Figures 2, 4, 5 and 7 and Table 1, over several random states of the net of Fig. 3.
 
 Intervals are over nets; pictures and animals that several nets saw widen them (`zfnet.paper.statistics`). Fewer than
 three nets decide nothing: their numbers are given, with an interval over maps, pictures or animals.
@@ -61,6 +61,32 @@ def horizontal_moves_less(evidence: Evidence) -> Finding:
     means = [one.groupby(["transform", "key"])["layer7_relative"].mean() for one in curves]
     part = _over_pictures(evidence, "vertical - horizontal", [one["vertical"] - one["horizontal"] for one in means])
     return _of_nets(evidence, [part], len(curves))
+
+
+# ---- Figure 7: occlusion ---------------------------------------------------------------------------------------------
+def projections_show_what_the_map_needs(evidence: Evidence) -> Finding:
+    """C32: covering what the strongest map's projection shows costs that map most, more than what another's shows."""
+    tables = _covered(evidence)
+    if not tables:
+        return not_run("needs visualize/zf-s1/occlusion.csv with pictures in which two maps respond")
+    parts = [
+        _over_pictures(evidence, "rank correlation", [one["own"] for one in tables]),
+        _over_pictures(evidence, "own - another map's projection", [one["own"] - one["control"] for one in tables]),
+    ]
+    return _of_nets(evidence, parts, len(tables))
+
+
+def map_and_classifier_can_differ(evidence: Evidence) -> Finding:
+    """C33: in some pictures map and classifier suffer most at different places, and one map alone is hardly missed."""
+    tables, few = _covered(evidence), evidence.settings.few_apart
+    if not tables:
+        return not_run("needs visualize/zf-s1/occlusion.csv with pictures in which two maps respond")
+    parts = [
+        _over_pictures(evidence, f"share apart - {few:g}", [(one["apart"] > 1) - few for one in tables]),
+        _over_pictures(evidence, "P(true) left without the map - 0.5", [one["left"] - 0.5 for one in tables]),
+    ]
+    alike = np.mean([one["alike"].mean() for one in tables])
+    return _of_nets(evidence, parts, len(tables), f"mean rank correlation of map and classifier {alike:+.2f}")
 
 
 # ---- Table 1: correspondence -----------------------------------------------------------------------------------------
@@ -172,6 +198,8 @@ DECIDED: dict[str, Callable[[Evidence], Finding]] = {
     "C28": output_is_not_invariant_to_rotation,
     "C29": horizontal_moves_less,
     "C30": parts_correspond,
+    "C32": projections_show_what_the_map_needs,
+    "C33": map_and_classifier_can_differ,
     "C35": maps_become_class_specific,
     "C36": invariance_grows,
     "C37": patches_vary_more_than_projections,
@@ -185,6 +213,13 @@ def _curves(evidence: Evidence) -> list[pd.DataFrame]:
     """The curves of Figure 5, net by net."""
     runs = evidence.results.looked_at("invariance.csv")
     return [evidence.results.frame(f"visualize/{run.name}/invariance.csv") for run in runs]
+
+
+def _covered(evidence: Evidence) -> list[pd.DataFrame]:
+    """What covering pictures says, net by net: rows pictures (by key)."""
+    runs = evidence.results.looked_at("occlusion.csv")
+    tables = [evidence.results.frame(f"visualize/{run.name}/occlusion.csv").set_index("key") for run in runs]
+    return [one for one in tables if len(one)]
 
 
 def _arrays(evidence: Evidence, what: str) -> list[dict[str, np.ndarray]]:

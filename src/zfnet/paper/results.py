@@ -28,6 +28,7 @@ COLUMNS = {
     "visualize/*/features.csv": "layer map label activation",
     "visualize/filters.csv": "run filters dead norm_median norm_max low middle high aliasing shift dominance",
     "visualize/*/invariance.csv": "image key class transform amount layer1_relative layer7_relative probability",
+    "visualize/*/occlusion.csv": "key own control alike apart left",
     "visualize/*/methods.csv": "layer unit name method cosine gain",
     "transfer/heads/*.csv": "head layer size fold accuracy classes train_images test_images",
     "transfer/scratch/*.csv": "size fold accuracy",

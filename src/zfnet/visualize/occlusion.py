@@ -4,7 +4,8 @@ At every place of the square: (b) total activation of the layer-5 map that was s
 picture; (d) probability of the true class; (e) the most probable class. (c) is that map's projection for this picture
 and for the three others with the largest maximum of the map, in the order of their maxima (PAPER.md ZF-F7). The
 square is as measured on the paper's bitmaps: grey 124, 50 px, stride 6, inside the picture, so 30 × 30 places at a 224
-crop (D20); side and stride scale with the crop.
+crop (D20); side and stride scale with the crop. More pictures are covered at fewer places for the claims about this
+figure (`zfnet.visualize.covered`).
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from torch import Tensor
 from zfnet.nets import Network
 from zfnet.progress import track
 from zfnet.settings import Visualize
-from zfnet.visualize.examples import choose
-from zfnet.visualize.output import Origin, write_arrays
+from zfnet.visualize.covered import Covered, another_map, energy_below, minima_apart, rank_correlation, without_map
+from zfnet.visualize.examples import choose, probabilities
+from zfnet.visualize.output import Origin, write_arrays, write_table
 from zfnet.visualize.patches import tiles
 from zfnet.visualize.pictures import GREY, Gallery, open_gallery, to_inputs
 from zfnet.visualize.strongest import Strongest, find_strongest
@@ -27,6 +29,7 @@ from zfnet.visualize.strongest import Strongest, find_strongest
 LAYER = "conv5"
 OTHERS = 3
 CHANCE = 0.7  # of the true class in the pictures that are shown
+COLUMNS = ("key", "label", "map", "other", *Covered._fields)
 SHOWN = (14, 2)  # row and column of the place at which the paper draws the square
 _TOGETHER = 128
 
@@ -51,17 +54,19 @@ class Maps(NamedTuple):
 
 
 def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Path, threads: int = 2) -> None:
-    """Write occlusion.safetensors (`out`) and beside it its description with the provenance (.json).
+    """Write occlusion.safetensors (`out`), and beside it a table (.csv) and a description with provenance (.json).
 
     Arrays: images uint8 (n, crop, crop, 3) with the square drawn; activity and probability float32 (n, h, w); best
     int64 (n, h, w); projections float16 (n, 4, t, t, 3), signed, peak 127; own int64 (n,), which of the four is the
     picture's. Description: images (of each key, class, label, map and the keys of the four), legend (names of the
-    classes in `best`), occluder and stride in pixels.
+    classes in `best`), occluder and stride in pixels. Columns of the table, which has more pictures: key, label, map,
+    another map, and the numbers of `Covered`.
     """
     origin = Origin(settings, weights=weights, manifest=manifest)
     gallery = open_gallery(weights, manifest, threads)
     square = scaled(settings, gallery.net.crop)
-    chosen = choose(gallery, settings.occlusion_images, settings.seed, CHANCE)
+    candidates = choose(gallery, max(settings.occlusion_images, settings.occlusion_measured), settings.seed, CHANCE)
+    chosen = candidates[: settings.occlusion_images]
     pixels = [view.pixels[0] for index in chosen for view in gallery.views([index])]
     maps = [strongest_map(gallery.net, one) for one in pixels]
     four = the_four(gallery, chosen, maps)
@@ -74,6 +79,10 @@ def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Pat
     arrays["projections"] = tiles(gallery, LAYER, maps, four).projections
     arrays["own"] = (four.images == torch.tensor(chosen)[:, None]).long().argmax(1).numpy()
     write_arrays(out, arrays)
+    coarse = square._replace(stride=_at(gallery.net.crop, settings.measured_stride))
+    measured = track(candidates[: settings.occlusion_measured], "Covered pictures")
+    rows = [_row(gallery, index, coarse, settings.seed) for index in measured]
+    write_table(out.with_suffix(".csv"), COLUMNS, filter(None, rows))
     legend = {str(label): gallery.name(label) for label in np.unique(arrays["best"]).tolist()}
     pictures = _describe(gallery, chosen, maps, four)
     origin.write(out.with_suffix(".json"), images=pictures, legend=legend, occluder=square.side, stride=square.stride)
@@ -81,7 +90,12 @@ def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Pat
 
 def scaled(settings: Visualize, crop: int) -> Square:
     """The square of the settings, which are for a 224 crop, at this crop."""
-    return Square(*(max(1, round(value * crop / 224)) for value in (settings.occluder, settings.stride)))
+    return Square(_at(crop, settings.occluder), _at(crop, settings.stride))
+
+
+def _at(crop: int, length: int) -> int:
+    """A length in pixels of a 224 crop at this crop."""
+    return max(1, round(length * crop / 224))
 
 
 @torch.no_grad()
@@ -131,6 +145,25 @@ def _ask(net: Network, pixels: Tensor, chosen: int, label: int, layer: str) -> M
 def _total(output: Tensor) -> Tensor:
     """Total activation of every map, (B, C), from (B, C, H, W); units of a fully connected layer are their own."""
     return output.flatten(2).sum(2) if output.ndim == 4 else output
+
+
+def _row(gallery: Gallery, index: int, square: Square, seed: int) -> tuple[Any, ...] | None:
+    """One picture's row of the table; None where no other map responds."""
+    (view,), net, label = gallery.views([index]), gallery.net, int(gallery.shards.labels[index])
+    chosen = strongest_map(net, view.pixels[0])
+    other = another_map(net, view.inputs, LAYER, chosen, (seed, index))
+    if other is None:
+        return None
+    maps = slide(net, view.pixels[0], square, chosen, label)
+    activity, probability = maps.activity.numpy(), maps.probability.numpy()
+    energies = (energy_below(net, view.inputs, LAYER, one, *square) for one in (chosen, other))
+    found = Covered(
+        *(rank_correlation(energy, -activity) for energy in energies),
+        rank_correlation(activity, probability),
+        minima_apart(activity, probability, *square),
+        float(without_map(net, view.inputs, LAYER, chosen)[0, label] / probabilities(net, view.inputs)[0, label]),
+    )
+    return (gallery.shards.keys[index], label, chosen, other, *found)
 
 
 def the_four(gallery: Gallery, chosen: Sequence[int], maps: Sequence[int]) -> Strongest:
