@@ -2,8 +2,8 @@
 
 Every picture is decoded, resized to a shorter side of S, cut to its centre S × S square (or kept whole) and encoded
 again; the mean image and the colour covariance are summed on the way, over the centre squares before encoding.
-Decoding, resizing and encoding run in threads (they release the GIL), the order is kept, and only a few pictures are
-in memory at any time.
+Decoding, resizing, encoding and summing run in threads (they release the GIL), a few pictures at a time so that
+handing them over costs little; the order is kept, and only these few are in memory at any time.
 
 Shard k holds the pictures k·n to (k+1)·n of the archive, less the damaged ones, so that a finished shard does not
 depend on any other. Beside it a part file keeps its sums; a run that was killed takes over the finished shards whose
@@ -39,7 +39,8 @@ from zfnet.progress import track
 from zfnet.settings import Data
 
 _STATISTICS = "statistics.safetensors"
-_AHEAD = 4  # pictures per thread that wait for their turn
+_TASK = 8  # pictures a thread prepares before it asks for more
+_AHEAD = 2  # such tasks per thread that are under way or wait for their turn
 _LONGEST = 65_500  # JPEG's limit to a side, pixels
 
 
@@ -48,8 +49,6 @@ class Prepared(NamedTuple):
 
     picture: Picture
     jpeg: bytes
-    square: np.ndarray  # uint8 (S, S, 3)
-    products: np.ndarray  # int64 (3, 3)
 
 
 def write_shards(source: Source, settings: Data, manifest: str | Path, square: bool, threads: int) -> Manifest:
@@ -113,25 +112,37 @@ class _Writer:
         damaged, sums = [], Sums(self.settings.size)
         with atomic(path) as beside, beside.open("wb") as file:
             shard = ShardWriter(file)
-            for result in in_order(self.pool, self._prepare, pictures, self.ahead):
-                if isinstance(result, Damaged):
-                    damaged.append(result)
-                    continue
-                shard.add(result.picture.key, result.jpeg, result.picture.label, result.picture.annotation)
-                sums.add(result.square, result.products)
+            for results, their_sums in in_order(self.pool, self._prepare_all, _tasks(pictures), self.ahead):
+                sums.merge(their_sums.tensors())
+                for result in results:
+                    if isinstance(result, Damaged):
+                        damaged.append(result)
+                    else:
+                        picture = result.picture
+                        shard.add(picture.key, result.jpeg, picture.label, picture.annotation)
             digest = shard.finish()
         return Part(Shard(file=path.name, images=sums.images, bytes=shard.bytes, sha256=digest), damaged, sums)
 
-    def _prepare(self, picture: Picture) -> Prepared | Damaged:
+    def _prepare_all(self, pictures: list[Picture]) -> tuple[list[Prepared | Damaged], Sums]:
+        sums = Sums(self.settings.size)
+        return [self._prepare(picture, sums) for picture in pictures], sums
+
+    def _prepare(self, picture: Picture, sums: Sums) -> Prepared | Damaged:
         try:
             image = _read(picture, self.settings)
         except DamagedPicture as error:
             return Damaged(key=picture.key, source=picture.source, reason=str(error))
         image = short_side(image, self.settings.size)
         square = np.ascontiguousarray(centre_square(image, self.settings.size))
+        sums.add(square, products(square))
         kept = square if self.square else image
-        jpeg = simplejpeg.encode_jpeg(kept, self.settings.quality, "RGB", "420", fastdct=False)
-        return Prepared(picture, jpeg, square, products(square))
+        return Prepared(picture, simplejpeg.encode_jpeg(kept, self.settings.quality, "RGB", "420", fastdct=False))
+
+
+def _tasks(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    pictures = iter(pictures)
+    while task := list(islice(pictures, _TASK)):
+        yield task
 
 
 def _read(picture: Picture, settings: Data) -> np.ndarray:

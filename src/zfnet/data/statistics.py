@@ -6,12 +6,11 @@ Both are sums over pictures, kept as whole numbers: exact, and independent of or
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors.numpy import load_file, save_file
 
 from zfnet.files import atomic
 
-_EXACT_ROW = 258  # a row of so many pixels has products below 2**24, which float32 sums without rounding
+_EXACT = 258  # the products of so many pairs of values add up to less than 2**24, which float32 holds without rounding
 
 
 def products(square: np.ndarray) -> np.ndarray:
@@ -19,9 +18,18 @@ def products(square: np.ndarray) -> np.ndarray:
 
     square : uint8 (S, S, 3)
     """
-    exact = torch.float32 if square.shape[1] <= _EXACT_ROW else torch.float64
-    rows = torch.from_numpy(square).to(exact)  # (S, S, 3)
-    return torch.bmm(rows.transpose(1, 2), rows).double().sum(0).long().numpy()
+    exact = np.float32 if len(square) <= _EXACT else np.float64
+    values = square.reshape(len(square), -1).astype(exact)  # a row is R, G, B, R, G, B, ...
+    (rr, gg, bb), (rg, gb, _), (rb, _, _) = (_products_apart(values, distance) for distance in range(3))
+    return np.array([[rr, rg, rb], [rg, gg, gb], [rb, gb, bb]], np.int64)
+
+
+def _products_apart(values: np.ndarray, distance: int) -> np.ndarray:
+    """Sums of the products of two values so far apart in a row: float64 (3,), by the colour of the first."""
+    sums = np.zeros(values.shape[1])
+    last = len(sums) - distance
+    sums[:last] = np.einsum("ij,ij->j", values[:, :last], values[:, distance:])
+    return sums.reshape(-1, 3).sum(0)
 
 
 class Sums:
@@ -29,11 +37,11 @@ class Sums:
 
     def __init__(self, size: int):
         self.images = 0
-        self.pixels = np.zeros((size, size, 3), np.int64)
+        self.pixels = np.zeros((size, size, 3), np.uint32)  # holds the sums of sixteen million pictures
         self.products = np.zeros((3, 3), np.int64)
 
     def add(self, square: np.ndarray, its_products: np.ndarray) -> None:
-        """Take in one picture, uint8 (S, S, 3), and its `products` (computed in another thread)."""
+        """Take in one picture, uint8 (S, S, 3), and its `products`."""
         self.images += 1
         self.pixels += square
         self.products += its_products
@@ -45,8 +53,8 @@ class Sums:
         self.products += tensors["products"]
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """The sums as arrays for a file; 32 bits hold the pixel sums of sixteen million pictures."""
-        return {"images": np.array(self.images), "pixels": self.pixels.astype(np.uint32), "products": self.products}
+        """The sums as arrays for a file."""
+        return {"images": np.array(self.images), "pixels": self.pixels, "products": self.products}
 
     def mean(self) -> np.ndarray:
         """Mean image: float64 (S, S, 3), 0..255."""
