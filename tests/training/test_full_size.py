@@ -1,0 +1,59 @@
+"""Both nets at the published size and the 224 crop learn something within a bounded number of updates.
+
+ZF as printed; the replica with biases of 0.1 instead of 1 and half the rate. docs/recipes.md tells what else was tried.
+"""
+
+from math import log
+
+import numpy as np
+import pytest
+
+from zfnet.data import sets
+from zfnet.data.augment import epoch_order
+from zfnet.data.loader import Shards
+from zfnet.data.shards import write_shards
+from zfnet.nets import build
+from zfnet.settings import Data, KrizhevskyRecipe, Recipe, Subset
+from zfnet.training.initialise import initialise
+from zfnet.training.learner import Learner
+
+BATCH, LAST, ENOUGH = 32, 20, 0.96  # chance is left when the mean loss of the last updates is below 0.96 ln(classes)
+RECIPES = {
+    "zf": (Recipe(precision="bf16"), 120),
+    "krizhevsky": (KrizhevskyRecipe(bias=0.1, rate=0.005, precision="bf16"), 60),
+}
+
+
+@pytest.fixture(scope="module")
+def photographs(real_data, tmp_path_factory) -> Shards:
+    """Five classes of 320 pictures as squares of 256 pixels."""
+    data = Data(imagenet=Subset(classes=5))
+    archives = [real_data / "imagenet" / name for name in ("ILSVRC2012_img_train.tar", "ILSVRC2012_devkit_t12.tar.gz")]
+    path = tmp_path_factory.mktemp("photographs") / "manifest.json"
+    write_shards(sets.source("imagenet-train", archives, data), data, path, square=True, threads=2)
+    return Shards(path)
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_net_of_full_size_leaves_chance(photographs, name):
+    recipe, updates = RECIPES[name]
+    net = build(name, classes=len(photographs.classes), size=photographs.size, dropout=recipe.dropout)
+    initialise(net, recipe, seed=1)
+    net.mean.copy_(photographs.mean)
+    learner = Learner(net, recipe, recipe.rate, photographs.covariance)
+    loss = np.mean(losses(learner, photographs, updates)[-LAST:])
+    assert loss < ENOUGH * log(5), f"{name}: {loss:.3f} after {updates} updates, chance is {log(5):.3f}"
+
+
+def losses(learner: Learner, shards: Shards, updates: int) -> list[float]:
+    """Mean loss of each of the first updates."""
+    per_epoch = len(shards) // BATCH
+    orders = [epoch_order(len(shards), 1, epoch)[: per_epoch * BATCH] for epoch in range(1 + updates // per_epoch)]
+    found = []
+    for step, batch in enumerate(shards.batches(np.concatenate(orders)[: updates * BATCH], BATCH)):
+        learner.learn(batch.images, batch.labels, (1, step // per_epoch, step), epochs_done=0)
+        found.append(learner.sums[0].item() / BATCH)
+        learner.clear()
+    return found
