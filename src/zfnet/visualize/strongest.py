@@ -17,6 +17,7 @@ from zfnet.nets import Network
 from zfnet.visualize.pictures import View
 
 LAYERS = (1, 2, 3, 4, 5)
+_SOUGHT = -1  # a column not yet known
 
 
 class Strongest(NamedTuple):
@@ -45,12 +46,21 @@ class Tally:
     def add(self, activations: Tensor, images: Tensor) -> None:
         """Take in the activations float (B, C, H, W), or (B, C), of the pictures `images`, int64 (B,)."""
         activations = activations if activations.ndim == 4 else activations[..., None, None]
-        maps = activations[:, self.maps.to(activations.device)]
-        values, places = maps.flatten(2).max(2)  # (B, M)
-        values, places = values.T.float().cpu(), places.T.cpu()
-        width = activations.shape[3]
-        new = Strongest(values, images.expand_as(places), places // width, places % width)
+        values = activations.amax((2, 3))[:, self.maps.to(activations.device)].T.float().cpu()  # (M, B)
+        batch = torch.arange(len(images)).expand_as(values)
+        # The place in the batch stands for the row until it is known who stays: only their maps are searched.
+        new = Strongest(values, images.expand_as(values), batch, torch.full_like(batch, _SOUGHT))
         self._best = _keep(Strongest(*(torch.cat(pair, 1) for pair in zip(self._best, new, strict=True))), self.k)
+        self._locate(activations)
+
+    def _locate(self, activations: Tensor) -> None:
+        """Find where the maxima lie that this batch brought; of equal ones the first by row and column."""
+        rows, columns = self._best.rows, self._best.columns
+        sought = columns == _SOUGHT
+        found = self.maps[sought.nonzero()[:, 0]].to(activations.device)
+        planes = activations[rows[sought].to(activations.device), found]  # (n, H, W)
+        place = planes.flatten(1).argmax(1).cpu()
+        rows[sought], columns[sought] = place // planes.shape[2], place % planes.shape[2]
 
     @property
     def result(self) -> Strongest:
