@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zfnet.visualize.backward import RULES, descend, record, single_out
-from zfnet.visualize.narrow import Window, cut_out, descend_narrow, paste
+from zfnet.visualize.narrow import WayBack, Window, _transpose_to_few, cut_out, descend_narrow, paste
 
 
 @pytest.mark.parametrize("name", ["zf", "krizhevsky"])
@@ -30,6 +30,28 @@ def test_grouped_nets_with_pools_in_ceil_mode_too(foreign, images, norm):
         for rule in ("deconvnet", "guided", "gradient"):
             expected = descend(steps, start, RULES[rule])
             torch.testing.assert_close(descend_narrow(steps, start, RULES[rule]), expected, rtol=1e-10, atol=1e-13)
+
+
+def test_one_way_back_serves_many_places(make_net):
+    net = make_net("zf").double()
+    steps = record(net, 50 * torch.randn(3, 3, net.crop, net.crop, dtype=torch.float64), "conv3")
+    for name in ("deconvnet", "guided", "gradient"):
+        back = WayBack(steps, RULES[name])
+        for unit, position in ((2, None), (0, (0, 1)), (3, None), (2, None)):
+            _, start = single_out(steps[-1].output, unit, position, value=1.0)
+            before = start.clone()
+            expected = descend(steps, start, RULES[name])
+            torch.testing.assert_close(back.descend(start), expected, rtol=1e-10, atol=1e-13)
+            assert torch.equal(start, before)
+
+
+@pytest.mark.parametrize("kernel", [(7, 7), (5, 4), (2, 3), (1, 1)])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (4, 4), (3, 2)])
+def test_a_plain_convolution_transposes_to_few_maps(kernel, stride):
+    values = torch.randn(2, 6, 4, 5, dtype=torch.float64)
+    weight = torch.randn(6, 3, *kernel, dtype=torch.float64)
+    expected = torch.nn.functional.conv_transpose2d(values, weight, stride=stride)
+    torch.testing.assert_close(_transpose_to_few(values, weight, *stride), expected, rtol=1e-10, atol=1e-13)
 
 
 def test_what_hangs_over_the_edge_is_cut_off():

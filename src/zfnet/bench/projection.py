@@ -9,7 +9,7 @@ from torch import Tensor
 from zfnet.bench.harness import Bench, Row
 from zfnet.nets import Network, build
 from zfnet.visualize.backward import record, single_out
-from zfnet.visualize.narrow import descend_narrow
+from zfnet.visualize.narrow import WayBack
 
 LAYER = "conv5"
 PICTURES, UNITS = 9, 256
@@ -57,8 +57,9 @@ def captum(width: float, crop: int, pictures: int, units: int) -> float:
 
 def _project(net: Network, images: Tensor, units: range) -> None:
     steps = record(net, images, LAYER)
+    back = WayBack(steps)
     for unit in units:
-        descend_narrow(steps, single_out(steps[-1].output, unit)[1])
+        back.descend(single_out(steps[-1].output, unit)[1])
 
 
 def _net(width: float, crop: int, pictures: int) -> tuple[Network, Tensor]:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zfnet.nets.network import Step
-from zfnet.visualize.backward import DECONVNET, Rule, derivative, descend, rectify, unpool
+from zfnet.visualize.backward import DECONVNET, Rule, derivative, descend, unpool
 
 _FEW = 16  # maps; fewer leave most lanes of the processor empty in a transposed convolution
 _KINDS = {"relu", "conv", "pool", "norm", "dropout", "pad"}
@@ -27,21 +27,77 @@ class Window(NamedTuple):
     corner: Tensor  # int64 (B, 2), row and column of the first value in the map; may be negative
 
 
-@torch.no_grad()
-def descend_narrow(steps: Sequence[Step], start: Tensor, rule: Rule = DECONVNET) -> Tensor:
-    """Carry `start` back to the first step's input, as `zfnet.visualize.backward.descend` does.
+class WayBack:
+    """The way back from many places after one forward pass.
 
     Parameters
     ----------
-    start : shaped as the last step's output, nonzero at one place of each image at most (in any maps).
+    steps : what `zfnet.visualize.backward.record` gives.
+    rule : the flags of the way back.
     """
-    if start.ndim != 4 or rule.overlap != "add" or not rule.switches:
-        return descend(steps, start, rule)
-    window, size, left = _single(start), start.shape[2:], list(steps)
-    while left and left[-1].operation.kind in _KINDS and _smaller(window, left[-1].output):
-        size = left[-1].input.shape[2:]
-        window = _reverse(left.pop(), window, rule)
-    return descend(left, paste(window, size), rule)
+
+    def __init__(self, steps: Sequence[Step], rule: Rule = DECONVNET) -> None:
+        self.steps, self.rule = steps, rule
+        self._turned: dict[tuple[str, int], Tensor] = {}  # switches of a pool for windows of a width
+
+    @torch.no_grad()
+    def descend(self, start: Tensor) -> Tensor:
+        """Carry `start` back to the first step's input, as `zfnet.visualize.backward.descend` does.
+
+        Parameters
+        ----------
+        start : shaped as the last step's output, nonzero at one place of each image at most (in any maps).
+        """
+        if start.ndim != 4 or self.rule.overlap != "add" or not self.rule.switches:
+            return descend(self.steps, start, self.rule)
+        window, size, left = _single(start), start.shape[2:], list(self.steps)
+        while left and left[-1].operation.kind in _KINDS and _smaller(window, left[-1].output):
+            size = left[-1].input.shape[2:]
+            window = self._reverse(left.pop(), window)
+        return descend(left, paste(window, size), self.rule)
+
+    def _reverse(self, step: Step, window: Window) -> Window:
+        """Go back by a step; the values of `window` may be overwritten."""
+        module, (values, corner) = step.operation.module, window
+        match step.operation.kind:
+            case "relu":
+                return Window(_rectify(step, window, self.rule), corner)
+            case "conv":
+                low = corner * _pair(module.stride, corner) - _pair(module.padding, corner)
+                return _inside(Window(_transpose(values, module), low), step)
+            case "pool":
+                return self._unpool(step, window)
+            case "pad":
+                left, _, top, _ = module.padding
+                return _inside(Window(values, corner - _pair((top, left), corner)), step)
+            case "norm" if not self.rule.skip_norm:
+                return Window(derivative(module, cut_out(step.input, window), values), corner)
+        return window  # dropout, and a norm that is skipped
+
+    def _unpool(self, step: Step, window: Window) -> Window:
+        """Unpool inside the windows: the switches count from the window's corner."""
+        pool, (values, corner) = step.operation.module, window
+        stride, kernel = _each(pool.stride), _each(pool.kernel_size)
+        low = corner * _pair(stride, corner) - _pair(pool.padding, corner)
+        height, width = ((n - 1) * s + k for n, s, k in zip(values.shape[2:], stride, kernel, strict=True))
+        local = cut_out(self._switches(step, width), window)
+        local -= (low[:, 0] * width + low[:, 1])[:, None, None, None]
+        # Values over the edge are 0 and may be added anywhere.
+        local = local.clamp_(0, height * width - 1)
+        return Window(unpool(values, local, (height, width)), low)
+
+    def _switches(self, step: Step, width: int) -> Tensor:
+        """Switches as if the map were `width` wide: the same for all windows, so that they are turned once."""
+        key = step.operation.name, width
+        if key not in self._turned:
+            across = step.input.shape[3]
+            self._turned[key] = step.switches + (step.switches // across) * (width - across)
+        return self._turned[key]
+
+
+def descend_narrow(steps: Sequence[Step], start: Tensor, rule: Rule = DECONVNET) -> Tensor:
+    """Carry `start`, nonzero at one place of each image at most, back to the first step's input."""
+    return WayBack(steps, rule).descend(start)
 
 
 def _single(start: Tensor) -> Window:
@@ -55,27 +111,10 @@ def _smaller(window: Window, output: Tensor) -> bool:
     return window.values.shape[2] < output.shape[2] and window.values.shape[3] < output.shape[3]
 
 
-def _reverse(step: Step, window: Window, rule: Rule) -> Window:
-    module, (values, corner) = step.operation.module, window
-    match step.operation.kind:
-        case "relu":
-            forward = cut_out(step.output, window) if rule.mask else values
-            return Window(rectify(values, forward, rule), corner)
-        case "conv":
-            return _inside(
-                Window(
-                    _transpose(values, module), corner * _pair(module.stride, corner) - _pair(module.padding, corner)
-                ),
-                step,
-            )
-        case "pool":
-            return _unpool(step, window)
-        case "pad":
-            left, _, top, _ = module.padding
-            return _inside(Window(values, corner - _pair((top, left), corner)), step)
-        case "norm" if not rule.skip_norm:
-            return Window(derivative(module, cut_out(step.input, window), values), corner)
-    return window  # dropout, and a norm that is skipped
+def _rectify(step: Step, window: Window, rule: Rule) -> Tensor:
+    """As `zfnet.visualize.backward.rectify`, in place: new memory costs more than the comparison."""
+    values = window.values.mul_(cut_out(step.output, window) > 0) if rule.mask else window.values
+    return values.clamp_(min=0) if rule.rectify else values
 
 
 def _transpose(values: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -91,30 +130,14 @@ def _transpose_to_few(values: Tensor, weight: Tensor, down: int, across: int) ->
     Every stride-th row and column of the result is a convolution with every stride-th row and column of the filters:
     they are so many maps of one convolution, woven together afterwards.
     """
-    height, width = (
-        size + (count - 1) * s for size, count, s in zip(weight.shape[2:], values.shape[2:], (down, across))
-    )
+    height = weight.shape[2] + (values.shape[2] - 1) * down
+    width = weight.shape[3] + (values.shape[3] - 1) * across
     weight = F.pad(weight, (0, -weight.shape[3] % across, 0, -weight.shape[2] % down))
     parts = weight.unflatten(3, (-1, across)).unflatten(2, (-1, down))  # (M, C, k, down, l, across)
     filters = parts.permute(1, 3, 5, 0, 2, 4).flip(4, 5).flatten(0, 2)  # (C down across, M, k, l)
     woven = F.conv2d(values, filters, padding=(filters.shape[2] - 1, filters.shape[3] - 1))
     woven = woven.unflatten(1, (-1, down, across)).permute(0, 1, 4, 2, 5, 3)  # (B, C, h, down, w, across)
     return woven.flatten(4, 5).flatten(2, 3)[:, :, :height, :width].contiguous()
-
-
-def _unpool(step: Step, window: Window) -> Window:
-    """Unpool inside the windows: the switches count from the window's corner."""
-    pool, (values, corner) = step.operation.module, window
-    kernel, stride, padding = (_pair(value, corner) for value in (pool.kernel_size, pool.stride, pool.padding))
-    low = corner * stride - padding
-    height, width = ((torch.tensor(values.shape[2:]) - 1) * stride.cpu() + kernel.cpu()).tolist()
-    switches = cut_out(step.switches, window)
-    across = step.input.shape[3]
-    corners = (low[:, 0] * width + low[:, 1])[:, None, None, None]
-    local = switches + (switches // across) * (width - across) - corners
-    # Values over the edge are 0 and may be added anywhere.
-    local = local.clamp_(0, height * width - 1)
-    return Window(unpool(values, local, (height, width)), low)
 
 
 def cut_out(maps: Tensor, window: Window) -> Tensor:
