@@ -184,6 +184,23 @@ def features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out,
 
 @app.command()
 @on_gpu
+def controls(
+    weights: Weights,
+    spec: Annotated[Path, typer.Option(help="spec.json of the training")],
+    data: Prepared,
+    features: Annotated[Path, typer.Option(help="features.csv, whose units are projected with the forward mask too")],
+    settings: SettingsFile,
+    out: Out,
+    threads: Threads = 2,
+) -> None:
+    """Look through the untrained net, and at nearest pictures (controls of the claims about Figure 2)."""
+    from zfnet.visualize.controls import controls_stage
+
+    controls_stage(weights, spec, data, features, _read(settings).visualize, out, threads)
+
+
+@app.command()
+@on_gpu
 def evolution(
     metrics: Annotated[Path, typer.Option(help="metrics.json of a run that kept snapshots")],
     data: Prepared,

@@ -168,6 +168,7 @@ class Visualize(Strict):
     evolution_maps: Count = Field(6, description="maps per layer in Figure 4")
     evolution_images: Count | None = Field(None, description="training pictures searched for Figure 4; None: all")
     filters_maps: Count = Field(15, description="layer-2 maps in Figure 6")
+    control_maps: Count = Field(8, description="maps per layer of the untrained net beside which claims are held")
     occluder: Count = Field(50, description="side of the grey square at a 224 crop, scaled with the crop (D20)")
     stride: Count = Field(6, description="its step at a 224 crop, scaled with the crop (D20)")
     occlusion_images: Count = Field(3, description="pictures in Figure 7")

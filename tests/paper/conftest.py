@@ -150,6 +150,7 @@ def write_visualize(folder, crop, rng):
         rows += [(layer, m, e, f"n0/{rng.integers(3)}", rng.random()) for m in range(6) for e in epochs]
     save_file(arrays, folder / "zf-s1" / "evolution.safetensors")
     write_csv(folder / "zf-s1" / "evolution.csv", rows, "layer map epoch key activation")
+    write_controls(folder / "zf-s1", sizes, rng)
     write_invariance(folder, crop, rng)
     write_occlusion(folder, crop, rng)
     write_correspondence(folder, crop, rng)
@@ -175,6 +176,18 @@ def write_features(folder, run, maps, tiles, filters, rng):
     (folder / run).mkdir(exist_ok=True)
     save_file(arrays, folder / run / "features.safetensors")
     write_csv(folder / run / "features.csv", rows, "layer map rank key label row column activation top left size")
+
+
+def write_controls(folder, tiles, rng):
+    arrays = {f"neighbours/{name}": rng.random(30).astype(np.float32) for name in ("trained", "untrained", "pixels")}
+    arrays["neighbours/pictures"] = np.arange(30)
+    for layer, tile in enumerate(tiles, 1):
+        arrays[f"untrained/layer{layer}/patches"] = photo(rng, (6, 9), tile)
+        arrays[f"untrained/layer{layer}/projections"] = projection(rng, (6, 9), tile)
+        arrays[f"untrained/layer{layer}/labels"] = rng.integers(0, 20, (6, 9))
+        arrays[f"untrained/layer{layer}/activations"] = np.ones((6, 9), np.float32)
+        arrays |= {f"layer{layer}/gini": rng.random((6, 2)).astype(np.float32)} if layer > 1 else {}
+    save_file(arrays, folder / "controls.safetensors")
 
 
 def write_invariance(folder, crop, rng):

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from zfnet.evaluation import errors
 from zfnet.files import write_json
-from zfnet.paper import claims, claims_visual
+from zfnet.paper import claims, claims_features, claims_pictures
 from zfnet.paper import visual_measures as measures
 from zfnet.paper.claims_voc import weighted_ap
 from zfnet.paper.findings import Evidence
@@ -72,7 +72,7 @@ def test_every_claim_about_what_nets_see_takes_three_nets(results, tmp_path):
     seen = tmp_path / "all/visualize"
     for seed in (2, 3):
         shutil.copytree(seen / "zf-s1", seen / f"zf-s{seed}")
-    for name in claims_visual.DECIDED:
+    for name in claims_features.DECIDED | claims_pictures.DECIDED:
         found = decide(name, tmp_path / "all")
         assert found.verdict != "not run", name
         assert "3" in found.reason.split(";")[0] and "where a claim needs three" not in found.reason, name
@@ -273,6 +273,62 @@ def test_layers_with_few_living_maps_do_not_stop_the_claims(tmp_path, alive):
     (tmp_path / "visualize/zf-s1").mkdir(parents=True)
     save_file(arrays, tmp_path / "visualize/zf-s1/features.safetensors")
     assert (decide("C36", tmp_path).verdict == "not run") == (alive < 2)
+
+
+def write_figure2(root, rng, trained, untrained):
+    """Maps of three nets, whose patches are less alike than projections by `trained` and `untrained`."""
+
+    def tiles(alike):
+        common = rng.normal(size=(4, 1, 6, 6, 3))
+        return common + np.sqrt(1 / alike - 1) * rng.normal(size=(4, 9, 6, 6, 3))
+
+    for seed in (1, 2, 3):
+        write_net(root, seed)
+        seen, bare = {}, {}
+        for layer in range(1, 6):
+            for found, gap in ((seen, trained), (bare, untrained)):
+                found[f"layer{layer}/patches"] = (tiles(0.5 - gap / 2) * 20 + 128).clip(0, 255).astype(np.uint8)
+                found[f"layer{layer}/projections"] = tiles(0.5 + gap / 2).astype(np.float16)
+        folder = root / f"visualize/zf-s{seed}"
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(seen, folder / "features.safetensors")
+        save_file({f"untrained/{name}": one for name, one in bare.items()}, folder / "controls.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("trained", "untrained", "verdict"),
+    [(0.4, 0.1, "holds"), (0.4, 0.4, "undecided"), (0.4, 0.7, "undecided"), (-0.4, 0.0, "fails")],
+)
+def test_what_an_untrained_net_shows_as_well_stays_open(tmp_path, trained, untrained, verdict):
+    write_figure2(tmp_path, np.random.default_rng(0), trained, untrained)
+    assert decide("C37", tmp_path).verdict == verdict
+
+
+def test_without_the_untrained_net_nothing_of_figure_2_holds(tmp_path):
+    write_figure2(tmp_path, np.random.default_rng(0), 0.4, 0.1)
+    (tmp_path / "visualize/zf-s2/controls.safetensors").unlink()
+    found = decide("C37", tmp_path)
+    assert found.verdict == "undecided" and "untrained" in found.reason
+
+
+def write_neighbours(root, layer7, pixels, untrained=0.3):
+    for seed in (1, 2, 3):
+        write_net(root, seed)
+        rng = np.random.default_rng(seed)
+        shares = {"trained": layer7, "untrained": untrained, "pixels": pixels}
+        arrays = {f"neighbours/{name}": rng.binomial(6, share, 100) / 6 for name, share in shares.items()}
+        (root / f"visualize/zf-s{seed}").mkdir(parents=True)
+        path = root / f"visualize/zf-s{seed}/controls.safetensors"
+        save_file(arrays | {"neighbours/pictures": np.arange(100)}, path)
+
+
+@pytest.mark.parametrize(
+    ("shares", "verdict"),
+    [((0.6, 0.2), "holds"), ((0.3, 0.3), "undecided"), ((0.1, 0.4), "fails"), ((0.6, 0.2, 0.6), "undecided")],
+)
+def test_neighbours_in_layer_7_are_compared_with_those_in_pixels(tmp_path, shares, verdict):
+    write_neighbours(tmp_path, *shares)
+    assert decide("C55", tmp_path).verdict == verdict
 
 
 def write_heads(root, accuracy):

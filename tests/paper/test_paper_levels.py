@@ -10,6 +10,7 @@ from scipy import stats
 
 from zfnet.paper.findings import Contrast, conclude, contrast, equivalence
 from zfnet.paper.statistics import nets_interval, t_interval, units_interval
+from zfnet.paper.visual_measures import difference_terms
 
 LEVEL, SIDE = 0.95, 0.025
 WORLDS = 1500
@@ -107,6 +108,19 @@ def test_shares_of_pictures_on_three_nets(share):
 
     intervals = [nets_interval(noise(), which, shown) for _ in range(WORLDS)]
     assert rarely(sum(one.low > 0 for one in intervals), WORLDS)  # the other side is not claimed: "in few pictures"
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_three_nets_beside_untrained_ones(spread):
+    """C35, C36 and C37: means over the maps of trained and of untrained nets, when training changes nothing."""
+    rng = np.random.default_rng(0)
+    which, shown = np.repeat(np.arange(3), 50), np.arange(150)
+
+    def noise():
+        pairs = [(rng.normal(size=30) + spread * rng.normal(), rng.normal(size=20)) for _ in range(3)]
+        return np.concatenate([difference_terms(*pair) for pair in pairs])
+
+    assert all(rarely(count, WORLDS) for count in sides(nets_interval(noise(), which, shown) for _ in range(WORLDS)))
 
 
 @pytest.mark.parametrize("animals", [20, 30])

@@ -76,7 +76,7 @@ def test_more_random_states_are_trained_and_evaluated(snakemake, archives):
 def test_more_nets_are_looked_at(snakemake, archives):
     more = {"training": {"seeds": 3, "variant_seeds": 3}, "visualize": {"nets": 3}, "archives": archives}
     planned = jobs(snakemake({"preset": "mini", **more}, "-n", "results/mini/claims.csv").stdout)
-    assert [planned[rule] for rule in ("invariance", "evolution", "correspondence", "occlusion")] == [3, 3, 3, 3]
+    assert [planned[rule] for rule in ("invariance", "evolution", "correspondence", "occlusion", "controls")] == [3] * 5
     assert (planned["features"], planned["filters"]) == (5, 1)
 
 

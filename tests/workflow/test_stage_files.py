@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 USED_BY = {  # stage: sub-tree, modules that are handed it
     **{
         f"visualize-{name}": ("visualize", [f"visualize/{name}.py"])
-        for name in ("features", "evolution", "invariance", "occlusion", "correspondence", "filters")
+        for name in ("features", "controls", "evolution", "invariance", "occlusion", "correspondence", "filters")
     },
     "transfer-duplicates": ("transfer", ["transfer/duplicates.py"]),
     "transfer-features": ("transfer", ["transfer/features.py"]),

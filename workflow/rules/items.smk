@@ -50,6 +50,7 @@ FIGURES = {
 # bases, and what the other nets see that are looked at.
 SEEN = (
     "features.safetensors",
+    "controls.safetensors",
     "evolution.safetensors",
     "invariance.csv",
     "occlusion.csv",

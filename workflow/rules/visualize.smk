@@ -20,6 +20,28 @@ rule features:
         " --threads {threads} --out {output.arrays} > {log} 2>&1"
 
 
+rule controls:
+    input:
+        settings=stage("visualize-controls", visualize="seed top control_maps"),
+        weights="<results>/runs/{run}/weights.safetensors",
+        spec="<results>/runs/{run}/spec.json",
+        data=manifest("imagenet-val"),
+        features="<results>/visualize/{run}/features.csv",
+    output:
+        arrays="<results>/visualize/{run}/controls.safetensors",
+        origin="<results>/visualize/{run}/controls.json",
+    log:
+        "<logs>/visualize/controls-{run}.log",
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    message:
+        "Looking through the untrained net of {wildcards.run}"
+    shell:
+        "zfnet controls --weights {input.weights} --spec {input.spec} --data {input.data} --features {input.features}"
+        " --settings {input.settings} --threads {threads} --out {output.arrays} > {log} 2>&1"
+
+
 rule evolution:
     input:
         settings=stage("visualize-evolution", visualize="seed evolution_maps evolution_images"),

@@ -11,12 +11,12 @@ import pandas as pd
 import yaml
 
 from zfnet.files import write_text
-from zfnet.paper import claims_filters, claims_imagenet, claims_transfer, claims_visual, claims_voc
+from zfnet.paper import claims_features, claims_filters, claims_imagenet, claims_pictures, claims_transfer, claims_voc
 from zfnet.paper.findings import Evidence, Finding, not_run
 from zfnet.paper.results import Results
 from zfnet.settings import Paper
 
-MODULES = (claims_imagenet, claims_transfer, claims_filters, claims_visual, claims_voc)
+MODULES = (claims_imagenet, claims_transfer, claims_filters, claims_features, claims_pictures, claims_voc)
 DECIDED = {name: decides for module in MODULES for name, decides in module.DECIDED.items()}
 COLUMNS = ("claim", "item", "statement", "paper", "ours", "interval", "verdict", "reason", "how")
 

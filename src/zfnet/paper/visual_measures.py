@@ -56,6 +56,29 @@ def random_entropy(labels: np.ndarray, count: int, draws: int = 1000) -> float:
     return float(np.mean([entropy(pd.Series(labels[rng.choice(labels.size, count, False)])) for _ in range(draws)]))
 
 
+def strongest_labels(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Labels and activations of each map's strongest pictures: columns layer, map, label, activation."""
+    found = []
+    for layer in range(1, 6):
+        labels, activations = arrays[f"layer{layer}/labels"], arrays[f"layer{layer}/activations"]  # (M, top)
+        maps = np.repeat(np.arange(len(labels)), labels.shape[1])
+        columns = {"layer": layer, "map": maps, "label": labels.ravel(), "activation": activations.ravel()}
+        found.append(pd.DataFrame(columns))
+    return pd.concat(found)
+
+
+def clearer(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """Gini coefficient of each map's projection by deconvnet minus that by forward mask, layers 2-5 (C41)."""
+    ginis = [arrays[name] for layer in range(2, 6) if (name := f"layer{layer}/gini") in arrays]
+    return np.concatenate([np.empty(0), *(one[:, 0] - one[:, 1] for one in ginis)])
+
+
+def neighbours(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Share of each picture's nearest that have its class (C55): rows pictures, columns trained, untrained, pixels."""
+    names = ("trained", "untrained", "pixels")
+    return pd.DataFrame({name: arrays[f"neighbours/{name}"] for name in names}, arrays["neighbours/pictures"])
+
+
 def colour_share(filters: np.ndarray) -> np.ndarray:
     """Share of each filter's energy that is not grey, 0..1: filters (maps, 3, k, k) give (maps,)."""
     colour = filters - filters.mean(1, keepdims=True)

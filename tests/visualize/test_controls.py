@@ -1,0 +1,88 @@
+"""Controls: the untrained net, how clear a projection is, and nearest pictures, each against a plain definition."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from zfnet.nets import build, load
+from zfnet.nets.geometry import receptive_fields
+from zfnet.settings import Recipe, Visualize
+from zfnet.training.initialise import initialise
+from zfnet.visualize import features
+from zfnet.visualize.backward import project
+from zfnet.visualize.controls import clearness, controls_stage, gini, same_class, untrained
+from zfnet.visualize.patches import as_half, box, cut
+from zfnet.visualize.pictures import Gallery
+
+FEW = Visualize(maps=(2, 2, 2, 2, 2), top=3, filters_maps=2, control_maps=3)
+
+
+@pytest.fixture(scope="module")
+def made(weights, manifest, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("controls")
+    (folder / "spec.json").write_text(json.dumps({"seed": 2, "recipe": {"epochs": 3, "bias": 1.0}}))
+    features.features_stage(weights["zf-s1"], manifest, FEW, folder / "features.safetensors", threads=1)
+    given = weights["zf-s1"], folder / "spec.json", manifest, folder / "features.csv"
+    controls_stage(*given, FEW, folder / "controls.safetensors", threads=1)
+    return folder, load_file(folder / "controls.safetensors")
+
+
+def test_the_untrained_net_is_the_training_s_own_start(weights):
+    net = load(weights["zf-s1"])
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    expected = build("zf", classes=4, width=1 / 12, crop=64, size=72)
+    initialise(expected, Recipe(bias=1.0), 2)
+    found = untrained(net, {"seed": 2, "recipe": {"epochs": 3, "bias": 1.0}})
+    for (name, ours), theirs in zip(found.named_parameters(), expected.parameters(), strict=True):
+        assert torch.equal(ours, theirs), name
+    assert torch.equal(found.mean, net.mean)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+def test_gini_is_the_mean_difference_of_all_pairs():
+    energy = np.random.default_rng(0).random((6, 7)) ** 3
+    flat = energy.ravel()
+    assert gini(energy) == pytest.approx(np.abs(flat[:, None] - flat).mean() / (2 * flat.mean()))
+    assert gini(np.full((4, 4), 3.0)) == pytest.approx(0)
+    assert gini(np.eye(1, 20)) == pytest.approx(0.95)
+    assert gini(np.zeros((3, 3))) == 0
+
+
+def test_same_class_is_that_of_a_plain_search(monkeypatch):
+    monkeypatch.setattr("zfnet.visualize.controls._COLUMNS", 3)
+    draw = np.random.default_rng(0)
+    points, labels = draw.integers(0, 256, (20, 10)), draw.integers(0, 3, 20)
+    expected = []
+    for one in range(20):
+        distance = np.linalg.norm((points - points[one]).astype(float), axis=1)
+        nearest = [other for other in np.argsort(distance) if other != one][:6]
+        expected.append(np.mean(labels[nearest] == labels[one]))
+    found = same_class(torch.tensor(points, dtype=torch.uint8), torch.tensor(labels))
+    assert found == pytest.approx(np.array(expected))
+
+
+def test_clearness_is_of_the_strongest_projection_under_both_rules(made, weights, shards):
+    gallery, table = Gallery(load(weights["zf-s1"]), shards, 1), pd.read_csv(made[0] / "features.csv")
+    row = table[(table["layer"] == 2) & (table["rank"] == 0)].iloc[0]
+    (view,) = gallery.views([gallery.shards.keys.index(row["key"])])
+    place = box(receptive_fields(gallery.net)["conv2"], row["row"], row["column"], 64)
+    for column, rule in enumerate(("deconvnet", "forward-mask")):
+        _, pixels = project(gallery.net, view.inputs, "conv2", row["map"], rule=rule)
+        tile = as_half(cut(pixels[0].permute(1, 2, 0).numpy(), place)).astype(np.float32)
+        assert made[1]["layer2/gini"][0, column] == pytest.approx(gini(np.square(tile).sum(2)), abs=1e-3)
+    silent = table.assign(activation=0.0)
+    assert clearness(gallery, silent) == {}
+
+
+def test_the_stage_writes_what_claims_read(made, shards):
+    _, arrays = made
+    for layer, side in enumerate((7, 27, 64, 64, 64), 1):
+        assert arrays[f"untrained/layer{layer}/patches"].shape == (3, 3, side, side, 3)
+        assert arrays[f"untrained/layer{layer}/projections"].shape == (3, 3, side, side, 3)
+        assert set(np.unique(arrays[f"untrained/layer{layer}/labels"])) <= set(range(4))
+    assert arrays["neighbours/pictures"].tolist() == list(range(len(shards)))
+    assert all(0 <= arrays[f"neighbours/{name}"].min() <= 1 for name in ("trained", "untrained", "pixels"))
