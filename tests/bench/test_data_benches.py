@@ -33,8 +33,10 @@ def test_loader_is_compared_with_every_peer(bench):
 
 @pytest.mark.slow
 def test_sharding_is_compared_with_pillow(bench):
-    rows = check(list(sharding.results(bench)), 1, {"images/s"})
-    assert (rows[0].case, rows[0].peer_name) == ("a core's share of 2", "Pillow")
+    rows = check(list(sharding.results(bench)), 2, {"images/s"})
+    assert [(row.case, row.peer_name) for row in rows] == [
+        ("a core's share of 2", name) for name in sharding.PEERS.values()
+    ]
 
 
 @pytest.mark.slow
@@ -49,10 +51,16 @@ def test_both_ways_of_sharding_make_the_same_squares(tmp_path):
     archive = photos.photographs(tmp_path, 2, 2)
     sharding.ours(archive, 1)
     for picture in photos.source(archive).pictures():
-        _, jpeg = sharding._square(picture)
-        square = simplejpeg.decode_jpeg(jpeg)
+        square = simplejpeg.decode_jpeg(sharding._jpeg(sharding._square(picture)))
         ours = Shards(photos.squares(tmp_path, 250, 2)).squares([picture.label])[0].numpy()
         assert np.abs(square.astype(int) - ours).mean() < 2
+
+
+def test_both_ways_of_sharding_have_the_same_statistics(tmp_path):
+    mean, covariance = sharding.pillow_numpy(photos.photographs(tmp_path, 5, 5), 2)
+    ours = Shards(photos.squares(tmp_path, 250, 5))
+    np.testing.assert_allclose(ours.mean.permute(1, 2, 0), mean, atol=1)
+    np.testing.assert_allclose(ours.covariance, covariance, rtol=2e-3)
 
 
 def test_pictures_are_drawn_once_the_same_and_about_as_large_as_photographs(tmp_path):
