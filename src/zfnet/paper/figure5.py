@@ -39,6 +39,7 @@ def draw(results: Results) -> Figure:
     examples = results.arrays("visualize/zf-s1/invariance.safetensors")
     shown = [name for name in TRANSFORMS if f"{name}/examples" in examples]
     page = Page(TOP + len(shown) * (HEIGHT + GAP) + FOOT)
+    page.text("examples", 0.06 + SIDE / 2, TOP - 0.08, weight="bold", ha="center")
     for row, name in enumerate(shown):
         top = TOP + row * (HEIGHT + GAP)
         _examples(page, examples[f"{name}/examples"], top)

@@ -24,7 +24,7 @@ TITLES = (
     "(d) P(true class)",
     "(e) most probable class",
 )
-LEFT, GAP, TOP, FOOT = 0.3, 0.12, 0.3, 0.62  # inches
+LEFT, GAP, TOP, FOOT = 0.3, 0.12, 0.3, 0.76  # inches
 SIDE = (WIDTH - LEFT - GAP * 5) / 5
 MOST = 10  # classes in a legend, as many as the paper's longest
 COLOURS = [
@@ -93,12 +93,13 @@ def _classes(page: Page, best: np.ndarray, legend: dict[str, str], top: float) -
     page.picture(index, _left(4), top, SIDE, cmap=ListedColormap(COLOURS), vmin=0, vmax=MOST)
     axes = page.axes(_left(4), top + SIDE + 0.03, SIDE, FOOT - 0.1)
     axes.set_axis_off()
-    patches = [Patch(color=COLOURS[place], label=_short(legend[str(name)])) for place, name in enumerate(shown)]
-    size = 7 if len(shown) <= 6 else 5
-    spacing = {"borderpad": 0, "borderaxespad": 0, "columnspacing": 0.8, "labelspacing": 0.15, "handletextpad": 0.4}
-    axes.legend(handles=patches, loc="upper left", ncols=2, fontsize=size, handlelength=0.8, **spacing)
+    columns, letters = (1, 26) if len(shown) <= MOST // 2 else (2, 12)
+    names = [_short(legend[str(name)], letters) for name in shown]
+    patches = [Patch(color=colour, label=name) for colour, name in zip(COLOURS, names, strict=False)]
+    spacing = {"borderpad": 0, "borderaxespad": 0, "columnspacing": 0.6, "labelspacing": 0.2, "handletextpad": 0.4}
+    axes.legend(handles=patches, loc="upper left", ncols=columns, fontsize=7, handlelength=0.8, **spacing)
 
 
-def _short(name: str) -> str:
+def _short(name: str, letters: int) -> str:
     first = str(name).split(",")[0]
-    return first if len(first) <= 16 else first[:15] + "…"
+    return first if len(first) <= letters else first[: letters - 1] + "…"
