@@ -27,7 +27,7 @@ def check(found: list[Row | str], cases: int, unit: set[str]) -> list[Row]:
 
 @pytest.mark.slow
 def test_loader_is_compared_with_every_peer(bench):
-    rows = check(list(loader.results(bench)), 3, {"images/s"})
+    rows = check(list(loader.results(bench)), 4, {"images/s"})
     assert [(row.case, row.peer_name) for row in rows] == [("2 cores", name) for name in loader.PEERS.values()]
 
 
@@ -70,6 +70,15 @@ def test_pictures_are_drawn_once_the_same_and_about_as_large_as_photographs(tmp_
     manifest = photos.squares(tmp_path, 250, 3)
     assert 25_000 < photos.mean_bytes(manifest) < 35_000
     assert len(set(Shards(manifest).keys)) == 250
+
+
+@pytest.mark.parametrize("reader", ["ours", "webdataset", "webdataset_tuned"])
+def test_readers_give_each_square_once(tmp_path, reader):
+    manifest = photos.squares(tmp_path, 6, 3)
+    epoch = loader.READERS[reader](1, str(manifest), str(photos.files(manifest)))
+    images = np.concatenate([np.asarray(batch) for batch in epoch()])
+    given = Shards(manifest).squares(range(6)).numpy()
+    assert images.dtype == np.uint8 and sorted(map(bytes, images)) == sorted(map(bytes, given))
 
 
 def test_memory_of_a_piece_of_work_is_seen():

@@ -3,7 +3,8 @@
 Each reader delivers minibatches of uint8 squares; the row of the usual transforms shows what a training script reads.
 
 - ours: random access over the whole set, in threads;
-- webdataset, tuned: decoded by simplejpeg and stacked in the worker, shards and a buffer shuffled;
+- webdataset: decoded by its own "rgb8" (Pillow), collated by the DataLoader, as its introduction has it;
+- webdataset, tuned: decoded by simplejpeg and stacked in the worker; both shuffle shards and a buffer;
 - ImageFolder: files of the same bytes, decoded by Pillow in DataLoader workers.
 
 The peers have one DataLoader worker a core; on one core they run in the process that asks. Every process is confined to
@@ -29,7 +30,8 @@ IMAGES, DRAWN = 3000, 1000  # those beyond the drawn ones repeat them under othe
 QUICK_IMAGES, QUICK_DRAWN = 600, 30
 BUFFER = 1000  # pictures webdataset shuffles among
 PEERS = {
-    "webdataset": "webdataset + DataLoader, tuned",
+    "webdataset": "webdataset + DataLoader",
+    "webdataset_tuned": "webdataset + DataLoader, tuned",
     "image_folder": "ImageFolder + DataLoader",
     "usual": "ImageFolder + DataLoader, crop, flip, ToTensor",
 }
@@ -84,13 +86,22 @@ def ours(cores: int, manifest: str, files: str) -> Callable[[], Iterator[torch.T
 
 
 def webdataset(cores: int, manifest: str, files: str) -> Callable[[], Iterator[torch.Tensor]]:
+    """Epochs of webdataset, decoded by its own means and collated by the DataLoader."""
+    return _loaded(_shuffled(manifest).decode("rgb8").to_tuple("jpg", "cls"), cores, BATCH)
+
+
+def webdataset_tuned(cores: int, manifest: str, files: str) -> Callable[[], Iterator[torch.Tensor]]:
     """Epochs of webdataset, decoded by simplejpeg and stacked where they are decoded."""
+    data = _shuffled(manifest).to_tuple("jpg", "cls").map_tuple(simplejpeg.decode_jpeg, int)
+    return _loaded(data.batched(BATCH, collation_fn=_stacked), cores, batch=None)
+
+
+def _shuffled(manifest: str) -> Any:
+    """Give the encoded pictures in the order webdataset shuffles them into."""
     import webdataset as wds
 
     addresses = sorted(map(str, Path(manifest).parent.glob("*.tar")))
-    data = wds.WebDataset(addresses, shardshuffle=len(addresses), empty_check=False).shuffle(BUFFER)
-    data = data.to_tuple("jpg", "cls").map_tuple(simplejpeg.decode_jpeg, int).batched(BATCH, collation_fn=_stacked)
-    return _loaded(data, cores, batch=None)
+    return wds.WebDataset(addresses, shardshuffle=len(addresses), empty_check=False).shuffle(BUFFER)
 
 
 def _stacked(samples: list[tuple[np.ndarray, int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,4 +135,10 @@ def _loaded(data: Any, cores: int, batch: int | None, **more: Any) -> Callable[[
     return lambda: (images for images, _ in loader)
 
 
-READERS = {"ours": ours, "webdataset": webdataset, "image_folder": image_folder, "usual": usual}
+READERS = {
+    "ours": ours,
+    "webdataset": webdataset,
+    "webdataset_tuned": webdataset_tuned,
+    "image_folder": image_folder,
+    "usual": usual,
+}
