@@ -14,11 +14,22 @@ from zfnet.data.shards import write_shards
 from zfnet.data.world import generate
 from zfnet.files import read_json
 from zfnet.settings import Data, Transfer, World
-from zfnet.transfer import duplicates
+from zfnet.transfer import search as search_module
 from zfnet.transfer.calibration import CHANGES as COPIES
 from zfnet.transfer.calibration import recalls, share
-from zfnet.transfer.duplicates import duplicates_stage, search
-from zfnet.transfer.thumbnails import CUTS, VIEWS, correlate, grey, query_thumbnails, thumbnails
+from zfnet.transfer.duplicates import duplicates_stage
+from zfnet.transfer.search import search
+from zfnet.transfer.sketches import bounds, sketch
+from zfnet.transfer.thumbnails import (
+    CUTS,
+    VIEWS,
+    correlate,
+    correlate_pairs,
+    grey,
+    mirrored,
+    query_thumbnails,
+    thumbnails,
+)
 
 
 def match(image: np.ndarray, train: np.ndarray) -> float:
@@ -71,18 +82,67 @@ def test_flat_pictures_resemble_nothing():
     assert match(flat, flat) == 0
 
 
+def in_blocks(train, *starts):
+    """Cut training thumbnails (CUTS, N, d) at some numbers."""
+    ends = (*starts[1:], train.shape[1])
+    return ((np.arange(a, b), train[:, a:b]) for a, b in zip(starts, ends, strict=True))
+
+
 def test_search_is_the_same_in_any_blocks(monkeypatch):
     draw = torch.Generator().manual_seed(0)
-    queries = torch.nn.functional.normalize(torch.randn(7, VIEWS, len(CUTS), 12, generator=draw), dim=-1)
-    train = torch.nn.functional.normalize(torch.randn(len(CUTS), 11, 12, generator=draw), dim=-1)
+    queries = torch.nn.functional.normalize(torch.randn(7, VIEWS, len(CUTS), 16, generator=draw), dim=-1)
+    train = torch.nn.functional.normalize(torch.randn(len(CUTS), 11, 16, generator=draw), dim=-1)
     everything = correlate(queries, train).numpy()
-    monkeypatch.setattr(duplicates, "PRODUCTS", 20)
-    blocks = ((np.arange(a, min(a + 4, 11)), train[:, a : a + 4]) for a in (0, 4, 8))
-    found = search(queries, blocks, 0.7)
-    assert found.pairs.tolist() == np.argwhere(everything >= 0.7).tolist() and len(found.pairs) > 3
-    np.testing.assert_allclose(found.correlations, everything[everything >= 0.7], rtol=1e-5)
-    np.testing.assert_allclose(found.best, everything.max(1), rtol=1e-5)
-    assert found.best_train.tolist() == everything.argmax(1).tolist()
+    monkeypatch.setattr(search_module, "PRODUCTS", 20)
+    monkeypatch.setattr(search_module, "CHUNK", 3)
+    for plain in (True, False):
+        found = search(queries, in_blocks(train, 0, 4, 8), 0.6, 0.3, plain)
+        assert found.pairs.tolist() == np.argwhere(everything >= 0.6).tolist() and len(found.pairs) > 3
+        np.testing.assert_allclose(found.correlations, everything[everything >= 0.6], rtol=1e-5)
+        np.testing.assert_allclose(found.best, everything.max(1), rtol=1e-5)
+        assert found.best_train.tolist() == everything.argmax(1).tolist()
+
+
+def archive():
+    """Thumbnails of pictures looked for, and of others with a copy of each, changed in every way in turn."""
+    ours = [scene(seed) for seed in range(5 * len(CHANGES))]
+    copies = [change(ours[5 * k + i]) for k, change in enumerate(CHANGES.values()) for i in range(5)]
+    theirs = [recompressed(image, (84, 84)) for image in [*copies, *(scene(1000 + i) for i in range(75))]]
+    queries = torch.stack([query_thumbnails(grey(torch.tensor(image[None]))[0], 32) for image in ours])
+    squares = grey(torch.tensor(np.stack(theirs)))
+    return queries, torch.stack([thumbnails(squares, 32, cut) for cut in CUTS])
+
+
+def test_bounds_hold_and_leave_little():
+    queries, train = archive()
+    found, bound = correlate(queries, train), bounds(sketch(queries), sketch(train))
+    assert (found <= bound).all()
+    assert (bound >= 0.95).float().mean() < 2 * (found >= 0.95).float().mean()
+
+
+def test_parts_of_thumbnails_give_mirror_and_negative():
+    draw = torch.Generator().manual_seed(1)
+    queries, train = (torch.randn(*shape, 36, generator=draw) for shape in ((3, VIEWS, len(CUTS)), (len(CUTS), 4)))
+    pairs = torch.cartesian_prod(torch.arange(3), torch.arange(4)).T
+    for change in (lambda block: block, mirrored, torch.neg):
+        found = correlate(queries, change(train))
+        torch.testing.assert_close(found, correlate(queries, train))
+        torch.testing.assert_close(correlate_pairs(queries[pairs[0]], train[:, pairs[1]]), found.flatten())
+
+
+def test_search_finds_planted_copies_of_every_kind_as_the_plain_search_does(monkeypatch):
+    queries, train = archive()
+    fast, plain = (search(queries, in_blocks(train, 0, 50), 0.95, 0.9, plain) for plain in (False, True))
+    assert fast.pairs.tolist() == plain.pairs.tolist() == [[i, i] for i in range(len(queries))]
+    np.testing.assert_allclose(fast.best, plain.best, atol=1e-5)
+    monkeypatch.setattr(search_module, "CROWDED", 0)  # everything of a chunk that has a near pair
+    assert search(queries, in_blocks(train, 0, 50), 0.95, 0.9).pairs.tolist() == plain.pairs.tolist()
+
+
+def test_best_below_the_floor_is_not_known():
+    queries, train = archive()
+    found = search(queries, in_blocks(train[:, len(queries) :], 0), 0.95, 0.9)
+    assert (found.best == -1).all() and (found.best_train == -1).all() and found.pairs.shape == (0, 2)
 
 
 def test_stage_finds_what_was_planted(prepare, tmp_path):
@@ -158,6 +218,7 @@ def test_planted_copies_in_real_archives(real_data, tmp_path):
     archives = {
         "imagenet-train": [real_data / "imagenet" / name for name in names],
         "caltech101": [real_data / "caltech" / "101_ObjectCategories.tar.gz"],
+        "caltech256": [real_data / "caltech" / "256_ObjectCategories.tar"],
     }
     planted, found = planted_and_found(archives, real_data / "planted_duplicates.csv", 128, tmp_path)
     assert len(planted) == 30 and len(planted & found) >= 0.95 * len(planted)

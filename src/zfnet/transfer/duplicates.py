@@ -10,14 +10,14 @@ it, but a crop of 4 % takes it below 0.9. Therefore each transfer picture is com
 - as it is and in the mirror;
 - as it is and with 2 % and 4 % cut off each side, against the training picture as it is; and the other way round.
 
-The largest of the twenty correlations counts. Copies that are cropped by much more are not found. What the threshold
-finds and misses is measured on copies of the data themselves (`zfnet.transfer.calibration`).
+The largest of the twenty correlations counts, which `zfnet.transfer.search` finds without computing most of them.
+Copies that are cropped by much more are not found. What the threshold finds and misses is measured on copies of the
+data themselves (`zfnet.transfer.calibration`).
 """
 
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,54 +33,12 @@ from zfnet.provenance import provenance
 from zfnet.settings import Transfer
 from zfnet.transfer.calibration import CURVE_COLUMNS, curve, recalls, share
 from zfnet.transfer.rows import write_rows
+from zfnet.transfer.search import Matches, search
 from zfnet.transfer.sheet import contact_sheet
-from zfnet.transfer.thumbnails import CUTS, VIEWS, correlate, grey, query_thumbnails, thumbnails, whole_grey
+from zfnet.transfer.thumbnails import CUTS, grey, query_thumbnails, thumbnails, whole_grey
 
-THRESHOLDS = tuple(round(0.8 + 0.01 * i, 2) for i in range(20))  # thresholds whose counts are told
-PRODUCTS = 1 << 24  # correlations held in memory at once
+THRESHOLDS = tuple(round(0.9 + 0.005 * i, 3) for i in range(20))  # whose counts are told; none is searched below
 COLUMNS = ["set", "key", "class", "train_key", "correlation"]
-
-
-@dataclass
-class Matches:
-    """What a search found.
-
-    pairs : int64 (M, 2), picture and training picture, ordered;  correlations : float32 (M,) of these pairs
-    best, best_train : float32 (N,), int64 (N,), the largest correlation of each picture and where
-    """
-
-    pairs: np.ndarray
-    correlations: np.ndarray
-    best: np.ndarray
-    best_train: np.ndarray
-
-
-def search(queries: Tensor, train: Iterator[tuple[np.ndarray, Tensor]], threshold: float) -> Matches:
-    """Compare all pictures with all training pictures, in blocks of bounded size.
-
-    Parameters
-    ----------
-    queries : (N, VIEWS, len(CUTS), d)
-        `query_thumbnails` of the pictures looked for.
-    train
-        Yields numbers (B,) and thumbnails (len(CUTS), B, d) of training pictures.
-    threshold
-        Correlation from which a pair is kept.
-    """
-    best = queries.new_full((len(queries),), -1)
-    best_train = torch.full((len(queries),), -1)
-    pairs, correlations = [], []
-    for numbers, block in train:
-        chunk = max(1, PRODUCTS // (VIEWS * len(CUTS) * len(numbers)))
-        for first in range(0, len(queries), chunk):
-            found = correlate(queries[first : first + chunk], block)  # (chunk, B)
-            _note_best(found, numbers, best[first : first + chunk], best_train[first : first + chunk])
-            rows, columns = (found >= threshold).nonzero(as_tuple=True)
-            correlations.append(found[rows, columns].cpu().numpy())
-            pairs.append(np.stack([rows.cpu().numpy() + first, numbers[columns.cpu().numpy()]], 1))
-    pairs, correlations = np.concatenate(pairs), np.concatenate(correlations)
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-    return Matches(pairs[order], correlations[order], best.cpu().numpy(), best_train.numpy())
 
 
 def duplicates_stage(
@@ -104,7 +62,7 @@ def duplicates_stage(
     sets = {name: Shards(path) for name, path in manifests.items()}
     queries = torch.cat([_read_queries(shards, settings.duplicates_size) for shards in sets.values()])
     blocks = _read_train(train, settings.duplicates_size, threads)
-    matches = search(queries.to(device()), blocks, settings.duplicates_threshold)
+    matches = search(queries.to(device()), blocks, settings.duplicates_threshold, THRESHOLDS[0])
     places = [(name, i) for name, shards in sets.items() for i in range(len(shards))]
     write_rows(out_csv, COLUMNS, _rows(matches, places, sets, train))
     contact_sheet(matches, places, sets, train, settings.duplicates_threshold, Path(out_csv).with_suffix(".png"))
@@ -114,14 +72,6 @@ def duplicates_stage(
     summary["recall"] = {change: share(found, settings.duplicates_threshold) for change, found in recall.items()}
     origin = provenance(seconds=time.monotonic() - start, device=str(device()), train=train.manifest.hash)
     write_json(Path(out_csv).with_suffix(".json"), summary | {"left_out": [], "provenance": origin})
-
-
-def _note_best(found: Tensor, numbers: np.ndarray, best: Tensor, best_train: Tensor) -> None:
-    """Raise the running maxima in place."""
-    values, columns = found.max(1)
-    better = values > best
-    best[better] = values[better]
-    best_train[better.cpu()] = torch.from_numpy(numbers)[columns[better].cpu()]
 
 
 def _read_queries(shards: Shards, size: int) -> Tensor:

@@ -13,7 +13,7 @@ from zfnet.data.loader import Shards
 from zfnet.files import atomic
 
 if TYPE_CHECKING:
-    from zfnet.transfer.duplicates import Matches
+    from zfnet.transfer.search import Matches
 
 SHOWN = 24  # pictures on each side of the threshold
 COLUMNS, SIDE, TEXT = 4, 112, 26  # pairs in a row; pixels of a picture; pixels of its caption

@@ -1,5 +1,7 @@
 """Grey thumbnails whose products are normalised correlations, and the ways in which two pictures are compared (D29)."""
 
+import math
+
 import simplejpeg
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,7 @@ from torch import Tensor
 
 from zfnet.data.loader import Shards
 
-VIEWS = 4  # of a picture looked for
+VIEWS = 2  # of a picture looked for
 CUTS = (0.0, 0.02, 0.04)  # of each side
 FLAT = 2.0  # a thumbnail that varies less, in grey levels, resembles nothing
 
@@ -42,25 +44,52 @@ def thumbnails(greys: Tensor, size: int, cut: float = 0.0) -> Tensor:
 
 
 def query_thumbnails(image: Tensor, size: int) -> Tensor:
-    """Return thumbnails, (VIEWS, len(CUTS), size²), of a grey picture (H, W), its centre square, both mirrored."""
+    """Return thumbnails, (VIEWS, len(CUTS), size²), of a grey picture (H, W) and of its centre square."""
     height, width = image.shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = image[top : top + side, left : left + side]
-    views = (image, square, image.flip(1), square.flip(1))
-    return torch.stack([torch.cat([thumbnails(view[None], size, cut) for cut in CUTS]) for view in views])
+    return torch.stack([torch.cat([thumbnails(view[None], size, cut) for cut in CUTS]) for view in (image, square)])
 
 
 def correlate(queries: Tensor, train: Tensor) -> Tensor:
-    """Return the largest absolute correlation, (N, B), over the ways of cutting.
+    """Return the largest absolute correlation, (N, B), over the ways of cutting, as it is and in the mirror.
 
     Parameters
     ----------
     queries : (N, VIEWS, len(CUTS), d);  train : (len(CUTS), B, d)
     """
-    ours = (queries.flatten(1, 2) @ train[0].T).abs().amax(1)  # (N, VIEWS * len(CUTS), B) -> (N, B)
-    theirs = (queries[:, :, 0] @ train[1:].flatten(0, 1).T).abs()
-    return torch.maximum(ours, theirs.unflatten(2, (len(CUTS) - 1, -1)).amax((1, 2)))
+    ways = products(queries, train) + products(queries, mirrored(train))
+    return torch.stack([way.abs().amax(1) for way in ways]).amax(0)
+
+
+def correlate_pairs(queries: Tensor, train: Tensor) -> Tensor:
+    """Return what `correlate` does of the pairs (M,) of `queries` (M, VIEWS, len(CUTS), d) and `train` (., M, d)."""
+    both = torch.stack([train, mirrored(train)], -1)  # (len(CUTS), M, d, 2)
+    ours = (queries.flatten(1, 2) @ both[0]).abs().amax((1, 2))
+    theirs = (queries[:, :, 0] @ both[1:].permute(1, 2, 0, 3).flatten(2)).abs().amax((1, 2))
+    return torch.maximum(ours, theirs)
+
+
+def products(queries: Tensor, train: Tensor) -> tuple[Tensor, Tensor]:
+    """Multiply all cuts of the pictures with whole training pictures, and whole pictures with the others' cuts.
+
+    Parameters
+    ----------
+    queries : (N, VIEWS, len(CUTS), d);  train : (len(CUTS), B, d)
+
+    Returns
+    -------
+    (N, VIEWS * len(CUTS), B) and (N, VIEWS * (len(CUTS) - 1), B)
+    """
+    theirs = queries[:, :, 0] @ train[1:].flatten(0, 1).T
+    return queries.flatten(1, 2) @ train[0].T, theirs.unflatten(2, (len(CUTS) - 1, -1)).flatten(1, 2)
+
+
+def mirrored(thumbnails: Tensor) -> Tensor:
+    """Mirror thumbnails (..., size²)."""
+    size = math.isqrt(thumbnails.shape[-1])
+    return thumbnails.unflatten(-1, (size, size)).flip(-1).flatten(-2)
 
 
 def whole_grey(shards: Shards, number: int) -> Tensor:
