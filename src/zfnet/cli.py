@@ -361,7 +361,9 @@ def table(number: Annotated[int, typer.Argument(min=1, max=7)], results: Results
 
 @app.command()
 def figure(
-    name: Annotated[str, typer.Argument(help="figure2 … figure9, or methods")], results: Results, out: Out
+    name: Annotated[str, typer.Argument(help="figure2 … figure9, methods or near_duplicates")],
+    results: Results,
+    out: Out,
 ) -> None:
     """Draw one figure in the paper's layout (png, pdf)."""
     from zfnet.paper.figures import figure_stage

@@ -286,6 +286,9 @@ def write_transfer(folder, rng):
     save_file({**scores, "truth": truth}, folder / "voc" / "scores.safetensors")
     counts = {name: {"found": 3, "images": 240, "most_in_one_class": 2} for name in curve}
     write_json(folder / "duplicates.json", {"counts": counts, "threshold": 0.95, "curve": {}, "provenance": PROVENANCE})
+    shares = {("copies found", "mirrored"): 1.0, **{("pictures with a match", name): 0.0125 for name in counts}}
+    rows = [(at, *of, share, 240) for of, share in shares.items() for at in (0.9, 0.95, 0.99)]
+    write_csv(folder / "duplicates-curve.csv", rows, "threshold of name share pictures")
 
 
 def write_csv(path, rows, names):

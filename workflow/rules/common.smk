@@ -157,4 +157,4 @@ wildcard_constraints:
     run=r"[a-z0-9-]+",
     set="|".join(ARCHIVES_OF),
     number=r"\d",
-    figure=r"figure\d|methods",
+    figure=r"figure\d|methods|near_duplicates",

@@ -45,6 +45,7 @@ FIGURES = {
     "figure8": results("visualize/zf-s1/correspondence.safetensors"),
     "figure9": heads("caltech256"),
     "methods": results("visualize/zf-s1/methods.safetensors", "visualize/zf-s1/methods.csv"),
+    "near_duplicates": results("transfer/duplicates-curve.csv", "transfer/duplicates.json"),
 }
 # What claims are decided from: all of these, the errors of the net without filter renormalisation, the filters of both
 # bases, and what the other nets see that are looked at.
@@ -76,4 +77,5 @@ TITLES = {
     "figure8": "Masked parts",
     "figure9": "Caltech-256 against images per class",
     "methods": "The same units by every method",
+    "near_duplicates": "Near-duplicates against the threshold",
 }

@@ -1,7 +1,7 @@
 """Figures as files: one page each, text as vectors, pictures at their native pixels, the same bytes every time.
 
-Each module figure2 … figure9, and methods, has a function `draw(results)` that reads arrays and gives a matplotlib
-figure.
+Each module figure2 … figure9, methods and near_duplicates has a function `draw(results)` that reads arrays and gives a
+matplotlib figure.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from zfnet.errors import ZfnetError
 from zfnet.files import atomic
 from zfnet.paper.results import Results
 
-NAMES = (*(f"figure{number}" for number in range(2, 10)), "methods")
+NAMES = (*(f"figure{number}" for number in range(2, 10)), "methods", "near_duplicates")
 WIDTH = 9.0  # inches
 DPI = 200
 INK = "#222222"

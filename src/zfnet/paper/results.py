@@ -30,6 +30,7 @@ COLUMNS = {
     "visualize/*/invariance.csv": "image key class transform amount layer1_relative layer7_relative probability",
     "visualize/*/occlusion.csv": "key own control alike apart left",
     "visualize/*/methods.csv": "layer unit name method cosine gain",
+    "transfer/duplicates-curve.csv": "threshold of name share",
     "transfer/heads/*.csv": "head layer size fold accuracy classes train_images test_images",
     "transfer/scratch/*.csv": "size fold accuracy",
     "transfer/voc/ap.csv": "class head ap",
