@@ -7,10 +7,8 @@ All minimise, with f = X w + b and one cost c_i per sample,
     softmax  1/2 |W|² + Σ c_i (log Σ_k exp f_ik - f_i,label)   multinomial, biases free, as in LogisticRegression
     sigmoid  1/2 |w|² + Σ c_i log(1 + exp(-y_i f_i))           one vs rest, biases free
 
-by the Newton method of `zfnet.transfer.newton`, preconditioned with the Hessian's diagonal, which
-`zfnet.transfer.coordinates` (principal axes, never more than samples) makes nearly the whole of it. Samples share one
-matrix X and differ in their costs, so all classes, all values of C and all inner folds (a sample left out costs 0) are
-columns of the same matrix products.
+by the Newton method of `zfnet.transfer.newton`. Samples share one matrix X and differ in their costs, so all classes,
+all values of C and all inner folds (a sample left out costs 0) are columns of the same matrix products.
 
 The paper names neither solver nor regulariser; L2 is chosen because it is what its linear baselines used.
 """
@@ -64,8 +62,9 @@ def fit(
     kind
         "svm", "softmax" or "sigmoid", as above.
     tolerance
-        A problem is solved when |g|²/2 of its gradient g, which bounds the distance to the optimum where the bias is
-        regularised, is at most this share of the objective, and |g| at most its root times that at w = 0.
+        A problem is solved by a whole step that promised to lower the objective by at most this share of it; what is
+        left then is a small part of that. Or where |g|²/2 of its gradient g, which bounds the distance to the optimum
+        where the bias is regularised, is at most this share, and |g| at most its root times that at w = 0.
     solver
         "sklearn": LinearSVC and LogisticRegression, the reference.
 
