@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from zfnet.errors import ZfnetError
-from zfnet.transfer import coordinates, memory
+from zfnet.transfer import coordinates, memory, newton
 from zfnet.transfer.coordinates import Layer, from_gram, from_rows
 from zfnet.transfer.heads import Head, fit, objective, one_hot
 from zfnet.transfer.losses import LOSSES
+from zfnet.transfer.precondition import Preconditioner
 
 KINDS = sorted(LOSSES)
 
@@ -119,6 +120,30 @@ def test_a_wide_layer_gives_what_its_rows_give():
     a, b = layer.coordinates(train, test)
     c, d = from_rows(torch.from_numpy(rows[train]), torch.from_numpy(rows[test]))
     torch.testing.assert_close(b @ a.T, d @ c.T, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_inner_products_in_bf16_reach_the_same_optimum(kind, monkeypatch):
+    x, targets, costs = problem()
+    values = []
+    for fast in (True, False):
+        monkeypatch.setattr(newton, "fast_in_bf16", lambda device, fast=fast: fast)
+        head = fit(x, targets, costs, kind)
+        values.append(objective(head, x, targets, costs, kind).double())
+    torch.testing.assert_close(*values, rtol=1e-5, atol=0)
+
+
+def test_a_preconditioner_inverts_the_hessian_of_samples_that_count_alike():
+    x, *_ = problem(dtype=torch.float64)
+    penalty = torch.ones(x.shape[1], 1, 1, dtype=torch.float64)
+    found = Preconditioner(x, penalty)
+    weights = torch.tensor([[2.0], [0.25], [2.0]], dtype=torch.float64)
+    vectors = torch.randn(x.shape[1], 3, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    solved = found.solve(vectors, found.levels(weights))
+    assert len(found.factors) == 2
+    for k, weight in enumerate(weights.flatten()):
+        hessian = weight * x.T @ x + torch.eye(x.shape[1], dtype=torch.float64)
+        torch.testing.assert_close(hessian @ solved[:, k], vectors[:, k], rtol=1e-4, atol=1e-4)
 
 
 def test_mistakes_are_sentences():

@@ -1,11 +1,10 @@
-"""Features to the coordinates in which heads are trained: centred, of unit size, along their principal axes.
+"""Features to the coordinates in which heads are trained: centred, of unit size, never more than pictures.
 
 A layer's features are moved by the mean of the training pictures and divided by one number, the root mean square of
 their norms, so that the same values of C make sense for every layer, width and size of net. Features keep their
 relative sizes: nothing is scaled one by one. The paper does not say how it normalised (PAPER.md 8.4).
 
-A linear classifier with an L2 penalty sees features only through inner products, so a rotation changes nothing; along
-the principal axes its Hessian is nearly diagonal and fits take half the steps. And where a layer has more dimensions
+A linear classifier with an L2 penalty sees features only through inner products. So where a layer has more dimensions
 than there are pictures (290,400 at layer 1), its Gram matrix X Xᵀ = U S Uᵀ is made once, and U √S takes the place of X:
 n dimensions, the same inner products, the same classifier.
 """
@@ -56,7 +55,8 @@ class Layer:
         return from_rows(self._read(train), self._read(test))
 
     def needs(self, train: int, test: int) -> int:
-        """Return the bytes that `coordinates` takes for so many pictures: inner products, axes and what they make."""
+        """Return the bytes that `coordinates` takes for so many pictures: inner products and what is made of them,
+        the factors of `zfnet.transfer.precondition` among it."""
         if self.gram is not None:
             return 8 * train * (5 * train + 2 * test)
         return 4 * self.rows.shape[1] * (3 * (train + test) + 6 * self.rows.shape[1])
@@ -101,9 +101,7 @@ def from_rows(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     if train.shape[1] > len(train):
         return from_gram((train @ train.T).double(), (test @ train.T).double())
     size = train.square().sum(1).mean().sqrt().clamp_min(1e-30)
-    _, axes = torch.linalg.eigh((train.T @ train).double())
-    axes = axes.float() / size
-    return train @ axes, test @ axes
+    return train / size, test / size
 
 
 def from_gram(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
