@@ -268,7 +268,7 @@ def filters(
 def compare_methods(
     weights: Weights,
     data: Prepared,
-    features: Annotated[Path, typer.Option(help="features-RUN.csv, whose units and pictures are taken")],
+    features: Annotated[Path, typer.Option(help="features.csv, whose units and pictures are taken")],
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,

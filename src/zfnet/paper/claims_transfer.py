@@ -13,7 +13,7 @@ from scipy import stats
 
 from zfnet.paper import printed
 from zfnet.paper.findings import Contrast, Evidence, Finding, conclude, contrast, equivalence, not_run, paired
-from zfnet.paper.paired import head_folds, scratch_folds
+from zfnet.paper.paired import head_folds, scratch_folds, share_tested
 from zfnet.paper.results import Results
 from zfnet.paper.statistics import holm
 from zfnet.paper.table7 import NAMES
@@ -39,7 +39,7 @@ def scratch_fails(evidence: Evidence) -> Finding:
     contrasts, slopes = [], []
     for dataset, name in NAMES.items():
         gaps = _gaps(evidence.results, dataset)
-        shares = [_test_share(evidence.results, dataset, size) for size in gaps]
+        shares = [share_tested(evidence.results, dataset, size) for size in gaps]
         contrasts += [
             Contrast(f"{name}, {size}", gaps[size].dropna(), True, share)
             for size, share in zip(gaps, shares, strict=True)
@@ -91,7 +91,7 @@ def six_images_are_enough(evidence: Evidence) -> Finding:
         return not_run(
             f"the printed {best:g} counts on the full archive only, and no hand-made baseline is trained", text
         )
-    one = Contrast(f"6 per class - {best:g}", six - best, True, _test_share(results, "caltech256", 6))
+    one = Contrast(f"6 per class - {best:g}", six - best, True, share_tested(results, "caltech256", 6))
     return _decide(evidence, [one], "against the printed Bo et al. at 60 per class")
 
 
@@ -103,7 +103,7 @@ def features_improve_with_depth(evidence: Evidence) -> Finding:
         size = layer_size(evidence.results, dataset)
         for head, low, high in steps:
             deeper, below = (head_folds(evidence.results, dataset, head, layer, size) for layer in (high, low))
-            share = _test_share(evidence.results, dataset, size)
+            share = share_tested(evidence.results, dataset, size)
             contrasts.append(Contrast(f"{NAMES[dataset]} {head} {high} - {low}", paired(deeper, below), True, share))
     if not all(len(one.values) for one in contrasts):
         return not_run("needs heads on layers 1-5 and 7 of both Caltech sets")
@@ -116,7 +116,7 @@ def heads_are_alike(evidence: Evidence) -> Finding:
     for dataset in NAMES:
         size = layer_size(evidence.results, dataset)
         softmax, svm = (head_folds(evidence.results, dataset, head, 7, size) for head in ("softmax", "svm"))
-        share = _test_share(evidence.results, dataset, size)
+        share = share_tested(evidence.results, dataset, size)
         contrasts.append(Contrast(NAMES[dataset], paired(softmax, svm), True, share))
     if not all(len(one.values) for one in contrasts):
         return not_run("needs both heads on layer 7 of both Caltech sets")
@@ -151,7 +151,7 @@ def _against_printed(evidence: Evidence, dataset: str, baseline: dict[int, float
         return not_run("printed numbers count on the full archives only, and no hand-made baseline is trained", shown)
     contrasts = [
         Contrast(
-            f"{size} - {baseline[size]:g}", values - baseline[size], True, _test_share(evidence.results, dataset, size)
+            f"{size} - {baseline[size]:g}", values - baseline[size], True, share_tested(evidence.results, dataset, size)
         )
         for size, values in folds.items()
     ]
@@ -175,12 +175,3 @@ def _gaps(results: Results, dataset: str) -> pd.DataFrame:
         for size in sizes
     }
     return pd.DataFrame({size: gap for size, gap in gaps.items() if gap.notna().any()})
-
-
-def _test_share(results: Results, dataset: str, size: int) -> float:
-    """Test images divided by training images at one size."""
-    heads = results.frame(f"transfer/heads/{dataset}.csv")
-    if heads is None:
-        return 0.0
-    chosen = heads[heads["size"] == size]
-    return float((chosen["test_images"] / chosen["train_images"]).mean()) if len(chosen) else 0.0

@@ -98,10 +98,12 @@ def _row(results: Results, names: tuple[str, str, int], first: pd.Series, second
 
 
 def share_tested(results: Results, dataset: str, size: int) -> float:
-    """Test pictures divided by training pictures at one size."""
+    """Test pictures divided by training pictures at one size; 0 where no head was trained."""
     heads = results.frame(f"transfer/heads/{dataset}.csv")
+    if heads is None:
+        return 0.0
     chosen = heads[heads["size"] == size]
-    return float((chosen["test_images"] / chosen["train_images"]).mean())
+    return float((chosen["test_images"] / chosen["train_images"]).mean()) if len(chosen) else 0.0
 
 
 def _frame(rows: Iterable[list | None]) -> pd.DataFrame:
