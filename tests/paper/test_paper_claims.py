@@ -54,7 +54,7 @@ def test_the_documented_claims_are_the_claims():
 
 
 def test_nothing_run_decides_nothing(empty):
-    frame = claims.table(Results(empty), SETTINGS)
+    frame = claims.table(claims.findings(Results(empty), SETTINGS))
     assert set(frame["verdict"]) == {"not run"}
     assert (frame["reason"] != "").all()
 
@@ -65,6 +65,22 @@ def test_every_claim_of_a_full_tree_has_a_verdict_and_no_interval_without_number
     assert (frame.loc[frame["verdict"].isin(["holds", "fails"]), "interval"] != "").all()
     again = pd.read_csv(tmp_path / "claims.csv").fillna("")
     pd.testing.assert_frame_equal(again, frame, check_dtype=False)
+
+
+def test_the_differences_of_every_verdict_are_written_with_their_intervals(results, tmp_path):
+    frame = claims.claims_stage(results, SETTINGS, tmp_path / "claims.csv").set_index("claim")
+    effects = pd.read_csv(tmp_path / "claims-effects.csv").set_index("claim")
+    inside = (effects["claimed_above"].fillna(-np.inf) < effects["low"]) & (
+        effects["high"] < effects["claimed_below"].fillna(np.inf)
+    )
+    verdicts = frame["verdict"]
+    counted = {"C20"}  # shares with exact intervals, not differences
+    assert set(verdicts.index[verdicts != "not run"]) - counted == set(effects.index)
+    assert inside[effects.index.isin(set(verdicts.index[verdicts == "holds"]))].all()
+    assert not inside.groupby(level=0).all()[sorted(set(verdicts.index[verdicts == "fails"]) - counted)].any()
+    known = effects["low"].notna()
+    assert (effects.loc[known, "low"] < effects.loc[known, "value"]).all()
+    assert effects.loc[~known, ["high", "level", "p_against"]].isna().all(axis=None)
 
 
 def test_every_claim_about_what_nets_see_takes_three_nets(results, tmp_path):

@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from zfnet.files import write_json
-from zfnet.paper import report_curves, tables
+from zfnet.files import write_json, write_text
+from zfnet.paper import report_curves, report_effects, tables
 from zfnet.paper.report_documents import REPOSITORY, Decision, citation, decisions, edges, set_to
 from zfnet.paper.report_graph import layout, levels, reduced
 from zfnet.paper.report_origins import cost, origins, stages, totals
@@ -176,3 +176,25 @@ def test_heavy_files_are_named_and_not_carried(tmp_path, monkeypatch):
     assert downloads(tmp_path, "figure2")[0]["url"].startswith("data:application/pdf;base64,")
     monkeypatch.setattr("zfnet.paper.report_pictures.HEAVIEST", 10)
     assert downloads(tmp_path, "figure2") == [{"name": "figure2.pdf", "folder": tmp_path.name, "url": None}]
+
+
+def test_a_difference_is_drawn_where_its_numbers_lie(tmp_path):
+    write_text(
+        tmp_path / "claims-effects.csv",
+        "claim,difference,value,low,high,n,level,claimed_above,claimed_below,p_against,digits\n"
+        "C1,top-1,-2.0,-3.0,-1.0,3,0.95,,0.0,0.99,1\n"
+        "C1,within,0.5,-1.0,2.0,3,0.9,-1.5,1.5,0.3,2\n"
+        "C2,one,4.0,,,1,,0.0,,,1\n",
+    )
+    found = report_effects.effects(Results(tmp_path))
+    below, within = found["C1"]
+    (single,) = found["C2"]
+    assert [one.value for one in (below, within)] == pytest.approx(
+        [sum(one.interval) / 2 for one in (below, within)], abs=0.1
+    )
+    assert below.interval[1] < below.zero == sum(below.claimed)
+    assert below.supported and not within.supported  # 2.0 lies beyond the margin
+    assert within.claimed[0] < within.interval[0] and sum(within.claimed) < within.interval[1]
+    assert single.interval is None and not single.supported and single.value > single.zero == single.claimed[0]
+    assert below.alt == "top-1: -2.0 [-3.0, -1.0], n = 3, claimed below 0"
+    assert single.numbers == "+4.0 no interval, n = 1"

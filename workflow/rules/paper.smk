@@ -55,6 +55,7 @@ rule claims:
             category="Claims",
             labels={"item": "Claims", "what": "What reproduced"},
         ),
+        effects="<results>/claims-effects.csv",
     log:
         "<logs>/paper/claims.log",
     params:
@@ -71,6 +72,7 @@ rule report_page:
         tables=expand("<results>/tables/table{number}.csv", number=list(TABLES)),
         figures=expand("<results>/figures/{figure}.png", figure=list(FIGURES)),
         claims="<results>/claims.csv",
+        effects="<results>/claims-effects.csv",
     output:
         page=report(
             "<results>/report.html",

@@ -6,18 +6,24 @@ The rest says what would have to be run. The papers' own numbers are context, no
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from zfnet.files import write_text
 from zfnet.paper import claims_features, claims_filters, claims_imagenet, claims_pictures, claims_transfer, claims_voc
-from zfnet.paper.findings import Evidence, Finding, not_run
+from zfnet.paper.findings import Evidence, Finding, Part, not_run
 from zfnet.paper.results import Results
 from zfnet.settings import Paper
 
 MODULES = (claims_imagenet, claims_transfer, claims_filters, claims_features, claims_pictures, claims_voc)
 DECIDED = {name: decides for module in MODULES for name, decides in module.DECIDED.items()}
+EFFECTS = (
+    *("claim", "difference", "value", "low", "high", "n", "level"),
+    *("claimed_above", "claimed_below", "p_against", "digits"),
+)
 COLUMNS = ("claim", "item", "statement", "paper", "ours", "interval", "verdict", "reason", "how")
 
 
@@ -45,11 +51,25 @@ def explain() -> str:
     return "\n".join(lines) + "\n"
 
 
-def table(results: Results, settings: Paper) -> pd.DataFrame:
-    """All claims with their verdicts, in the order of their numbers."""
+def findings(results: Results, settings: Paper) -> dict[str, Finding]:
+    """What is found of every claim, in the order of their numbers."""
     evidence = Evidence(results, settings)
-    rows = [_row(name, claim, decide(name, evidence)) for name, claim in statements().items()]
+    return {name: decide(name, evidence) for name in statements()}
+
+
+def table(found: dict[str, Finding]) -> pd.DataFrame:
+    """All claims with their verdicts, a row each."""
+    rows = [_row(name, statements()[name], finding) for name, finding in found.items()]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def effects(found: dict[str, Finding]) -> pd.DataFrame:
+    """All differences that claims are about, a row each: value, interval, and the range that is claimed.
+
+    Ends are empty where there is no interval, bounds where the claimed range has none.
+    """
+    rows = [_effect(name, part) for name, finding in found.items() for part in finding.parts]
+    return pd.DataFrame(rows, columns=EFFECTS).replace([np.inf, -np.inf], np.nan)
 
 
 def _row(name: str, claim: dict[str, str], finding: Finding) -> dict[str, str]:
@@ -60,8 +80,24 @@ def _row(name: str, claim: dict[str, str], finding: Finding) -> dict[str, str]:
     }
 
 
+def _effect(name: str, part: Part) -> dict[str, Any]:
+    interval = part.interval
+    return {
+        "claim": name,
+        "difference": part.name,
+        **{key: getattr(interval, key) for key in ("value", "low", "high", "n")},
+        "level": interval.level if interval.known else None,
+        "claimed_above": part.claimed[0],
+        "claimed_below": part.claimed[1],
+        "p_against": part.against if interval.known else None,
+        "digits": part.digits,
+    }
+
+
 def claims_stage(results: str | Path, settings: Paper, out: str | Path) -> pd.DataFrame:
-    """Write claims.csv of a results folder."""
-    frame = table(Results(results), settings)
+    """Write claims.csv of a results folder, and beside it claims-effects.csv, the differences with their intervals."""
+    found, out = findings(Results(results), settings), Path(out)
+    frame = table(found)
+    write_text(out.with_name(f"{out.stem}-effects.csv"), effects(found).to_csv(index=False, lineterminator="\n"))
     write_text(out, frame.to_csv(index=False, lineterminator="\n"))
     return frame

@@ -39,23 +39,29 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Part:
-    """One difference of a claim: whether its interval supports it, and the p of the opposite."""
+    """One difference of a claim: its interval, the range in which the claim says it lies, and the p of the opposite."""
 
     name: str
     interval: Interval
-    supported: bool
+    claimed: tuple[float, float]
     against: float
     digits: int = 1
+
+    @property
+    def supported(self) -> bool:
+        """Whether the whole interval lies in the claimed range."""
+        return self.claimed[0] < self.interval.low and self.interval.high < self.claimed[1]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The row of a claim: its verdict, our numbers, their intervals and why."""
+    """The row of a claim: its verdict, our numbers, their intervals and why; and the differences that they tell of."""
 
     verdict: Verdict
     ours: str = ""
     interval: str = ""
     reason: str = ""
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,7 @@ class Contrast:
 
 def directed(name: str, interval: Interval, above: bool, digits: int = 1) -> Part:
     """A part that claims a direction: the whole interval lies above (below) zero."""
-    supported = interval.low > 0 if above else interval.high < 0
-    return Part(name, interval, supported, interval.p(not above), digits)
+    return Part(name, interval, (0, np.inf) if above else (-np.inf, 0), interval.p(not above), digits)
 
 
 def contrast(one: Contrast, level: float, digits: int = 1) -> Part:
@@ -84,9 +89,8 @@ def equal(name: str, interval: Interval, margin: float, digits: int = 1) -> Part
 
     `interval` is at the tests' own level, 0.90 where others are at 0.95 (`equivalence_level`).
     """
-    inside = -margin < interval.low and interval.high < margin
     outside = min(interval.p(True, margin), interval.p(False, -margin))
-    return Part(name, interval, inside, outside, digits)
+    return Part(name, interval, (-margin, margin), outside, digits)
 
 
 def equivalence(one: Contrast, margin: float, level: float) -> Part:
@@ -114,7 +118,7 @@ def conclude(parts: Sequence[Part], level: float, reason: str = "", partial: str
     ours = "; ".join(f"{part.name} {part.interval.value:+.{part.digits}f}" for part in parts)
     intervals = "; ".join(f"{part.name} {part.interval.text(part.digits)}" for part in parts if part.interval.known)
     why = [*_why(parts, verdict, opposed), partial, reason]
-    return Finding(verdict, ours, intervals, "; ".join(filter(None, why)))
+    return Finding(verdict, ours, intervals, "; ".join(filter(None, why)), tuple(parts))
 
 
 def of_nets(

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from zfnet.files import write_text
-from zfnet.paper import report_curves, report_graph, tables
+from zfnet.paper import report_curves, report_effects, report_graph, tables
 from zfnet.paper.index import LIST, index_stage
 from zfnet.paper.report_documents import citation, decisions, edges, set_to
 from zfnet.paper.report_origins import cost, origins, stages, totals
@@ -80,6 +80,7 @@ def page(results: Results, settings: Settings) -> str:
             verdicts=VERDICTS,
             badges=BADGES,
             claims=claims,
+            effects=report_effects.effects(results),
             counts=_counts(claims),
             chapters=[_chapter(results, name, chapter, claims) for name, chapter in chapters().items()],
             curves=report_curves.groups(results),

@@ -23,6 +23,7 @@ from zfnet.training.runs import variant_of
 
 # The columns that are read, by file.
 COLUMNS = {
+    "claims-effects.csv": "claim difference value low high n claimed_above claimed_below digits",
     "visualize/*/correspondence-pairs.csv": "location layer first second distance",
     "visualize/*/evolution.csv": "layer map epoch key",
     "visualize/*/features.csv": "layer map label activation",
