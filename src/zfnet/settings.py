@@ -63,7 +63,7 @@ class Subset(Strict):
 
 
 class Data(Strict):
-    """Archives to shards (PAPER.md 2)."""
+    """Archives to shards (ZF sect. 3)."""
 
     size: Count = Field(256, description="short side, and side of ImageNet's centre square, pixels")
     quality: int = Field(95, ge=50, le=100, description="JPEG quality of the shards")
@@ -85,7 +85,7 @@ class Annealing(Strict):
 
 
 class Recipe(Strict):
-    """How one net is trained (PAPER.md 4)."""
+    """How one net is trained (ZF sect. 3)."""
 
     batch: Count = 128
     epochs: Count = 70
@@ -186,7 +186,7 @@ class Visualize(Strict):
 
 
 class Heads(Strict):
-    """Classifiers on frozen features (PAPER.md 8)."""
+    """Classifiers on frozen features (ZF sect. 5.2, 5.3)."""
 
     solver: Literal["zfnet", "sklearn"] = "zfnet"
     svm_c: tuple[float, ...] = Field((1e-3, 1e-2, 1e-1, 1.0, 10.0), description="C tried in cross-validation")
@@ -198,7 +198,7 @@ class Heads(Strict):
 
 
 class Transfer(Strict):
-    """Tables 4-7, Figure 9 (PAPER.md 8)."""
+    """Tables 4-7, Figure 9 (ZF sect. 5.2, 5.3)."""
 
     run: str = Field("zf-clean", description="the pre-trained net")
     views: Literal["centre", "ten"] = Field("centre", description="crops whose features are averaged")
@@ -233,7 +233,7 @@ class Paper(Strict):
         2.0, gt=0, description="C9: points of top-5 that are little; about twice the largest printed change, 1.1"
     )
     margin_heads: float = Field(
-        1.5, gt=0, description="C25: points between equal heads; two printed tables differ by as much (D27)"
+        1.5, gt=0, description="C25: points between equal heads; two printed tables differ by 1.1 and 1.6 (D27)"
     )
     few_apart: Share = Field(
         0.05, description="C33: share of pictures in which map and classifier may depend on different parts by chance"

@@ -40,7 +40,7 @@ def test_at_full_size_the_published_deviation_stays():
 def test_a_reduced_net_keeps_the_gain_of_the_published_one():
     net = small()
     initialise(net, Recipe(), seed=1)
-    full = {"conv1": 147, "conv2": 2400, "conv3": 2304, "fc6": 9216, "fc7": 4096, "fc8": 4096}  # fan-ins, PAPER.md 3
+    full = {"conv1": 147, "conv2": 2400, "conv3": 2304, "fc6": 9216, "fc7": 4096, "fc8": 4096}  # fan-ins
     for layer, published in full.items():
         weight = net.get_parameter(f"{layer}.weight").detach()
         gain = weight.std().item() * sqrt(weight[0].numel())  # of a signal of unit variance
@@ -84,7 +84,7 @@ def test_renormalisation_is_a_projection_on_filters_of_rms_at_most_the_limit(see
 
 
 def test_renormalisation_is_the_maximum_norm_of_the_papers_table():
-    """A maximum L2 norm of 0.1 sqrt(n), as listed for conv1 in PAPER.md 4.2."""
+    """A maximum L2 norm of 0.1 sqrt(147) = 1.2124 for the filters of conv1."""
     conv1 = torch.randn(96, 3, 7, 7)
     renormalise([conv1], 0.1)
     torch.testing.assert_close(conv1.flatten(1).norm(dim=1), torch.full((96,), 1.2124), rtol=1e-4, atol=0)

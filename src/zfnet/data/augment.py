@@ -1,4 +1,4 @@
-"""Crops, flips, mean and colour: from the S × S squares of the shards to the input of a net (PAPER.md 2.1-2.4).
+"""Crops, flips, mean and colour: from the S × S squares of the shards to the input of a net (ZF sect. 3, K sect. 4.1).
 
 The per-pixel mean of the S × S square is subtracted before the crop is cut, as both papers say; Krizhevsky's code
 subtracts the mean's centre whatever the crop. In training, every picture has its own crop and flip, drawn anew at

@@ -1,4 +1,4 @@
-"""Caltech-101 and Caltech-256 (PAPER.md 8.3): a folder per class in one archive.
+"""Caltech-101 and Caltech-256 (ZF sect. 5.2): a folder per class in one archive.
 
 Whether the folder of background pictures (BACKGROUND_Google, 257.clutter) counts as a class is a choice (D24). The
 official archives hold strays (a `tmp` among the background, `RENAME2` among the spiders, a folder among the dogs):

@@ -1,4 +1,4 @@
-"""ILSVRC-2012 (PAPER.md 2.1), in any of the forms people have it.
+"""ILSVRC-2012 (ZF sect. 3, K sect. 2), in any of the forms people have it.
 
 Training pictures: the official tar of one tar per class, a folder of those tars, or a tree with a folder per class.
 Validation pictures: the official tar, a folder with all of them, or a tree with a folder per class. The tree of Kaggle

@@ -1,4 +1,4 @@
-"""Resizing: the shorter side to S, and the centre S × S square (PAPER.md 2.1).
+"""Resizing: the shorter side to S, and the centre S × S square (ZF sect. 3).
 
 Bilinear with antialiasing on 8-bit values, within one grey level of Pillow's BILINEAR and three times as fast.
 The papers name no filter. Pictures whose shorter side is below S are enlarged the same way.

@@ -1,4 +1,4 @@
-"""Archives to shards, in one streaming pass (PAPER.md 2.1).
+"""Archives to shards, in one streaming pass (ZF sect. 3).
 
 Every picture is decoded, resized to a shorter side of S, cut to its centre S × S square (or kept whole) and encoded
 again; the mean image and the colour covariance are summed on the way, over the centre squares before encoding.

@@ -1,4 +1,4 @@
-"""The mean image and the covariance of the RGB values of a data set (PAPER.md 2.1, 2.3).
+"""The mean image and the covariance of the RGB values of a data set (ZF sect. 3, K sect. 4.1).
 
 Both are sums over pictures, kept as whole numbers: exact, and independent of order, threads and restarts.
 """

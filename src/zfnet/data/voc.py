@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012, training and validation set of the classification task (PAPER.md 8.3).
+"""PASCAL VOC 2012, training and validation set of the classification task (ZF sect. 5.2).
 
 A picture has several objects, so there is no label: the objects are its annotation, and which of the two sets it
 belongs to. Boxes are in pixels of the picture, counted from 1 as in the files; a few have fractions.

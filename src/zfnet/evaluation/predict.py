@@ -1,7 +1,7 @@
 """What a net says about pictures: its softmax, averaged over the ten test crops or from the centre crop alone.
 
 The ten crops are the corners and the centre with their reflections; the mean is taken over probabilities, not logits
-(PAPER.md 2.4, D22). One crop after the other goes through the net, so memory does not depend on their number. Always
+(K sect. 4.1, D22). One crop after the other goes through the net, so memory does not depend on their number. Always
 in full precision and without dropout, whatever the state of the net, which is restored.
 """
 

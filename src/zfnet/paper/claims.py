@@ -1,4 +1,4 @@
-"""What reproduced: every claim of the papers with our numbers, their interval and a verdict (PAPER.md 12).
+"""What reproduced: every claim of the papers with our numbers, their interval and a verdict (docs/claims.md).
 
 The claims stand in claims.yaml; a function in one of the modules claims_* decides each one that this workflow measures.
 The rest says what would have to be run. The papers' own numbers are context, no pass mark.

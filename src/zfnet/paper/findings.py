@@ -1,4 +1,4 @@
-"""From intervals to verdicts (PAPER.md 12.1).
+"""From intervals to verdicts (docs/claims.md).
 
 A claim has one or more parts, each a paired difference with an interval. It holds when every part lies wholly on the
 claim's side (an intersection-union test, which needs no correction), fails when one lies wholly on the other side after

@@ -1,4 +1,4 @@
-"""The intervals and tests that decide claims (PAPER.md 12.1): Student's t around a mean, with the right standard error.
+"""The intervals and tests that decide claims (docs/claims.md): Student's t around a mean, with the right standard error.
 
 Three repetitions are few: a percentile bootstrap over them misses its level by far (tests/paper/test_paper_levels.py),
 a t interval does not. What makes a standard error right is who shares what: folds share training pictures (Nadeau &

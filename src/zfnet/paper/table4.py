@@ -1,7 +1,7 @@
 """Table 4: Caltech-101, a softmax on frozen layer-7 features against a net trained from scratch.
 
 Mean over classes of the accuracy per class, in per cent; mean and standard deviation over train/test folds
-(PAPER.md 8.3). Background counts as a class where the settings say so (D24).
+(ZF sect. 5.2). Background counts as a class where the settings say so (D24).
 """
 
 import pandas as pd

@@ -1,1 +1,1 @@
-"""Training: run table, recipe, filter renormalisation, annealing, checkpoints, GPU lease (PAPER.md 4)."""
+"""Training: run table, recipe, filter renormalisation, annealing, checkpoints, GPU lease (ZF sect. 3)."""

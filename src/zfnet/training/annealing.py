@@ -1,4 +1,4 @@
-"""When the learning rate falls (PAPER.md D9): at milestones, or when the validation error no longer improves.
+"""When the learning rate falls (D9): at milestones, or when the validation error no longer improves.
 
 Both papers anneal by hand; what they did is here a function of the errors so far. The state is a plain value that
 goes through a checkpoint unchanged.

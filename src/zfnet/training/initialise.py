@@ -1,6 +1,6 @@
 """Initial weights and biases (ZF section 3, Krizhevsky section 5).
 
-Weights are drawn from N(0, 0.01²), reading "initialised to 10⁻²" as a standard deviation (PAPER.md D6). The biases
+Weights are drawn from N(0, 0.01²), reading "initialised to 10⁻²" as a standard deviation (D6). The biases
 of layers 2, 4, 5, 6, 7 start at the recipe's value, all others at 0 (D7). In a net of reduced width or crop the
 standard deviation grows by sqrt(fan-in at full size / fan-in here), which keeps the signal's gain from layer to
 layer; at full size that is the published value (D33).

@@ -1,4 +1,4 @@
-"""What learns: a net, its optimiser, and the update from one minibatch of squares (PAPER.md 2, 4).
+"""What learns: a net, its optimiser, and the update from one minibatch of squares (ZF sect. 3).
 
 The trainer hands over uint8 squares as they lie in the shards and hears nothing back until it asks: loss and wrong
 answers are summed on the device, so that no update waits for the one before.

@@ -1,7 +1,7 @@
 """Filter renormalisation (ZF section 3): a conv filter whose RMS exceeds 0.1 is scaled back to it.
 
 Without it a few first-layer filters dominate (ZF Figure 6a). It is applied after each update, to the weights of
-convolutional layers only, never to biases (PAPER.md D12).
+convolutional layers only, never to biases (D12).
 """
 
 from collections.abc import Iterable

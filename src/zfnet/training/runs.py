@@ -5,7 +5,7 @@ means the same training, so a run whose spec did not change is never trained aga
 because the workflow reads it before any job starts.
 
 Every variant is trained with the random states 1 … `training.variant_seeds`, so that it is paired with its base: the
-same order of images, the same crops and the same initial weights where the shapes agree (PAPER.md 12.1). The first
+same order of images, the same crops and the same initial weights where the shapes agree (docs/claims.md). The first
 state has no suffix (`zf-wide`, `zf-wide-s2` …), but for the two bases (`zf-s1`, `krizhevsky-s1`).
 """
 

@@ -1,4 +1,4 @@
-"""One update: forward, cross-entropy, backward, SGD with momentum, filter renormalisation (PAPER.md 4.1, 4.3).
+"""One update: forward, cross-entropy, backward, SGD with momentum, filter renormalisation (ZF sect. 3, K sect. 5).
 
 The update is the one Krizhevsky prints, v <- m·v - decay·rate·w - rate·gradient and w <- w + v. torch keeps
 u = -v / rate instead; where the rate falls, u is rescaled so that v stays. Biases learn at twice the rate and do not

@@ -1,4 +1,4 @@
-"""Training one net from its spec: epochs, history, checkpoints (PAPER.md 4).
+"""Training one net from its spec: epochs, history, checkpoints (ZF sect. 3).
 
 A training can be stopped after any step, by a signal, a time budget or a power cut, and the same call continues it;
 on the CPU the result is the same to the last bit. Of every epoch the last, incomplete minibatch is dropped, unless

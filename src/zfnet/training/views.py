@@ -1,4 +1,4 @@
-"""What the net is shown: one crop per image, random in training and central in validation (PAPER.md 2, D10, D11)."""
+"""What the net is shown: one crop per image, random in training and central in validation (ZF sect. 3, D10, D11)."""
 
 from collections.abc import Callable
 from typing import NamedTuple

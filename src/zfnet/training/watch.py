@@ -1,4 +1,4 @@
-"""Trainings that fail: a loss that is no number, and a loss that never leaves chance (PAPER.md 10.6)."""
+"""Trainings that fail: a loss that is no number, and a loss that never leaves chance (docs/recipes.md)."""
 
 from math import isfinite, log
 

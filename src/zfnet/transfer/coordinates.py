@@ -2,7 +2,7 @@
 
 A layer's features are moved by the mean of the training pictures and divided by one number, the root mean square of
 their norms, so that the same values of C make sense for every layer, width and size of net. Features keep their
-relative sizes: nothing is scaled one by one. The paper does not say how it normalised (PAPER.md 8.4).
+relative sizes: nothing is scaled one by one. The paper does not say how it normalised.
 
 A linear classifier with an L2 penalty sees features only through inner products. So where a layer has more dimensions
 than there are pictures (290,400 at layer 1), its Gram matrix X Xᵀ = U S Uᵀ is made once, and U √S takes the place of X:

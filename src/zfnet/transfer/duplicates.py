@@ -1,4 +1,4 @@
-"""Near-duplicates of transfer pictures in the training set, by normalised correlation (ZF sect. 5.2, PAPER.md 8.2).
+"""Near-duplicates of transfer pictures in the training set, by normalised correlation (ZF sect. 5.2, D29).
 
 The paper names the measure and the counts (44 of Caltech-101, 243 of Caltech-256), neither size nor threshold (D29).
 Here every picture becomes grey thumbnails of 32 × 32, zero mean, unit norm; two pictures are the same where the

@@ -1,4 +1,4 @@
-"""Features of every layer of a frozen net, read in one pass over a data set (PAPER.md 8.1, 8.4).
+"""Features of every layer of a frozen net, read in one pass over a data set (ZF sect. 5.2, 5.3).
 
 "Layer l" is the output of its whole stage, after pooling and contrast normalisation (D32): for the ZF net norm1, norm2,
 conv3, conv4, pool5, fc6, fc7, in evaluation mode, flattened. The view is the centre crop, or the mean of the features

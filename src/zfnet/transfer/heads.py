@@ -1,4 +1,4 @@
-"""Linear classifiers on frozen features: softmax, linear SVM, independent sigmoids (PAPER.md 8.1, 8.4, C23).
+"""Linear classifiers on frozen features: softmax, linear SVM, independent sigmoids (ZF sect. 5.2, 5.3, C23).
 
 All minimise, with f = X w + b and one cost c_i per sample,
 

@@ -1,4 +1,4 @@
-"""How transfer is judged: mean accuracy per class (Caltech) and average precision (PASCAL VOC), PAPER.md 8.3, D25."""
+"""How transfer is judged: mean accuracy per class (Caltech) and average precision (PASCAL VOC), ZF sect. 5.2, D25."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Whole nets trained on a Caltech set alone: the "non-pretrained convnet" of Tables 4 and 5 (PAPER.md 8.1).
+"""Whole nets trained on a Caltech set alone: the "non-pretrained convnet" of Tables 4 and 5 (ZF sect. 5.2).
 
 All layers start at random values and learn, with the new softmax, from the training pictures of the fold, the same
 ones as the heads on frozen features get (`zfnet.transfer.splits`); hyper-parameters are not stated in the paper and are

@@ -1,4 +1,4 @@
-"""Which pictures look alike: all pairs of two sets whose correlation reaches a threshold (PAPER.md 8.2, D29).
+"""Which pictures look alike: all pairs of two sets whose correlation reaches a threshold (ZF sect. 5.2, D29).
 
 `zfnet.transfer.sketches` rules out nearly all pairs; the others are compared in full. `plain=True` compares all in
 full: the same result at an eighth of the speed (docs/performance.md), for tests.

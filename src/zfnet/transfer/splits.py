@@ -1,4 +1,4 @@
-"""Train/test folds of the Caltech sets (PAPER.md 8.3, D24), the same for every head, layer and net from scratch.
+"""Train/test folds of the Caltech sets (ZF sect. 5.2, D24), the same for every head, layer and net from scratch.
 
 In each fold every class puts its pictures into a random order. The first `size` are for training, so that a smaller
 training set is part of a larger one, and the pictures after the largest size, at most `test` of them, are for testing,

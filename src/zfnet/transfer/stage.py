@@ -1,4 +1,4 @@
-"""Heads on frozen Caltech features: Tables 4, 5 and 7, Figure 9 (PAPER.md 8.1, 8.3, 8.4).
+"""Heads on frozen Caltech features: Tables 4, 5 and 7, Figure 9 (ZF sect. 5.2, 5.3).
 
 Which head, on which layer, at how many training pictures per class, is listed in `protocol`. All of them share the
 folds of `zfnet.transfer.splits`, so that they are paired, and each fold chooses its own C (`selection`).

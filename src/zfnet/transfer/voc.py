@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012 from frozen layer-7 features: Table 6, and independent sigmoids beside it (PAPER.md 8.3, C22, C23).
+"""PASCAL VOC 2012 from frozen layer-7 features: Table 6, and independent sigmoids beside it (ZF sect. 5.2, C22, C23).
 
 The paper trains a 20-way softmax and says neither what becomes of several labels (D25) nor how it is measured. Here
 each pair of a picture and one of its labels is a sample ("pairs"), or one label is drawn per picture ("random").

@@ -2,8 +2,8 @@
 
 Zeiler & Fergus section 2.1: keep one activation, set everything else to zero, then unpool, rectify and filter down to
 the image. Filters are transposed without their biases, and nothing rectifies the pixels themselves. The three published
-methods differ in how they pass a ReLU and in what they do about contrast normalisation (PAPER.md 5.2; the table of
-flags follows Mahendran & Vedaldi 2016).
+methods differ in how they pass a ReLU and in what they do about contrast normalisation (the table of flags
+follows Mahendran & Vedaldi 2016).
 
 Decisions: D14 (contrast normalisation is skipped), D15 (values of overlapping pooling windows are added), D16 (the ReLU
 acts on the reconstruction). The stages are written out, without hooks: in-place and shared ReLUs cannot do harm.

@@ -1,4 +1,4 @@
-"""What visual claims are held against (PAPER.md 12.1): an untrained net, the forward mask, and neighbours in pixels.
+"""What visual claims are held against (docs/claims.md): an untrained net, the forward mask, and neighbours in pixels.
 
 The measures of Figure 2 are also taken of the net as it was before its first update, since maps of random filters too
 respond to pictures that are alike. Its strongest activations are projected once more with the ReLU mask of the forward

@@ -1,6 +1,6 @@
 """Correspondence (Table 1, Figure 8): do masks on the same part of different faces change features in the same way?
 
-    eps_i = features of picture i - features of picture i with the part masked           (PAPER.md ZF-F8)
+    eps_i = features of picture i - features of picture i with the part masked           (ZF sect. 4, Table 1)
     distance(i, j) = share of the features for which sign(eps_i) and sign(eps_j) differ
 
 at layers 5 (after its pool) and 7, for every unordered pair of pictures. The paper sums over all pairs and does not say

@@ -1,7 +1,7 @@
 """Evolution of features during training (Figure 4): the strongest activation of some maps at every snapshot.
 
 For each snapshot the strongest activation of a map over the training pictures is found and projected to pixels; the
-same maps are followed through all epochs, so a sudden jump means that another picture took over (PAPER.md ZF-F4). All
+same maps are followed through all epochs, so a sudden jump means that another picture took over. All
 snapshots look at a picture when it is decoded, so the training set is read once. A snapshot's epoch is that of its file
 name, which counts the epochs really trained. How alike whole layers are to their last state is measured on fewer
 pictures (`zfnet.visualize.similarity`).

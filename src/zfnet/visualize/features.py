@@ -1,7 +1,7 @@
 """Features of a trained net (Figure 2; layer 2 also for Figure 6 d, e): the strongest patches and their projections.
 
 For random maps of each layer the nine strongest activations over the validation set, at most one per picture, are each
-projected to pixels with that picture's own switches, and shown beside the patches that caused them (PAPER.md ZF-F2).
+projected to pixels with that picture's own switches, and shown beside the patches that caused them.
 Maps that never respond are passed over as long as there are others, and counted; an activation of 0 has no picture: its
 projection is empty and its patch plain grey.
 """

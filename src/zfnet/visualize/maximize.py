@@ -1,4 +1,4 @@
-"""Activation maximisation with image priors (Yosinski et al. 2015; PAPER.md 5.6): the picture a unit likes best.
+"""Activation maximisation with image priors (Yosinski et al. 2015): the picture a unit likes best.
 
 Gradient ascent from noise around the mean image, regularised after every step in the order of the authors' toolbox:
 decay, blur, then pixels of small norm and of small contribution are set to 0. `SETTINGS` are its four published rows,

@@ -2,7 +2,7 @@
 
 At every place of the square: (b) total activation of the layer-5 map that was strongest, by total, on the uncovered
 picture; (d) probability of the true class; (e) the most probable class. (c) is that map's projection for this picture
-and for the three others with the largest maximum of the map, in the order of their maxima (PAPER.md ZF-F7). The
+and for the three others with the largest maximum of the map, in the order of their maxima. The
 square is as measured on the paper's bitmaps: grey 124, 50 px, stride 6, inside the picture, so 30 × 30 places at a 224
 crop (D20); side and stride scale with the crop. More pictures are covered at fewer places for the claims about this
 figure (`zfnet.visualize.covered`).

@@ -1,4 +1,4 @@
-"""Class saliency and class models (Simonyan, Vedaldi & Zisserman 2013; PAPER.md 5.5): what a score hangs on.
+"""Class saliency and class models (Simonyan, Vedaldi & Zisserman 2013): what a score hangs on.
 
 The saliency of a pixel is the largest absolute derivative over the colours, max over c of |dS/dI_c|, of the
 unnormalised class score S (before the softmax: its derivative does not rise by lowering other classes). A class model
