@@ -226,8 +226,8 @@ def write_occlusion(folder, crop, rng):
         folder / "zf-s1" / "occlusion.json",
         {"images": pictures, "legend": legend, "occluder": 11, "stride": 3, "provenance": PROVENANCE},
     )
-    rows = [(f"n0/p{i}", i, 1, 2, *rng.uniform(-1, 1, 3), rng.uniform(0, 3), rng.random()) for i in range(8)]
-    write_csv(folder / "zf-s1" / "occlusion.csv", rows, "key label map other own control alike apart left")
+    rows = [(f"n0/p{i}", i, 1, 2, *rng.uniform(-1, 1, 3), rng.uniform(0, 3), *rng.random(2)) for i in range(8)]
+    write_csv(folder / "zf-s1" / "occlusion.csv", rows, "key label map other own control alike apart lost left")
 
 
 def write_correspondence(folder, crop, rng):

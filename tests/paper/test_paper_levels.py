@@ -83,6 +83,17 @@ def test_nets_on_the_same_pictures(nets, world):
     assert all(rarely(count, WORLDS) for count in sides(nets_interval(noise(), which, shown) for _ in range(WORLDS)))
 
 
+@pytest.mark.parametrize("maps", [(57, 57, 5), (57, 20, 5), (57, 3, 3)])
+def test_nets_that_show_unequal_numbers_of_maps(maps):
+    """C35 to C41: maps that do not respond are left out, of one net more than of another."""
+    rng = np.random.default_rng(0)
+    which, shown = np.repeat(np.arange(3), maps), np.arange(sum(maps))
+    worlds = (
+        nets_interval(rng.normal(size=3)[which] + rng.normal(size=shown.size), which, shown) for _ in range(WORLDS)
+    )
+    assert all(rarely(count, WORLDS) for count in sides(worlds))
+
+
 def test_ensembles_that_gain_nothing():
     """C3, C5 and C51: misses of three nets against misses of the same difficulty, picture by picture."""
     rng, pictures = np.random.default_rng(0), 400

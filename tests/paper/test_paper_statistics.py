@@ -137,3 +137,10 @@ def test_a_claim_holds_by_all_of_its_parts_and_fails_by_one():
 def test_numbers_that_are_not_finite_are_refused():
     with pytest.raises(ZfnetError, match="finite"):
         t_interval([1.0, float("nan")])
+
+
+def test_every_net_counts_alike_however_much_it_shows():
+    values, nets = [1.0, 3.0, 5.0, 5.0, 5.0, 5.0, 8.0], np.array([0, 0, 1, 1, 1, 1, 2])
+    found = nets_interval(values, nets, np.arange(7))
+    alone = t_interval([2.0, 5.0, 8.0])
+    assert found.value == alone.value and found.errors[0] == pytest.approx(alone.errors[0])

@@ -13,24 +13,25 @@ from zfnet.paper.findings import Evidence, Finding, directed, not_run
 from zfnet.paper.seen import against_untrained, arrays, decided, of_untrained, over_maps, tables
 from zfnet.paper.statistics import t_interval
 
-TOP = 9  # pictures of a map
 NO_CONTROL = "too few maps of an untrained net stand beside them"
 
 
 # ---- Figure 2: strongest activations ---------------------------------------------------------------------------------
 def maps_become_class_specific(evidence: Evidence) -> Finding:
-    """C35: nine strongest pictures have fewer classes than nine random ones, the fewer the higher the layer."""
-    found, labels = [_entropies(one) for one in tables(evidence, "features.csv")], _labels(evidence)
+    """C35: a map's strongest pictures have fewer classes than as many random ones, the fewer the higher the layer."""
+    shown, labels = tables(evidence, "features.csv"), _labels(evidence)
+    found = [_entropies(one) for one in shown]
     if not found or labels is None:
         return not_run("needs visualize/zf-s1/features.csv and the labels of the validation pictures")
     if any(one["layer"].nunique() < 2 for one in found):
         return not_run("needs maps of two layers that respond to all their pictures")
     bare = [_entropies(measures.strongest_labels(one)) for one in _untrained(evidence)]
-    chance = measures.random_entropy(labels, TOP)
+    top = max(one.groupby(["layer", "map"]).size().max() for one in shown)  # pictures of a map
+    chance = measures.random_entropy(labels, min(top, labels.size))
     bits, bits_of_bare = ([one["bits"].to_numpy(float) for one in which] for which in (found, bare))
     slopes, slopes_of_bare = ([_slopes(one["layer"], one["bits"]) for one in which] for which in (found, bare))
     parts = [
-        over_maps(evidence, "bits, random - strongest nine", [chance - one for one in bits]),
+        over_maps(evidence, "bits, random - strongest", [chance - one for one in bits]),
         over_maps(evidence, "bits per layer", slopes, False),
     ]
     controls = [

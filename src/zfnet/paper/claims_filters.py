@@ -28,7 +28,7 @@ def smaller_filters_are_more_distinctive(evidence: Evidence) -> Finding:
         _part(evidence, "middle frequencies, ours - Krizhevsky", filters, "middle share", ("zf", "krizhevsky"), True),
         _part(evidence, "dead share, ours - Krizhevsky", filters, "dead share", ("zf", "krizhevsky"), False),
     ]
-    return conclude(parts, evidence.settings.level)
+    return conclude(parts, evidence.settings.level, partial=_unmeasured(filters, "middle share"))
 
 
 def stride_four_aliases(evidence: Evidence) -> Finding:
@@ -41,7 +41,7 @@ def stride_four_aliases(evidence: Evidence) -> Finding:
         _part(evidence, f"{name}, stride 4 - stride 2", filters, column, ("krizhevsky", "zf"), True, 3)
         for column, name in names.items()
     ]
-    return conclude(parts, evidence.settings.level)
+    return conclude(parts, evidence.settings.level, partial=_unmeasured(filters, *names))
 
 
 def clipping_prevents_dominance(evidence: Evidence) -> Finding:
@@ -55,7 +55,7 @@ def clipping_prevents_dominance(evidence: Evidence) -> Finding:
         _part(evidence, f"{name}, without - with", filters, column, ("zf-unclipped", "zf"), True)
         for column, name in names.items()
     ]
-    return conclude(parts, evidence.settings.level)
+    return conclude(parts, evidence.settings.level, partial=_unmeasured(filters, *names))
 
 
 def groups_specialise(evidence: Evidence) -> Finding:
@@ -70,8 +70,9 @@ def groups_specialise(evidence: Evidence) -> Finding:
         directed("difference of groups - of random halves", own, True, 3),
         directed("the same, net with groups - net without", control, True, 3),
     ]
-    clear = f"p < 0.05 in {(grouped['p'] < 0.05).sum()} of {len(grouped)} nets (permuted groups)"
-    return conclude(parts, level, f"mean share of energy that is colour; {clear}")
+    clear = grouped["p"] < 1 - level
+    reason = f"mean share of energy that is colour; p < {1 - level:.2g} in {clear.sum()} of {len(grouped)} nets"
+    return conclude(parts, level, reason, partial="" if clear.all() else "the claim is about every net")
 
 
 DECIDED: dict[str, Callable[[Evidence], Finding]] = {
@@ -100,6 +101,12 @@ def _part(
     """First minus second net in one column, over random states."""
     first, second = (filters[column].loc[variant] for variant in nets)
     return directed(name, t_interval(paired(first, second), evidence.settings.level), above, digits)
+
+
+def _unmeasured(filters: pd.DataFrame, *columns: str) -> str:
+    """Say that nets were left out because their first layer is dead; such a claim cannot hold."""
+    lost = sorted(filters.loc[filters[list(columns)].isna().any(axis=1), "run"])
+    return f"nothing can be measured on {', '.join(lost)}" if lost else ""
 
 
 def _excesses(evidence: Evidence, variant: str) -> pd.DataFrame:

@@ -1,11 +1,13 @@
 """Claims about ImageNet errors: Tables 2 and 3. The unit is a training; variants are paired by their random state.
 
-d is written (first named) - (second named), errors in percentage points. Where pictures are the unit (ensembles, ten
-crops), what the nets' errors have in common on a picture widens the interval. At the papers' full size a difference
-must also come within `paper.tolerance` of the printed one.
+A claim is about weighted sums of the errors of variants, in percentage points: {"zf": 1, "krizhevsky": -1} is the first
+minus the second. All trainings are asked about the same validation pictures; what their differences have in common on a
+picture widens the interval, so that it speaks about pictures like these and not about these alone. At the papers' full
+size a difference must also come within `paper.tolerance` of the printed one, or the claim stays open.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,27 +15,25 @@ import pandas as pd
 
 from zfnet.paper import printed
 from zfnet.paper.findings import (
-    Contrast,
     Evidence,
     Finding,
     Part,
     conclude,
-    contrast,
+    control,
     directed,
-    equivalence,
+    equal,
     equivalence_level,
     not_run,
-    paired,
 )
-from zfnet.paper.findings import equal as equal_within
 from zfnet.paper.results import Run
-from zfnet.paper.statistics import nets_interval
+from zfnet.paper.statistics import Interval, nets_interval, t_interval
 from zfnet.paper.table2 import ensemble_misses
 
 TOP = {"val_top1": "val top-1", "val_top5": "val top-5", "train_top1": "train top-1"}
 BELOW = {"val_top1": False, "val_top5": False}
 REMOVED = {"no7": "krizhevsky-no7", "no67": "krizhevsky-no67", "no34": "krizhevsky-no34"}
-CUTS = {**REMOVED, "no3467": "krizhevsky-no3467"}
+BASE, ALL = "krizhevsky", "krizhevsky-no3467"
+CUTS = {**REMOVED, "no3467": ALL}
 JOINT = 25.0  # C7: points of top-5 that removing layers 3, 4, 6, 7 costs at full size
 CUTS_MISSING = "needs the replica and its four cut variants"
 NETS_MISSING = "needs the predictions of at least three random states of the net as per Fig. 3"
@@ -43,17 +43,15 @@ def replica_reproduces(evidence: Evidence) -> Finding:
     """C1: at full size, replica minus printed top-5 within the tolerance, and two halves of the pictures agree."""
     if not evidence.full_size:
         return not_run("needs the full size; at a smaller one, a second training with the recipe of the 2012 code")
-    runs, errors = evidence.results.seeds("krizhevsky"), evidence.results.errors("krizhevsky", "val_top5")
-    misses = _misses(evidence, runs)
-    if misses is None or not len(errors):
+    misses = _misses(evidence, evidence.results.seeds(BASE))
+    if misses is None or not _trained(evidence, BASE):
         return not_run("needs an evaluated training of the replica")
-    theirs, settings = printed.table(2).loc["krizhevsky", "val_top5"], evidence.settings
-    replica = Contrast(f"val top-5 - {theirs:g}", errors - theirs)
+    theirs, settings = float(printed.table(2).loc["krizhevsky", "val_top5"]), evidence.settings
     sign = np.where(np.arange(misses[5].shape[1]) % 2, -2.0, 2.0)  # a mean of these is the difference of the halves
     halves = _interval(misses[5] * sign, equivalence_level(settings.level))
     parts = [
-        equivalence(replica, settings.tolerance, settings.level),
-        equal_within("one half of the pictures - the other", halves, settings.tolerance),
+        _alike(evidence, f"val top-5 - {theirs:g}", {BASE: 1}, settings.tolerance, theirs),
+        equal("one half of the pictures - the other", halves, settings.tolerance),
     ]
     return conclude(parts, settings.level, f"equivalence within ±{settings.tolerance:g} points of top-5")
 
@@ -93,44 +91,36 @@ def wide_net_improves_ensemble(evidence: Evidence) -> Finding:
 
 def removing_few_costs_little(evidence: Evidence) -> Finding:
     """C6: each increase of C6 minus a third of C7's increase is below zero (val top-5)."""
-    increases = _increases(evidence)
-    if increases is None:
-        return not_run(CUTS_MISSING)
-    third = increases["no3467"] / 3
-    contrasts = [Contrast(f"{name} - no3467/3", increases[name] - third, False) for name in REMOVED]
-    return _decide(evidence, contrasts, as_printed=list(REMOVED.values()))
+    third = {ALL: -1 / 3, BASE: -2 / 3}
+    parts = {f"{name} - no3467/3": {variant: 1, **third} for name, variant in REMOVED.items()}
+    as_printed = [part for variant in REMOVED.values() for part in _as_printed(evidence, variant, BASE)]
+    return _cuts(evidence, parts, False, as_printed)
 
 
 def removing_all_is_catastrophic(evidence: Evidence) -> Finding:
     """C7: removing 3, 4, 6, 7 costs more than three times each of the others; 25 points at full size (val top-5)."""
-    increases = _increases(evidence)
-    if increases is None:
-        return not_run(CUTS_MISSING)
-    every = increases["no3467"]
-    contrasts = [Contrast("no3467 - base", every)]
-    contrasts += [Contrast(f"no3467 - 3 x {name}", every - 3 * increases[name]) for name in REMOVED]
-    if evidence.full_size:
-        contrasts += [Contrast(f"no3467 - base - {JOINT:g}", every - JOINT)]
-    return _decide(evidence, contrasts, "" if evidence.full_size else "25 points are asked for at full size only")
+    parts = {"no3467 - base": {ALL: 1, BASE: -1}}
+    parts |= {f"no3467 - 3 x {name}": {ALL: 1, variant: -3, BASE: 2} for name, variant in REMOVED.items()}
+    if not evidence.full_size:
+        return _cuts(evidence, parts, True, reason="25 points are asked for at full size only")
+    joint = directed(f"no3467 - base - {JOINT:g}", _of_errors(evidence, {ALL: 1, BASE: -1}, shift=JOINT), True)
+    return _cuts(evidence, parts, True, [joint])
 
 
 def depth_matters(evidence: Evidence) -> Finding:
     """C8: the joint removal costs more than the sum of its parts (val top-5)."""
-    increases = _increases(evidence)
-    if increases is None:
-        return not_run(CUTS_MISSING)
-    return _decide(evidence, [Contrast("interaction", increases["no3467"] - increases["no34"] - increases["no67"])])
+    interaction = {ALL: 1, REMOVED["no34"]: -1, REMOVED["no67"]: -1, BASE: 1}
+    return _cuts(evidence, {"interaction": interaction}, True)
 
 
 def units_matter_little(evidence: Evidence) -> Finding:
     """C9: half and twice the units of layers 6 and 7 stay within the margin (top-5)."""
-    margin, level = evidence.settings.margin_units, evidence.settings.level
+    margin = evidence.settings.margin_units
     pairs = [(f"{base}-fc{units}", base) for base in ("krizhevsky", "zf") for units in (2048, 8192)]
-    values = {variant: _differences(evidence, variant, base, "val_top5") for variant, base in pairs}
-    if not all(len(one) for one in values.values()):
+    if not all(_trained(evidence, *pair) for pair in pairs):
         return not_run("needs both nets and their variants of half and twice the units")
-    parts = [equivalence(Contrast(name, one), margin, level) for name, one in values.items()]
-    return conclude(parts, level, f"equivalence within ±{margin:g} points of top-5")
+    parts = [_alike(evidence, variant, {variant: 1, base: -1}, margin) for variant, base in pairs]
+    return conclude(parts, evidence.settings.level, f"equivalence within ±{margin:g} points of top-5")
 
 
 def wide_everywhere_overfits(evidence: Evidence) -> Finding:
@@ -140,11 +130,8 @@ def wide_everywhere_overfits(evidence: Evidence) -> Finding:
 
 def damage_is_not_ordered_by_parameters(evidence: Evidence) -> Finding:
     """C11: layer 7 < layers 3, 4 < layers 6, 7 < all four (val top-5)."""
-    increases = _increases(evidence)
-    if increases is None:
-        return not_run(CUTS_MISSING)
     steps = pairwise(("no7", "no34", "no67", "no3467"))
-    return _decide(evidence, [Contrast(f"{more} - {less}", increases[more] - increases[less]) for less, more in steps])
+    return _cuts(evidence, {f"{more} - {less}": {CUTS[more]: 1, CUTS[less]: -1} for less, more in steps}, True)
 
 
 def clipping_is_crucial(evidence: Evidence) -> Finding:
@@ -160,11 +147,11 @@ def design_gives_a_boost(evidence: Evidence) -> Finding:
 
 
 def ten_crops_help(evidence: Evidence) -> Finding:
-    """C51: ten crops minus centre crop is below zero, over the random states of both published nets."""
-    runs = [run for variant in ("krizhevsky", "zf") for run in evidence.results.seeds(variant)]
+    """C51: ten crops minus centre crop is below zero, over the random states of the replica."""
+    runs = evidence.results.seeds(BASE)
     ten, centre = _misses(evidence, runs), _misses(evidence, runs, centre=True)
     if ten is None or centre is None:
-        return not_run("needs centre-crop and ten-crop predictions of both nets")
+        return not_run("needs centre-crop and ten-crop predictions of the replica")
     return _over_pictures(evidence, {k: ten[k] - centre[k] for k in (1, 5)}, f"{len(runs)} nets")
 
 
@@ -187,42 +174,89 @@ DECIDED: dict[str, Callable[[Evidence], Finding]] = {
 
 
 # ---- trainings -------------------------------------------------------------------------------------------------------
-def _differences(evidence: Evidence, first: str, second: str, measure: str) -> np.ndarray:
-    """First minus second, one value per random state that both have."""
-    return paired(evidence.results.errors(first, measure), evidence.results.errors(second, measure))
+def _trained(evidence: Evidence, *variants: str, measure: str = "val_top5") -> bool:
+    """Whether some random state of all these variants was trained and evaluated."""
+    return len(_errors(evidence, variants, measure)) > 0
+
+
+def _errors(evidence: Evidence, variants: Iterable[str], measure: str) -> pd.DataFrame:
+    """One error of several variants: rows the random states that all of them have, columns variants."""
+    return pd.DataFrame({name: evidence.results.errors(name, measure) for name in variants}).dropna()
+
+
+def _of_errors(
+    evidence: Evidence,
+    weights: Mapping[str, float],
+    measure: str = "val_top5",
+    shift: float = 0.0,
+    level: float | None = None,
+) -> Interval:
+    """Interval of a weighted sum of variants' errors, minus `shift`: over trainings, and pictures where they are known.
+
+    Training errors are kept as shares alone, without the pictures that were missed.
+    """
+    level = level or evidence.settings.level
+    errors = _errors(evidence, weights, measure)
+    misses = _weighted_misses(evidence, weights, errors.index, measure)
+    if misses is None:
+        found = t_interval(errors.to_numpy() @ np.array(list(weights.values()), dtype=float), level)
+    else:
+        found = _interval(misses, level)
+    return replace(found, value=found.value - shift)
+
+
+def _weighted_misses(
+    evidence: Evidence, weights: Mapping[str, float], seeds: Iterable[int], measure: str
+) -> np.ndarray | None:
+    """Weighted sum of the variants' misses, float (nets, pictures); None where they are not known."""
+    part, k = measure.split("_top")
+    tables = []
+    for variant, weight in weights.items():
+        runs = {run.seed: run for run in evidence.results.seeds(variant)}
+        found = _misses(evidence, [runs[seed] for seed in seeds]) if part == "val" else None
+        if found is None:
+            return None
+        tables.append(weight * found[int(k)])
+    return np.sum(tables, axis=0)
+
+
+def _alike(evidence: Evidence, name: str, weights: Mapping[str, float], margin: float, shift: float = 0.0) -> Part:
+    """A weighted sum of top-5 errors is `shift`, within the margin."""
+    level = equivalence_level(evidence.settings.level)
+    return equal(name, _of_errors(evidence, weights, shift=shift, level=level), margin)
 
 
 def _compare(evidence: Evidence, first: str, second: str, directions: Mapping[str, bool], partial: str = "") -> Finding:
     """Decide first - second for several errors; directions say which are claimed above zero."""
-    values = {name: _differences(evidence, first, second, name) for name in directions}
-    if not all(len(one) for one in values.values()):
+    if not all(_trained(evidence, first, second, measure=measure) for measure in directions):
         return not_run(f"needs evaluated trainings of {first} and {second} with the same random state")
-    level = evidence.settings.level
-    parts = [contrast(Contrast(TOP[name], values[name], above), level) for name, above in directions.items()]
-    return conclude(parts + _as_printed(evidence, first, second), level, partial=partial)
+    weights = {first: 1, second: -1}
+    parts = [directed(TOP[name], _of_errors(evidence, weights, name), above) for name, above in directions.items()]
+    return conclude(parts + _as_printed(evidence, first, second), evidence.settings.level, partial=partial)
 
 
-def _decide(evidence: Evidence, contrasts: Sequence[Contrast], reason: str = "", as_printed: Sequence[str] = ()):
-    level = evidence.settings.level
-    values = [part for variant in as_printed for part in _as_printed(evidence, variant, "krizhevsky")]
-    return conclude([*(contrast(one, level) for one in contrasts), *values], level, reason)
+def _cuts(
+    evidence: Evidence,
+    sums: Mapping[str, Mapping[str, float]],
+    above: bool,
+    more: Sequence[Part] = (),
+    reason: str = "",
+) -> Finding:
+    """Decide weighted sums of the top-5 errors of the replica and its cut variants, all above (below) zero."""
+    if not _trained(evidence, BASE, *CUTS.values()):
+        return not_run(CUTS_MISSING)
+    parts = [directed(name, _of_errors(evidence, weights), above) for name, weights in sums.items()]
+    return conclude([*parts, *more], evidence.settings.level, reason)
 
 
 def _as_printed(evidence: Evidence, first: str, second: str) -> list[Part]:
-    """At full size: first - second in top-5 is the printed difference, within the tolerance."""
+    """At full size: first - second in top-5 is the printed difference, within the tolerance; else it is left open."""
     theirs = printed.table(3)["val_top5"]
-    if not evidence.full_size or not {first, second} <= set(theirs.index):
+    if not evidence.full_size or not {first, second} <= set(theirs.index) or not _trained(evidence, first, second):
         return []
-    name = f"{first} - {second} - printed ({theirs[first] - theirs[second]:+.1f})"
-    values = _differences(evidence, first, second, "val_top5") - (theirs[first] - theirs[second])
-    return [equivalence(Contrast(name, values), evidence.settings.tolerance, evidence.settings.level)]
-
-
-def _increases(evidence: Evidence) -> pd.DataFrame | None:
-    """Val top-5 of the replica's cut variants minus the base: rows random states, columns variants."""
-    base = evidence.results.errors("krizhevsky", "val_top5")
-    frame = pd.DataFrame({name: evidence.results.errors(run, "val_top5") - base for name, run in CUTS.items()})
-    return None if frame.dropna().empty else frame.dropna()
+    shift = float(theirs[first] - theirs[second])
+    name = f"{first} - {second} - printed ({shift:+.1f})"
+    return [control(_alike(evidence, name, {first: 1, second: -1}, evidence.settings.tolerance, shift))]
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
@@ -247,7 +281,7 @@ def _over_pictures(evidence: Evidence, tables: Mapping[int, np.ndarray], reason:
     return conclude(parts, level, f"{reason}, all on the same {tables[1].shape[1]} pictures")
 
 
-def _interval(table: np.ndarray, level: float):
+def _interval(table: np.ndarray, level: float) -> Interval:
     """Interval in points of the mean of (nets, pictures)."""
     nets, pictures = table.shape
     return nets_interval(

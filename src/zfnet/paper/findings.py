@@ -18,7 +18,7 @@ from zfnet.paper.statistics import FEWEST, Interval, holm, nets_interval, t_inte
 from zfnet.settings import Paper
 
 Verdict = Literal["holds", "fails", "undecided", "not run"]
-IMAGENET = 1000  # classes
+IMAGENET = 1000, 1_200_000  # classes, and training pictures but for near-duplicates and damaged ones
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,18 @@ class Evidence:
     settings: Paper
 
     @cached_property
+    def full_archive(self) -> bool:
+        """Whether every net was trained on all of ImageNet."""
+        metrics = [found for run in self.results.runs.values() if (found := self.results.of_run(run, "metrics"))]
+        seen = [(found.get("classes", 0), found.get("images", 0)) for found in metrics]
+        return bool(seen) and all(classes == IMAGENET[0] and images >= IMAGENET[1] for classes, images in seen)
+
+    @cached_property
     def full_size(self) -> bool:
         """Whether nets, pictures and classes are the papers', so that their values count and not directions alone."""
         run = next(iter(self.results.seeds("zf")), None)
-        spec = self.results.of_run(run, "spec") if run else None
-        net, metrics = (spec or {}).get("net", {}), self.results.of_run(run, "metrics") if run else None
-        return (net.get("width"), net.get("crop"), (metrics or {}).get("classes")) == (1.0, 224, IMAGENET)
+        net = (self.results.of_run(run, "spec") or {}).get("net", {}) if run else {}
+        return self.full_archive and (net.get("width"), net.get("crop")) == (1.0, 224)
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,17 @@ class Part:
     claimed: tuple[float, float]
     against: float
     digits: int = 1
+    refutes: bool = True  # whether the opposite refutes the claim
 
     @property
     def supported(self) -> bool:
         """Whether the whole interval lies in the claimed range."""
         return self.claimed[0] < self.interval.low and self.interval.high < self.claimed[1]
+
+    @property
+    def opposed(self) -> bool:
+        """Whether the whole interval lies outside the claimed range."""
+        return self.interval.high <= self.claimed[0] or self.claimed[1] <= self.interval.low
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,7 @@ def conclude(parts: Sequence[Part], level: float, reason: str = "", partial: str
     reason : what to know about the comparison.
     partial : the part of the claim that this workflow does not measure; such a claim can fail but not hold.
     """
-    opposed = holm([part.against for part in parts]) <= (1 - level) / 2
+    opposed = _refuted(parts, level)
     holds = all(part.supported for part in parts) and not partial
     verdict: Verdict = "fails" if opposed.any() else "holds" if holds else "undecided"
     ours = "; ".join(f"{part.name} {part.interval.value:+.{part.digits}f}" for part in parts)
@@ -151,6 +163,19 @@ def over_nets(
     return directed(name, nets_interval(flat, nets, shown, level), above, digits)
 
 
+def _refuted(parts: Sequence[Part], level: float) -> np.ndarray:
+    """Which parts refute the claim, by Holm's correction over those that can: bool (parts,)."""
+    can = np.array([part.refutes for part in parts])
+    found = np.zeros(len(parts), dtype=bool)
+    found[can] = holm([part.against for part in parts if part.refutes]) <= (1 - level) / 2
+    return found
+
+
+def control(part: Part) -> Part:
+    """A part that a claim needs to hold but that cannot refute it."""
+    return replace(part, refutes=False)
+
+
 def _why(parts: Sequence[Part], verdict: Verdict, opposed: np.ndarray) -> list[str]:
     shown = f"n = {'/'.join(map(str, sorted({part.interval.n for part in parts})))}"
     if verdict == "fails":
@@ -158,8 +183,10 @@ def _why(parts: Sequence[Part], verdict: Verdict, opposed: np.ndarray) -> list[s
     unknown = [not part.interval.known for part in parts]
     if verdict == "undecided" and any(unknown):
         return [f"{shown}: fewer than three different repetitions give no interval"]
-    wide = _names(parts, [not part.supported for part in parts])
-    return [f"{shown}; too wide to decide: {wide}" if wide else shown]
+    outside = _names(parts, [part.opposed for part in parts])
+    wide = _names(parts, [not part.supported and not part.opposed for part in parts])
+    told = (shown, outside and f"not as claimed: {outside}", wide and f"too wide to decide: {wide}")
+    return ["; ".join(filter(None, told))]
 
 
 def _names(parts: Sequence[Part], chosen: Sequence[bool]) -> str:

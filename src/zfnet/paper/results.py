@@ -29,7 +29,7 @@ COLUMNS = {
     "visualize/*/features.csv": "layer map label activation",
     "visualize/filters.csv": "run filters dead norm_median norm_max low middle high aliasing shift dominance",
     "visualize/*/invariance.csv": "image key class transform amount layer1_relative layer7_relative probability",
-    "visualize/*/occlusion.csv": "key own control alike apart left",
+    "visualize/*/occlusion.csv": "key own control alike apart lost left",
     "visualize/*/methods.csv": "layer unit name method cosine gain",
     "transfer/duplicates-curve.csv": "threshold of name share",
     "transfer/heads/*.csv": "head layer size fold accuracy classes train_images test_images",
@@ -57,6 +57,7 @@ class Results:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self._misses: dict[tuple[str, bool], dict[int, np.ndarray] | None] = {}
         if not self.root.is_dir():
             raise ZfnetError(f"{self.root}: no such results folder; run the workflow first (make demo).")
 
@@ -165,6 +166,11 @@ class Results:
 
     def misses(self, run: Run, centre: bool = False) -> dict[int, np.ndarray] | None:
         """Whether the ten crops (or the centre crop alone) miss each picture's label: {1: …, 5: …}, bool (N,)."""
+        if (run.name, centre) not in self._misses:
+            self._misses[run.name, centre] = self._missed(run, centre)
+        return self._misses[run.name, centre]
+
+    def _missed(self, run: Run, centre: bool) -> dict[int, np.ndarray] | None:
         name = f"runs/{run.name}/predictions.safetensors"
         arrays = self.arrays(name) if (self.root / name).exists() else {}
         if centre:

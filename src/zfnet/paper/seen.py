@@ -5,12 +5,11 @@ three nets decide nothing: their numbers are given, with an interval over maps, 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from zfnet.paper.findings import Evidence, Finding, Part, of_nets, over_nets
+from zfnet.paper.findings import Evidence, Finding, Part, control, of_nets, over_nets
 from zfnet.paper.visual_measures import difference_terms
 
 
@@ -40,15 +39,13 @@ def over_pictures(evidence: Evidence, name: str, values: Sequence[pd.Series]) ->
     return over_nets(name, [one.to_numpy() for one in values], True, evidence.settings.level, units=units)
 
 
-def control(part: Part) -> Part:
-    """A part that a claim needs to hold but that cannot refute it: what untrained nets show as well stays open."""
-    return replace(part, against=1.0)
-
-
 def against_untrained(
     evidence: Evidence, name: str, trained: Sequence[np.ndarray], bare: Sequence[np.ndarray], above: bool = True
 ) -> list[Part]:
-    """The control of a mean over maps: trained minus untrained; empty where an untrained net has too few maps."""
+    """The control of a mean over maps: trained minus untrained; empty where an untrained net has too few maps.
+
+    What untrained nets show as well stays open; it refutes nothing.
+    """
     if len(bare) != len(trained) or any(one.size < 2 for one in bare):
         return []
     terms = [difference_terms(*pair) for pair in zip(trained, bare, strict=True)]

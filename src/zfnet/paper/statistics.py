@@ -1,4 +1,4 @@
-"""The intervals and tests that decide claims (docs/claims.md): Student's t around a mean, with the right standard error.
+"""Intervals and tests that decide claims (docs/claims.md): Student's t around a mean, with the right standard error.
 
 Three repetitions are few: a percentile bootstrap over them misses its level by far (tests/paper/test_paper_levels.py),
 a t interval does not. What makes a standard error right is who shares what: folds share training pictures (Nadeau &
@@ -100,32 +100,35 @@ def units_interval(values: Sequence[float], units: np.ndarray, level: float = 0.
     units : int (N,), the unit (picture, map) of each value, or (N, 2), both animals of a pair.
     """
     values = _finite(values)
-    variance, count = _unit_variance(values - values.mean(), units)
+    variance, count = _unit_variance((values - values.mean()) / values.size, units)
     if count < FEWEST or _alike(values):
         return Interval(float(values.mean()), count, level=level)
     return Interval(float(values.mean()), count, ((float(np.sqrt(variance)), count - 1),), level)
 
 
 def nets_interval(values: Sequence[float], nets: np.ndarray, units: np.ndarray, level: float = 0.95) -> Interval:
-    """Interval of a mean over several nets, each of which was shown units (pictures, animals) that others saw too.
+    """Interval of the mean of nets' means, where nets were shown units (pictures, animals) that others saw too.
 
-    The variance is that between nets plus what nets have in common because they saw the same units. Units of one net
-    alone (its maps) add nothing: their scatter is in that of the nets' means.
+    Every net counts alike, however many values it has. The variance is that between nets plus what nets have in common
+    because they saw the same units. Units of one net alone (its maps) add nothing: their scatter is in that of the
+    nets' means.
 
     Parameters
     ----------
     values : (N,);  nets : int (N,);  units : int (N,) or (N, 2), as for `units_interval`.
     """
     values, (names, which) = _finite(values), np.unique(nets, return_inverse=True)
-    rest, count = values - values.mean(), names.size
-    if count < FEWEST or _alike(np.bincount(which, values) / np.bincount(which)):
-        return Interval(float(values.mean()), count, level=level)
-    between = np.square(np.bincount(which, rest)).sum() / values.size**2 * count / (count - 1)
-    of_units, members = _unit_variance(rest, units)
+    count, means = names.size, np.bincount(which, values) / np.bincount(which)
+    mean = float(means.mean())
+    if count < FEWEST or _alike(means):
+        return Interval(mean, count, level=level)
+    terms = (values - mean) / (count * np.bincount(which)[which])  # they add up to zero
+    between = np.square(np.bincount(which, terms)).sum() * count / (count - 1)
+    of_units, members = _unit_variance(terms, units)
     # Products of different nets on one unit; centring takes 1 / count of what all nets share out of `between`.
-    shared = max(0.0, of_units - np.square(rest).sum() / values.size**2) * count / (count - 1)
+    shared = max(0.0, of_units - np.square(terms).sum()) * count / (count - 1)
     errors = (float(np.sqrt(between)), count - 1), (float(np.sqrt(shared)), max(members - 1, 1))
-    return Interval(float(values.mean()), count, errors, level)
+    return Interval(mean, count, errors, level)
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -138,18 +141,18 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def _unit_variance(rest: np.ndarray, units: np.ndarray) -> tuple[float, int]:
-    """Variance of a mean when values of one unit go together, and the number of units; `rest` is free of the mean."""
-    units = np.asarray(units).reshape(rest.size, -1)  # (N, 1), or (N, 2) for pairs
+def _unit_variance(terms: np.ndarray, units: np.ndarray) -> tuple[float, int]:
+    """Variance of a sum of terms when those of one unit go together, and the number of units; the sum is zero."""
+    units = np.asarray(units).reshape(terms.size, -1)  # (N, 1), or (N, 2) for pairs
     members, where = np.unique(units, return_inverse=True)
     where = where.reshape(units.shape)
-    sums = sum(np.bincount(column, rest, members.size) for column in where.T)
+    sums = sum(np.bincount(column, terms, members.size) for column in where.T)
     total = np.square(sums).sum()
     if units.shape[1] == 2:  # a pair is in the sums of both of its members
-        own = np.square(np.bincount(np.unique(where, axis=0, return_inverse=True)[1].ravel(), rest)).sum()
+        own = np.square(np.bincount(np.unique(where, axis=0, return_inverse=True)[1].ravel(), terms)).sum()
         total = max(total - own, own)  # never less than for independent pairs
     small = members.size / max(members.size - units.shape[1], 1)
-    return float(total) / rest.size**2 * small, members.size
+    return float(total) * small, members.size
 
 
 def _alike(values: np.ndarray) -> bool:

@@ -22,7 +22,7 @@ def shape(curve: pd.DataFrame, transform: str) -> dict[str, float]:
         straight line through distance against the size of the transform.
     """
     size = (curve["amount"] - (1 if transform == "scale" else 0)).abs().to_numpy(float)
-    moved = size > 0
+    moved = size > 1e-6  # zero, but for rounding
     found = {}
     for layer in (1, 7):
         distance = curve[f"layer{layer}_relative"].to_numpy(float)
@@ -174,7 +174,7 @@ def first_alike(similarity: np.ndarray, epochs: np.ndarray) -> np.ndarray:
     return epochs[alike.argmax(-1)].astype(float)
 
 
-# A slope and a difference of means are means of one term per unit, so one bootstrap of a mean serves all three.
+# A slope and a difference of means are means of one term per unit, so the interval of a mean serves all three.
 def slope_terms(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """One term per unit; their mean is the slope of y against x, and they scatter as much as its estimate does."""
     centred = x - x.mean()

@@ -1,4 +1,4 @@
-"""The losses of linear heads with their derivatives by the scores: squared hinge, logistic, softmax (ZF sect. 5.2, 5.3)."""
+"""The losses of linear heads and their derivatives by the scores: squared hinge, logistic, softmax (ZF sect. 5.2)."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple

@@ -3,7 +3,8 @@
 Figure 7 shows that a map falls silent where the square covers what its projection shows, and that the classifier may
 miss something else. Here the same is said in numbers, for more pictures and at fewer places: do the losses of a map
 rank as the energy of its projection below the square, more so than as that of another map's projection; how far apart
-are the places where map and classifier suffer most; and what is left of the probability when only that map is set to 0.
+are the places where map and classifier suffer most, and how much does the latter; and what is left of the probability
+when only that map is set to 0.
 """
 
 from typing import NamedTuple
@@ -26,6 +27,7 @@ class Covered(NamedTuple):
     control: float  # energy of another map's projection, and what the strongest map loses
     alike: float  # activity of the map, and probability of the true class
     apart: float  # distance between the smallest activity and the smallest probability, in sides of the square
+    lost: float  # share of the probability of the true class that is lost where it is smallest
     left: float  # share of the probability of the true class that is left when the map is set to 0
 
 

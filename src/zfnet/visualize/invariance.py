@@ -90,7 +90,7 @@ def compare(net: Network, square: Tensor, pictures: Tensor, label: int) -> Tenso
     for layer in LAYERS:
         reference, features = seen.features[layer][0], seen.features[layer][1:]
         distance = (features - reference).norm(dim=1)
-        columns += [distance, distance / reference.norm()]
+        columns += [distance, distance / reference.norm().clamp_min(1e-12)]  # a dead layer does not move
     return torch.stack([*columns, seen.probability[1:]], 1).cpu()
 
 

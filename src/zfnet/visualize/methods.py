@@ -1,8 +1,9 @@
 """The same units under every method, and under what is often done otherwise (a figure that the paper lacks).
 
 Of one map of each of layers 2-5 that Figure 2 shows, and of one class: the patch, its projection by deconvnet, guided
-backpropagation and gradient, saliency, and the four published settings of activation maximisation. Beside them the controls: the deconvnet with one step done as in other implementations, and a net whose filters
-were shuffled, which must show nothing. A control's cosine to the deconvnet is a mean over a unit's strongest pictures.
+backpropagation and gradient, saliency, and the four published settings of activation maximisation. Beside them the
+controls: the deconvnet with one step done as in other implementations, and a net whose filters were shuffled, which
+must show nothing. A control's cosine to the deconvnet is a mean over a unit's strongest pictures.
 """
 
 import copy

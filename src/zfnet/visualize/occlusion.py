@@ -30,6 +30,7 @@ LAYER = "conv5"
 OTHERS = 3
 CHANCE = 0.7  # of the true class in the pictures that are shown
 COLUMNS = ("key", "label", "map", "other", *Covered._fields)
+TINY = 1e-12  # a probability of 0 has no share
 SHOWN = (14, 2)  # row and column of the place at which the paper draws the square
 _TOGETHER = 128
 
@@ -157,11 +158,13 @@ def _row(gallery: Gallery, index: int, square: Square, seed: int) -> tuple[Any, 
     maps = slide(net, view.pixels[0], square, chosen, label)
     activity, probability = maps.activity.numpy(), maps.probability.numpy()
     energies = (energy_below(net, view.inputs, LAYER, one, *square) for one in (chosen, other))
+    whole = max(float(probabilities(net, view.inputs)[0, label]), TINY)
     found = Covered(
         *(rank_correlation(energy, -activity) for energy in energies),
         rank_correlation(activity, probability),
         minima_apart(activity, probability, *square),
-        float(without_map(net, view.inputs, LAYER, chosen)[0, label] / probabilities(net, view.inputs)[0, label]),
+        1 - float(probability.min()) / whole,
+        float(without_map(net, view.inputs, LAYER, chosen)[0, label]) / whole,
     )
     return (gallery.shards.keys[index], label, chosen, other, *found)
 
