@@ -396,11 +396,11 @@ def bench(
     """Measure our parts beside what one would use otherwise, on this machine."""
     from tempfile import TemporaryDirectory
 
-    from zfnet.bench.harness import Bench, chosen, run
+    from zfnet.bench.harness import Bench, chosen, cores, run
 
     asked = chosen(groups or [])
     with TemporaryDirectory(prefix="zfnet-bench-") as work:
-        run(asked, Bench(Path(work), os.cpu_count() or 1, quick), out)
+        run(asked, Bench(Path(work), cores(), quick), out)
 
 
 @app.command("settings")

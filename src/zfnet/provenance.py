@@ -44,14 +44,19 @@ def _versions() -> dict[str, str]:
 
 @cache
 def _commit() -> dict[str, Any]:
-    commit = _git("rev-parse", "HEAD")
+    ours = _git(
+        "ls-files", "--error-unmatch", Path(__file__).name
+    )  # an installed package may lie in another's checkout
+    commit = _git("rev-parse", "HEAD") if ours else None
     changes = _git("status", "--porcelain") if commit else None
     return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
 
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=20, check=True, cwd=Path(__file__).parent
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Step = Literal["auto", "eager", "compiled"]  # how an update is executed
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
@@ -163,13 +164,17 @@ class Visualize(Strict):
 
     nets: Count = Field(1, description="random states of the net of Fig. 3 that claims look at; they need three")
     seed: int = 0
-    maps: tuple[Count, ...] = Field((9, 16, 12, 10, 10), description="maps of layers 1-5 in Figure 2")
+    maps: tuple[Count, Count, Count, Count, Count] = Field(
+        (9, 16, 12, 10, 10), description="maps of layers 1-5 in Figure 2"
+    )
     top: int = Field(9, ge=2, description="strongest activations per map; at least 2, since claims compare pairs")
     evolution_maps: Count = Field(6, description="maps per layer in Figure 4")
     evolution_images: Count | None = Field(None, description="training pictures searched for Figure 4; None: all")
     filters_maps: Count = Field(15, description="layer-2 maps in Figure 6")
     control_maps: Count = Field(8, description="maps per layer of the untrained net beside which claims are held")
-    occluder: Count = Field(50, description="side of the grey square at a 224 crop, scaled with the crop (D20)")
+    occluder: int = Field(
+        50, ge=1, le=224, description="side of the grey square at a 224 crop, scaled with the crop (D20)"
+    )
     stride: Count = Field(6, description="its step at a 224 crop, scaled with the crop (D20)")
     occlusion_images: Count = Field(3, description="pictures in Figure 7")
     occlusion_measured: Count = Field(30, description="pictures that claims about Figure 7 look at, one a class")
@@ -189,8 +194,12 @@ class Heads(Strict):
     """Classifiers on frozen features (ZF sect. 5.2, 5.3)."""
 
     solver: Literal["zfnet", "sklearn"] = "zfnet"
-    svm_c: tuple[float, ...] = Field((1e-3, 1e-2, 1e-1, 1.0, 10.0), description="C tried in cross-validation")
-    softmax_c: tuple[float, ...] = Field((1e-2, 1e-1, 1.0, 10.0, 100.0), description="C tried in cross-validation")
+    svm_c: tuple[Positive, ...] = Field(
+        (1e-3, 1e-2, 1e-1, 1.0, 10.0), min_length=1, description="C tried in cross-validation"
+    )
+    softmax_c: tuple[Positive, ...] = Field(
+        (1e-2, 1e-1, 1.0, 10.0, 100.0), min_length=1, description="C tried in cross-validation"
+    )
     inner_folds: Count = 3
     tolerance: float = Field(
         1e-5, gt=0, description="distance from the optimum, relative to the objective, at which a fit ends"

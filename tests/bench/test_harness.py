@@ -38,6 +38,10 @@ def test_a_run_writes_tables_in_the_contracts_columns_and_a_page(tmp_path, monke
     assert tuple(row) == COLUMNS and float(row["ratio"]) == 5
     page = (tmp_path / "README.md").read_text()
     assert "| a | 2 | s | 10 | the usual | 5 | 3 |" in page and "- Said beside." in page and "1 cores" in page
+    assert "Quick sizes" not in page
+    run(("norm",), Bench(tmp_path, 1, quick=True), tmp_path)
+    again = (tmp_path / "README.md").read_text()
+    assert again.index("## norm") < again.index("Quick sizes")  # of the group: others in the folder may be whole runs
 
 
 def test_rates_are_measured_on_one_core_and_on_all(tmp_path):

@@ -67,6 +67,13 @@ def test_a_set_with_other_classes_is_refused(evaluated):
         evaluated(train=FakeShards(classes=8))
 
 
+def test_a_set_with_as_many_but_other_classes_is_refused(net, evaluated, tmp_path):
+    names = [*FakeShards().classes[:6], "n00000099"]
+    save(net, tmp_path / "runs" / "zf-s1" / "weights.safetensors", classes=names)
+    with pytest.raises(ZfnetError, match=r"val.manifest\.json: .* other classes \(n00000099, not n00000006\)"):
+        evaluated()
+
+
 def test_the_part_of_the_training_set_is_fixed_by_its_seed():
     part = stage.subset(100, 30, seed=1)
     assert len(set(part.tolist())) == 30 and (np.diff(part) > 0).all() and part.max() < 100

@@ -55,7 +55,7 @@ def test_project_writes_what_project_gives(net_file, net, pictures, whole, tmp_p
             assert float(line["activation"]) == pytest.approx(values[rank].item(), rel=1e-5)
             place = activations[one, units[rank]].argmax().item()
             assert (int(line["row"]), int(line["column"])) == divmod(place, activations.shape[-1])
-    assert {line["sheet"] for line in table} == {"0.png", "1.png", "2.png", "3.png", "0-2.png"}
+    assert {line["sheet"] for line in table} == {f"project-{name}.png" for name in ("0", "1", "2", "3", "0-2")}
     for sheet in (line["sheet"] for line in table):
         assert Image.open(tmp_path / sheet).width > 1200
     assert about["network"]["crop"] == 32 and about["provenance"]["inputs"]["net"]["path"] == str(net_file)
@@ -85,7 +85,17 @@ def test_occlude_is_a_plain_loop(net_file, net, pictures, whole, tmp_path):
     assert float(table[3]["activity"]) == pytest.approx(trace["conv2"][0, 2].sum().item(), rel=1e-4)
     assert float(table[3]["probability"]) == pytest.approx(trace["fc4"].softmax(1)[0, 1].item(), rel=1e-4)
     assert int(table[3]["best"]) == trace["fc4"].argmax()
-    assert (tmp_path / "1.png").exists()
+    assert (tmp_path / "occlude-1.png").exists()
+
+
+def test_no_sheet_takes_the_place_of_a_picture(net_file, pictures, tmp_path):
+    mine = tmp_path / "1.png"
+    mine.write_bytes((pictures / "1.png").read_bytes())
+    before = mine.read_bytes()
+    commands.saliency(str(net_file), [mine], tmp_path, threads=1)
+    commands.project(str(net_file), [mine], tmp_path, threads=1)
+    assert mine.read_bytes() == before
+    assert {"saliency-1.png", "project-1.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_saliency_is_the_gradients(net_file, net, pictures, whole, tmp_path):

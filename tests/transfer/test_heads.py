@@ -180,3 +180,19 @@ def test_too_little_memory_is_a_sentence_in_training_and_in_testing(monkeypatch)
             layer.coordinates(np.arange(pictures[0]), np.arange(pictures[0], sum(pictures)))
     with pytest.raises(ZfnetError, match=rf"The Gram matrix of 50 pictures: {wanted}"):
         Layer.open(rows, np.arange(50), torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("line", "base", "names"), [
+    ("0::/job/step", "", ("memory.max", "memory.current", "file")),
+    ("4:memory:/job/step", "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "cache")),
+])  # fmt: skip
+def test_a_job_s_limit_counts_and_its_cache_of_files_is_free(tmp_path, line, base, names):
+    own, job = tmp_path / "own", tmp_path / base / "job"
+    (job / "step").mkdir(parents=True)
+    own.write_text(f"7:cpu:/job\n{line}\n")
+    assert memory.left_to_job(tmp_path, own) == np.inf
+    for name, text in zip(names[:2], ("1000", "700"), strict=True):
+        (job / name).write_text(text)
+    (job / "memory.stat").write_text(f"{names[2]} 250\nother 3\n")
+    assert memory.left_to_job(tmp_path, own) == 1000 - 700 + 250
+    assert memory.left_to_job(tmp_path, tmp_path / "none") == np.inf

@@ -17,7 +17,7 @@ from zfnet.bench.costs import training_flops
 from zfnet.bench.harness import Bench, Row
 from zfnet.bench.step import RECIPES, given, learner
 from zfnet.bench.timing import seconds
-from zfnet.config import load
+from zfnet.config import PRESETS, load
 from zfnet.data.loader import Batch, Shards
 from zfnet.nets.architecture import describe
 from zfnet.training.runs import RunSpec, specs
@@ -79,6 +79,9 @@ def hours(rates: dict[str, float], width: float, crop: int) -> Iterator[str]:
     """
     if (width, crop) != (1.0, 224):
         yield "The paper's hours are computed from nets of full size only, which these are not."
+        return
+    if not PRESETS.exists():
+        yield "The paper's hours were not computed: run in the project's folder, which has the preset."
         return
     runs = specs(load({"preset": "paper"}))
     took = {run: _hours(spec, rates) for run, spec in runs.items()}

@@ -105,6 +105,11 @@ class Bench:
         return Row(case, one.value, unit, other.value, peer_name, one.peak_mb)
 
 
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def chosen(groups: list[str]) -> tuple[str, ...]:
     """The asked groups in their order, all of them where none is named.
 
@@ -128,7 +133,7 @@ def run(groups: tuple[str, ...], bench: Bench, out: Path) -> None:
             (rows if isinstance(found, Row) else remarks).append(found)
             console.print(f"{group}: {_told(found)}", highlight=False)
         _write(out / f"{group}.csv", rows)
-        write_json(out / f"{group}.json", {"remarks": remarks, **_origin()})
+        write_json(out / f"{group}.json", {"remarks": remarks, "quick": bench.quick, **_origin()})
     console.print(table(groups, out))
     write_text(out / "README.md", page(out))
 
@@ -148,7 +153,6 @@ def machine(bench: Bench) -> dict[str, Any]:
         "cores": bench.cores,
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpus": devices(),
-        "quick": bench.quick,
         "provenance": provenance(),
     }
 

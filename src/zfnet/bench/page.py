@@ -38,16 +38,16 @@ def _machine(machine: dict[str, Any]) -> str:
     libraries = ", ".join(
         f"{name} {versions[name]}" for name in ("torch", "torchvision", "scikit-learn") if name in versions
     )
-    quick = "\n\n**Quick sizes: these numbers say nothing.**" if machine["quick"] else ""
     return (
         f"Machine: {machine['processor']} ({units}), {machine['cores']} cores, {machine['memory_gb']} GB, {gpus}; "
-        f"Python {machine['provenance']['python']}, {libraries}.{quick}\n"
+        f"Python {machine['provenance']['python']}, {libraries}.\n"
     )
 
 
 def _section(out: Path, group: str) -> str:
     about = _json(out / f"{group}.json")
-    lines = [f"## {group}", "", "| " + " | ".join(TITLES) + " |", "|---|" + "---:|" * (len(TITLES) - 1)]
+    lines = [f"## {group}", "", *(["**Quick sizes: these numbers say nothing.**", ""] if about["quick"] else [])]
+    lines += ["| " + " | ".join(TITLES) + " |", "|---|" + "---:|" * (len(TITLES) - 1)]
     lines += ["| " + " | ".join(row) + " |" for row in _rows(out, group)]
     lines += ["", *(f"- {remark}" for remark in about["remarks"])]
     dirty = " and changes" if about["dirty"] else ""

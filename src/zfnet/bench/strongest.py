@@ -64,7 +64,9 @@ def _views(crop: int, count: int) -> Iterator[View]:
     """Noise for pictures, drawn once; only their places in the data set differ."""
     inputs = (50 * torch.randn(BATCH, 3, crop, crop)).contiguous(memory_format=torch.channels_last)
     for start in range(0, count, BATCH):
-        yield View(inputs, inputs, torch.zeros(BATCH, dtype=torch.int64), torch.arange(start, start + BATCH))
+        some = min(BATCH, count - start)
+        labels, indices = torch.zeros(some, dtype=torch.int64), torch.arange(start, start + some)
+        yield View(inputs[:some], inputs[:some], labels, indices)
 
 
 def _net(width: float, crop: int) -> Network:

@@ -18,7 +18,7 @@ from zfnet.errors import ZfnetError
 from zfnet.evaluation.errors import missed, top_error
 from zfnet.evaluation.predict import centre, ten_crop
 from zfnet.files import atomic, write_json
-from zfnet.nets import Network, device, load
+from zfnet.nets import Network, device, load, load_metadata
 from zfnet.provenance import provenance
 from zfnet.settings import Evaluation
 
@@ -53,7 +53,7 @@ def evaluate_run(
     net = load(weights).to(device(), memory_format=torch.channels_last)
     val, train = Shards(val_manifest), Shards(train_manifest)
     for shards, path in ((val, val_manifest), (train, train_manifest)):
-        _same_classes(net, shards, path)
+        _same_classes(net, weights, shards, path)
     arrays, errors = evaluate(net, val, train, settings, threads)
     with atomic(predictions) as beside:
         save_file({**arrays, "labels": np.asarray(val.labels, np.int64)}, beside)
@@ -107,9 +107,17 @@ def _per_cent(wrong: dict[int, np.ndarray]) -> dict[str, float]:
     return {f"top{k}": 100.0 * float(one.mean()) for k, one in wrong.items()}
 
 
-def _same_classes(net: Network, shards: Shards, manifest: Path) -> None:
+def _same_classes(net: Network, weights: Path, shards: Shards, manifest: Path) -> None:
     if net.classes != len(shards.classes):
         raise ZfnetError(
             f"{manifest} has {len(shards.classes)} classes, the net tells {net.classes} apart; "
             "evaluate it on the data set it was trained for."
+        )
+    known = load_metadata(weights).get("classes")
+    if known is not None and known != list(shards.classes):
+        other = next(
+            f"{theirs}, not {ours}" for theirs, ours in zip(known, shards.classes, strict=True) if theirs != ours
+        )
+        raise ZfnetError(
+            f"{manifest}: the net was trained on other classes ({other}); evaluate it on its own data set."
         )

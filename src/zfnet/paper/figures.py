@@ -23,6 +23,7 @@ WIDTH = 9.0  # inches
 DPI = 200
 INK = "#222222"
 STYLE = {
+    "text.parse_math": False,  # names of files and classes may have dollars
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": "#888888",

@@ -9,7 +9,7 @@ from torch import Tensor
 from zfnet.errors import ZfnetError
 from zfnet.progress import track
 from zfnet.tinker.nets import Opened
-from zfnet.tinker.sheet import Panel, Row, class_name, write_results, write_sheet
+from zfnet.tinker.sheet import ROWS, Panel, Row, class_name, page_name, write_results, write_sheet
 from zfnet.visualize.maximize import NAMED, find_settings, maximise
 from zfnet.visualize.saliency import class_model
 
@@ -29,6 +29,8 @@ def maximize_units(
 ) -> None:
     """Write maximize.png with a row for every unit and a column for every setting, maximize.csv and maximize.json.
 
+    More units than fit on a sheet go on in maximize-2.png and so on; each is written when it is full.
+
     Parameters
     ----------
     settings : names of `zfnet.visualize.maximize.NAMED`, or "class-model".
@@ -45,15 +47,18 @@ def maximize_units(
         if name not in NAMED:
             raise ZfnetError(f"There is no setting {name!r}; choose of {', '.join([*NAMED, CLASS_MODEL])}.")
     rows, lines = [], []
-    for unit in track(units, "Maximisation, units", len(units)):
+    for number, unit in enumerate(track(units, "Maximisation, units", len(units)), 1):
+        sheet = page_name("maximize", (number - 1) // ROWS)
         panels = []
         for name in settings:
             count = steps or (MODEL_STEPS if name == CLASS_MODEL else find_settings(name).steps)
             found = _climb(opened, layer, unit, name, seed, count)
             panels.append(Panel(found.picture.numpy(), f"{name}: {found.activation:.4g} after {found.step} steps"))
-            lines.append((layer, unit, name, seed, count, found.activation, found.step, "maximize.png"))
+            lines.append((layer, unit, name, seed, count, found.activation, found.step, sheet))
         rows.append(Row(f"{layer}, {class_name(opened, layer, unit)}", panels))
-    write_sheet(out / "maximize.png", f"{layer}: what units like best", rows)
+        if number % ROWS == 0 or number == len(units):
+            write_sheet(out / sheet, f"{layer}: what units like best", rows)
+            rows = []
     write_results(out, "maximize", opened, COLUMNS, lines)
 
 

@@ -65,6 +65,11 @@ def _is_file(net: str | Path) -> bool:
 
 
 def _ours(path: Path, weights: Path | None) -> Opened:
+    if path.suffix != ".safetensors":
+        raise ZfnetError(
+            f"{path}: not a net saved by zfnet (.safetensors); if these are the weights of a model of torchvision, "
+            f"give its name and --weights {path}."
+        )
     if weights:
         raise ZfnetError(f"{path} holds its own weights; leave --weights away, or give a torchvision model's name.")
     net, classes = load(path), load_metadata(path).get("classes")
@@ -139,6 +144,8 @@ def _require_fit(path: Path, name: str, expected: Mapping[str, Tensor], found: M
         if tensor.shape != expected[key].shape:
             shapes = f"{tuple(tensor.shape)}, expected {tuple(expected[key].shape)}"
             raise ZfnetError(f"{path}: these are not the weights of {name}: {key} is {shapes}.")
+        if tensor.is_floating_point() != expected[key].is_floating_point():
+            raise ZfnetError(f"{path}: {key} is {tensor.dtype}; quantised weights cannot be read, give those in float.")
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

@@ -46,7 +46,7 @@ def occlude_pictures(
     lines, taken = [], set()
     for view in track(replace(gallery, batch=1).views(), "Occlusion, pictures", len(gallery)):
         key = gallery.shards.keys[int(view.indices[0])]
-        sheet, rows = name_sheet(key, taken), []
+        sheet, rows = name_sheet("occlude", key, taken), []
         for unit in units or [strongest_map(net, view.pixels[0], layer)]:
             followed = int(probabilities(net, view.inputs)[0].argmax()) if label is None else label
             maps = slide(net, view.pixels[0], square, unit, followed, layer)
@@ -59,7 +59,8 @@ def occlude_pictures(
 
 def scaled_square(crop: int, side: int | None, stride: int | None) -> Square:
     """The paper's square (50 px and 6 px at a 224 crop) at this crop, unless told otherwise."""
-    return Square(side or max(1, round(50 * crop / 224)), stride or max(1, round(6 * crop / 224)))
+    usual = (max(1, round(length * crop / 224)) for length in (50, 6))
+    return Square(*(one if given is None else given for given, one in zip((side, stride), usual, strict=True)))
 
 
 def _lines(maps: Maps, square: Square, crop: int) -> Iterator[tuple[Any, ...]]:

@@ -52,7 +52,7 @@ def project_pictures(
     for view in track(views, "Projecting, pictures", len(gallery)):
         key = gallery.shards.keys[int(view.indices[0])]
         found = list(project_view(gallery, view, layer, units, flags, top))
-        sheet = name_sheet(key, taken)
+        sheet = name_sheet("project", key, taken)
         write_sheet(out / sheet, key, [_row(opened, view, layer, one) for one in found])
         lines += [
             (key, layer, one.unit, rule, one.activation, one.row, one.column, *one.place, sheet)

@@ -33,7 +33,7 @@ def saliency_of_pictures(
     lines, taken = [], set()
     for view in track(replace(gallery, batch=1).views(), "Saliency, pictures", len(gallery)):
         key = gallery.shards.keys[int(view.indices[0])]
-        sheet, rows, picture = name_sheet(key, taken), [], view.pixels[0].numpy()
+        sheet, rows, picture = name_sheet("saliency", key, taken), [], view.pixels[0].numpy()
         for unit in units or strongest_units(_output(opened, view.inputs, layer), top):
             activation, gradient = derivative_of(opened.net, view.inputs, layer, unit)
             found = gradient[0].abs().amax(0).cpu().numpy()  # (crop, crop)

@@ -20,6 +20,7 @@ from zfnet.visualize.patches import Box
 SIDE, GAP, MARGIN = 2.1, 0.14, 0.2  # inches: a panel, between panels, around the sheet
 TITLE, LABEL, CAPTION, LEGEND = 0.42, 0.3, 0.22, 0.5
 LETTERS = 13  # that fit into an inch of a title
+ROWS = 16  # on a page, where there may be any number
 ACCENT, FAINT = "#e8590c", "#666666"
 
 
@@ -60,6 +61,11 @@ def write_sheet(path: Path, title: str, rows: Sequence[Row]) -> None:
         figure.savefig(beside, dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
 
 
+def page_name(stem: str, page: int) -> str:
+    """File name of a page, counted from 0, of what does not fit on one sheet."""
+    return f"{stem}-{page + 1}.png" if page else f"{stem}.png"
+
+
 def write_results(
     out: Path, command: str, opened: Opened, columns: Sequence[str], rows: Iterable[Sequence[Any]], **more: Any
 ) -> None:
@@ -70,9 +76,9 @@ def write_results(
     write_json(out / f"{command}.json", {"network": opened.origin, **more, "provenance": made})
 
 
-def name_sheet(key: str, taken: set[str]) -> str:
-    """A file name for a picture's sheet, no two alike, whatever their case."""
-    stem = Path(key).stem or "picture"
+def name_sheet(command: str, key: str, taken: set[str]) -> str:
+    """A file name for a picture's sheet, no two alike, whatever their case, and none that the picture itself has."""
+    stem = f"{command}-{Path(key).stem or 'picture'}"
     names = (f"{stem}.png", *(f"{stem}-{number}.png" for number in range(2, len(taken) + 3)))
     name = next(one for one in names if one.lower() not in taken)
     taken.add(name.lower())

@@ -9,7 +9,7 @@ import numpy as np
 from zfnet.paper.tiles import contrast, mosaic
 from zfnet.progress import track
 from zfnet.tinker.nets import Opened
-from zfnet.tinker.sheet import Panel, Row, class_name, write_results, write_sheet
+from zfnet.tinker.sheet import ROWS, Panel, Row, class_name, page_name, write_results, write_sheet
 from zfnet.visualize.backward import find_rule
 from zfnet.visualize.patches import Tiles, tiles
 from zfnet.visualize.pictures import GREY, Gallery
@@ -22,7 +22,7 @@ ACROSS = 2  # units beside each other
 def show_strongest(
     opened: Opened, gallery: Gallery, units: Mapping[str, Sequence[int]], rule: str, top: int, out: Path
 ) -> None:
-    """Write a sheet for every layer, strongest.csv and strongest.json into the folder `out`.
+    """Write sheets for every layer (conv1.png, conv1-2.png …), strongest.csv and strongest.json into the folder `out`.
 
     One pass over the pictures keeps the `top` of every unit, a second one looks at the winners alone; memory does not
     grow with the number of pictures.
@@ -36,10 +36,13 @@ def show_strongest(
     views = track(gallery.views(), "Strongest activations, batches", -(-len(gallery) // gallery.batch))
     lines = []
     for layer, best in find_strongest(gallery.net, views, units, top).items():
-        found, sheet = tiles(gallery, layer, units[layer], best, flags), f"{layer}.png"
         title = f"{layer}: strongest of {len(gallery)} pictures, and their projections ({rule})"
-        write_sheet(out / sheet, title, _rows(opened, layer, units[layer], best, found))
-        lines += [(*line, rule, sheet) for line in _lines(gallery, layer, units[layer], best, found)]
+        for page, start in enumerate(range(0, len(units[layer]), ROWS * ACROSS)):
+            some = slice(start, start + ROWS * ACROSS)
+            shown, theirs = units[layer][some], Strongest(*(part[some] for part in best))
+            found, sheet = tiles(gallery, layer, shown, theirs, flags), page_name(layer, page)
+            write_sheet(out / sheet, title, _rows(opened, layer, shown, theirs, found))
+            lines += [(*line, rule, sheet) for line in _lines(gallery, layer, shown, theirs, found)]
     left_out = getattr(gallery.shards, "damaged", {})
     write_results(out, "strongest", opened, COLUMNS, lines, pictures=len(gallery) - len(left_out), left_out=left_out)
 

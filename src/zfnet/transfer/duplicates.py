@@ -71,7 +71,7 @@ def duplicates_stage(
     write_rows(Path(out_csv).with_name(f"{Path(out_csv).stem}-curve.csv"), CURVE_COLUMNS, curve(recall, summary))
     summary["recall"] = {change: share(found, settings.duplicates_threshold) for change, found in recall.items()}
     origin = provenance(seconds=time.monotonic() - start, device=str(device()), train=train.manifest.hash)
-    write_json(Path(out_csv).with_suffix(".json"), summary | {"left_out": [], "provenance": origin})
+    write_json(Path(out_csv).with_suffix(".json"), summary | {"provenance": origin})
 
 
 def _read_queries(shards: Shards, size: int) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Tensor
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
 from zfnet.data.loader import Shards
 from zfnet.errors import ZfnetError
-from zfnet.files import atomic, read_json, sha256, write_json
+from zfnet.files import atomic, read_json, remove_unfinished, sha256, write_json
 from zfnet.nets import Network, device, load
 from zfnet.progress import track
 from zfnet.provenance import provenance
@@ -177,6 +177,10 @@ def _write_layers(
 ) -> dict[str, list[int]]:
     """Stream all features into files; return the shape of each layer's output."""
     shapes, files = {}, {}
+    for path in folder.glob("layer-*.npy"):  # of layers that are no longer asked for
+        path.unlink()
+    for layer in outputs:
+        remove_unfinished(folder / f"layer-{layer}.npy")  # each may be gigabytes
     steps = extract(net, shards, list(outputs.values()), settings.views, threads, VIEWS_AT_ONCE)
     kind = TYPES[settings.stored]
     with ExitStack() as stack:

@@ -83,7 +83,7 @@ def class_model(
     gradient = slope(net, image, layer, unit, place)[1]
     if not gradient.any():
         raise ZfnetError(f"{layer}, unit {unit}: its derivative is 0 at the zero image, so there is nowhere to climb.")
-    penalty = penalty or gradient.square().mean().sqrt().item() / (2 * SPREAD)
+    penalty = gradient.square().mean().sqrt().item() / (2 * SPREAD) if penalty is None else penalty
     for _ in range(steps):
         image = image + SHARE * (gradient / (2 * penalty) - image)
         activation, gradient = slope(net, image, layer, unit, place)
