@@ -380,11 +380,16 @@ def claims(results: Results, settings: SettingsFile, out: Out) -> None:
 
 
 @app.command()
-def report(results: Results, settings: SettingsFile, out: Out) -> None:
+def report(
+    results: Results,
+    settings: SettingsFile,
+    out: Out,
+    light: Annotated[bool, typer.Option("--light", help="smaller pictures, no PDF files: to send or publish")] = False,
+) -> None:
     """Write report.html: every table, figure and claim on one page."""
     from zfnet.paper.report import report_stage
 
-    report_stage(results, _read(settings), out)
+    report_stage(results, _read(settings), out, light)
 
 
 @app.command()

@@ -171,11 +171,10 @@ def test_the_time_of_other_stages_is_what_they_wrote(tmp_path):
     assert stages(Results(tmp_path)) == [("transfer/voc/ap", 7.5, "cpu"), ("errors of 2 trainings", 4.0, "")]
 
 
-def test_heavy_files_are_named_and_not_carried(tmp_path, monkeypatch):
+def test_heavy_files_are_named_and_not_carried(tmp_path):
     (tmp_path / "figure2.pdf").write_bytes(b"x" * 20)
-    assert downloads(tmp_path, "figure2")[0]["url"].startswith("data:application/pdf;base64,")
-    monkeypatch.setattr("zfnet.paper.report_pictures.HEAVIEST", 10)
-    assert downloads(tmp_path, "figure2") == [{"name": "figure2.pdf", "folder": tmp_path.name, "url": None}]
+    assert downloads(tmp_path, "figure2", 20)[0]["url"].startswith("data:application/pdf;base64,")
+    assert downloads(tmp_path, "figure2", 10) == [{"name": "figure2.pdf", "folder": tmp_path.name, "url": None}]
 
 
 def test_a_difference_is_drawn_where_its_numbers_lie(tmp_path):

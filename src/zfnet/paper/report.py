@@ -19,7 +19,7 @@ from zfnet.paper import report_curves, report_effects, report_graph, tables
 from zfnet.paper.index import LIST, index_stage
 from zfnet.paper.report_documents import citation, decisions, edges, set_to
 from zfnet.paper.report_origins import cost, origins, stages, totals
-from zfnet.paper.report_pictures import downloads, embedded
+from zfnet.paper.report_pictures import LIGHT, USUAL, Weight, downloads, embedded
 from zfnet.paper.report_tables import table_view
 from zfnet.paper.results import Results
 from zfnet.provenance import provenance
@@ -67,7 +67,7 @@ def environment() -> Environment:
     return made
 
 
-def page(results: Results, settings: Settings) -> str:
+def page(results: Results, settings: Settings, weight: Weight = USUAL) -> str:
     """Render the whole page."""
     claims, trained, values = _records(results, "claims.csv"), cost(results), _flat(_shown(settings))
     return (
@@ -82,7 +82,7 @@ def page(results: Results, settings: Settings) -> str:
             claims=claims,
             effects=report_effects.effects(results),
             counts=_counts(claims),
-            chapters=[_chapter(results, name, chapter, claims) for name, chapter in chapters().items()],
+            chapters=[_chapter(results, name, chapter, claims, weight) for name, chapter in chapters().items()],
             curves=report_curves.groups(results),
             cost=trained,
             totals=totals(trained),
@@ -165,21 +165,23 @@ def _counts(claims: list[dict[str, Any]]) -> dict[str, int]:
     return {verdict: found[verdict] for verdict in VERDICTS}
 
 
-def _chapter(results: Results, name: str, chapter: dict[str, Any], claims: list[dict[str, Any]]) -> dict[str, Any]:
+def _chapter(
+    results: Results, name: str, chapter: dict[str, Any], claims: list[dict[str, Any]], weight: Weight
+) -> dict[str, Any]:
     """A chapter with its items and claims."""
     return {
         "id": name,
         **chapter,
-        "items": [_item(results, item) for item in chapter["items"]],
+        "items": [_item(results, item, weight) for item in chapter["items"]],
         "claims": [claim for claim in claims if chapter_of(claim["item"]) == name],
     }
 
 
-def _item(results: Results, name: str) -> dict[str, Any]:
+def _item(results: Results, name: str, weight: Weight) -> dict[str, Any]:
     """A table or figure with its caption and where it comes from."""
     item = captions()[name]
     shared = {"id": name, "name": item_name(name), **item, "origins": origins(results, item["sources"])}
-    return shared | (_table(results, name) if name.startswith("table") else _figure(results, name))
+    return shared | (_table if name.startswith("table") else _figure)(results, name, weight)
 
 
 def item_name(name: str) -> str:
@@ -188,14 +190,14 @@ def item_name(name: str) -> str:
     return f"{found[1].capitalize()} {found[2]}" if found else ""
 
 
-def _table(results: Results, name: str) -> dict[str, Any]:
+def _table(results: Results, name: str, weight: Weight) -> dict[str, Any]:
     frame, spec = _read(results, f"tables/{name}.csv"), tables.module(int(name.removeprefix("table")))
     return {
         "kind": "table",
         "view": None if frame is None else table_view(frame, spec),
         "rows_of": _runs_of_rows(results, spec, frame),
         "paired": _records(results, f"tables/{name}-paired.csv"),
-        "files": downloads(results.root / "tables", name),
+        "files": downloads(results.root / "tables", name, weight.heaviest),
     }
 
 
@@ -207,12 +209,12 @@ def _runs_of_rows(results: Results, spec: Any, frame: pd.DataFrame | None) -> di
     return {row: runs for row, runs in found.items() if runs}
 
 
-def _figure(results: Results, name: str) -> dict[str, Any]:
+def _figure(results: Results, name: str, weight: Weight) -> dict[str, Any]:
     path = results.root / "figures" / f"{name}.png"
     return {
         "kind": "figure",
-        "image": embedded(path) if path.exists() else None,
-        "files": downloads(results.root / "figures", name),
+        "image": embedded(path, weight.widest) if path.exists() else None,
+        "files": downloads(results.root / "figures", name, weight.heaviest),
     }
 
 
@@ -248,9 +250,12 @@ def curves(results: Results) -> str:
     return environment().get_template("curves.svg.j2").render(curves=report_curves.groups(results))
 
 
-def report_stage(results: str | Path, settings: Settings, out: str | Path) -> None:
-    """Write the report of a results folder, the training curves as a drawing, and the list of files beside the page."""
+def report_stage(results: str | Path, settings: Settings, out: str | Path, light: bool = False) -> None:
+    """Write the report of a results folder, the training curves as a drawing, and the list of files beside the page.
+
+    A `light` page has smaller pictures and names the files that the usual one carries.
+    """
     found, out = Results(results), Path(out)
     write_text(out.parent / "figures" / "curves.svg", curves(found))
-    write_text(out, page(found, settings))
+    write_text(out, page(found, settings, LIGHT if light else USUAL))
     index_stage(results, out.with_name(LIST))
