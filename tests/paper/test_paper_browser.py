@@ -15,7 +15,8 @@ import pytest
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PROBE = Path(__file__).with_name("probe.js")
-DEMO = Path(__file__).parents[2] / "results" / "demo" / "report.html"
+ROOT = Path(__file__).parents[2]
+PAGES = {"demo": ROOT / "results/demo/report.html", "mini run": ROOT / "docs/mini-run/report.html"}
 LISTEN = "<script>onmessage = (e) => { document.querySelector('pre').textContent = e.data; }</script><pre></pre>"
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed: the report was not looked at")
@@ -48,12 +49,13 @@ def look(page: str, folder: Path, width: int, dark: bool = False) -> dict:
     return json.loads(html.unescape(re.search(r"<pre>(.*?)</pre>", done.stdout, re.DOTALL)[1]))
 
 
-@pytest.fixture(scope="module", params=["synthetic", "demo"])
+@pytest.fixture(scope="module", params=["synthetic", *PAGES])
 def page(request, reported):
-    """The report of the synthetic results, and of the demo where it was run."""
-    if request.param == "demo" and not DEMO.exists():
-        pytest.skip("results/demo/report.html is not there: run make demo")
-    return reported / "report.html" if request.param == "synthetic" else DEMO
+    """The report of the synthetic results, of the demo where it was run, and of the published run on photographs."""
+    found = PAGES.get(request.param, reported / "report.html")
+    if not found.exists():
+        pytest.skip(f"{found} is not there: run make demo")
+    return found
 
 
 @pytest.fixture(scope="module")
