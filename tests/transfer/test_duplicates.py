@@ -25,6 +25,7 @@ from zfnet.transfer.thumbnails import (
     VIEWS,
     correlate,
     correlate_pairs,
+    gathered,
     grey,
     mirrored,
     query_thumbnails,
@@ -227,3 +228,8 @@ def test_planted_copies_in_real_archives(real_data, tmp_path):
 
 def _key(path: str, skipped: int) -> str:
     return str(Path(*Path(path).with_suffix("").parts[skipped:])).replace(".", "_")  # as in the shards
+
+
+def test_views_are_gathered_as_they_come():
+    views = [torch.randn(3, 2, 5) for _ in range(4)]
+    assert torch.equal(gathered(iter(views), 4), torch.stack(views))

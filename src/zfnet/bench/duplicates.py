@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zfnet.bench.harness import Bench, Row
 from zfnet.transfer.search import search
-from zfnet.transfer.thumbnails import CUTS, query_thumbnails, thumbnails
+from zfnet.transfer.thumbnails import CUTS, gathered, query_thumbnails, thumbnails
 
 SIZE, BLOCK, THRESHOLD, FLOOR = 32, 256, 0.95, 0.9
 SIDE = 48  # pixels of the drawn pictures
@@ -42,7 +42,7 @@ def results(bench: Bench) -> Iterator[Row | str]:
 def searched(pictures: int, train: int, plain: bool = False) -> float:
     """Give pairs of pictures a second."""
     generator = torch.Generator().manual_seed(0)
-    queries = torch.stack([query_thumbnails(one, SIZE) for one in _photographs(pictures, generator)])
+    queries = gathered((query_thumbnails(one, SIZE) for one in _photographs(pictures, generator)), pictures)
     blocks = [
         torch.stack([thumbnails(drawn, SIZE, cut) for cut in CUTS])
         for drawn in _photographs(min(train, DRAWN), generator).split(BLOCK)

@@ -35,7 +35,7 @@ from zfnet.transfer.calibration import CURVE_COLUMNS, curve, recalls, share
 from zfnet.transfer.rows import write_rows
 from zfnet.transfer.search import Matches, search
 from zfnet.transfer.sheet import contact_sheet
-from zfnet.transfer.thumbnails import CUTS, grey, query_thumbnails, thumbnails, whole_grey
+from zfnet.transfer.thumbnails import CUTS, gathered, grey, query_thumbnails, thumbnails, whole_grey
 
 THRESHOLDS = tuple(round(0.9 + 0.005 * i, 3) for i in range(20))  # whose counts are told; none is searched below
 COLUMNS = ["set", "key", "class", "train_key", "correlation"]
@@ -76,7 +76,7 @@ def duplicates_stage(
 
 def _read_queries(shards: Shards, size: int) -> Tensor:
     numbers = track(range(len(shards)), f"thumbnails of {shards.manifest.name}", len(shards))
-    return torch.stack([query_thumbnails(whole_grey(shards, number), size) for number in numbers])
+    return gathered((query_thumbnails(whole_grey(shards, number), size) for number in numbers), len(shards))
 
 
 def _read_train(train: Shards, size: int, threads: int) -> Iterator[tuple[np.ndarray, Tensor]]:

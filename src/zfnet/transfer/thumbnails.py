@@ -1,6 +1,7 @@
 """Grey thumbnails whose products are normalised correlations, and the ways in which two pictures are compared (D29)."""
 
 import math
+from collections.abc import Iterable
 
 import simplejpeg
 import torch
@@ -95,3 +96,17 @@ def mirrored(thumbnails: Tensor) -> Tensor:
 def whole_grey(shards: Shards, number: int) -> Tensor:
     """Return the luminance, float32 (H, W), of a whole picture."""
     return torch.from_numpy(simplejpeg.decode_jpeg(shards.jpeg(number), "GRAY")[:, :, 0]).float()
+
+
+def gathered(views: Iterable[Tensor], count: int) -> Tensor:
+    """Put the views of `count` pictures (at least one) into one tensor as they come, (count, VIEWS, len(CUTS), d).
+
+    A list that is stacked at its end would hold them twice.
+    """
+    views = iter(views)
+    first = next(views)
+    found = first.new_empty((count, *first.shape))
+    found[0] = first
+    for place, one in enumerate(views, 1):
+        found[place] = one
+    return found
