@@ -1,6 +1,8 @@
 """Near-duplicates: planted copies are found, other pictures are not, by whatever blocks the work is cut into."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -233,3 +235,40 @@ def _key(path: str, skipped: int) -> str:
 def test_views_are_gathered_as_they_come():
     views = [torch.randn(3, 2, 5) for _ in range(4)]
     assert torch.equal(gathered(iter(views), 4), torch.stack(views))
+
+
+PASSING = """
+import numpy as np, torch
+from zfnet.transfer.search import search
+from zfnet.transfer.thumbnails import CUTS, VIEWS
+
+def memory():
+    return int(open("/proc/self/statm").read().split()[1])
+
+def passing(blocks, steps):
+    for step in range(steps):
+        held.append(memory())
+        yield np.arange(256), blocks[step % len(blocks)]
+
+torch.manual_seed(0)
+held = []
+
+def smooth(*shape):
+    pictures = torch.nn.functional.interpolate(torch.randn(1, np.prod(shape), 8, 8), (32, 32), mode="bilinear")[0]
+    return torch.nn.functional.normalize(pictures.flatten(1) - pictures.mean((1, 2))[:, None]).unflatten(0, shape)
+
+queries = smooth(4096, VIEWS, len(CUTS))
+blocks = [smooth(len(CUTS), 256) for _ in range(4)]
+for some in blocks:
+    some[0, ::16] = queries[::256, 0, 0]  # a copy for each chunk
+found = search(queries, passing(blocks, 160), 0.95, 0.9)
+assert len(found.pairs) == 160 * 16, len(found.pairs)
+print(max(held[40:]) / held[40])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_memory_does_not_grow_with_the_training_set():
+    done = subprocess.run([sys.executable, "-c", PASSING], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1.2

@@ -1,9 +1,10 @@
 """Which pictures look alike: all pairs of two sets whose correlation reaches a threshold (ZF sect. 5.2, D29).
 
 `zfnet.transfer.sketches` rules out nearly all pairs; the others are compared in full. `plain=True` compares all in
-full: the same result at an eighth of the speed (docs/performance.md), for tests.
+full: the same result at a fraction of the speed (docs/performance.md), for tests.
 """
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -51,13 +52,16 @@ def search(
     """
     floor = min(floor, threshold)
     sketches = None if plain else sketch(queries)
-    pairs, correlations = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.float32)]
+    # Two arrays that grow, since a small one kept for each of a million chunks lies between the large temporary ones
+    # and keeps glibc from using their memory again: gigabytes.
+    pairs, correlations = array("q"), array("f")
     for numbers, block in train:
         for rows, columns, values in _all(queries, block) if plain else _near(queries, sketches, block, floor):
             high = values >= floor
-            pairs.append(np.stack([rows[high].cpu().numpy(), numbers[columns[high].cpu().numpy()]], 1))
-            correlations.append(values[high].cpu().numpy())
-    return _matches(np.concatenate(pairs), np.concatenate(correlations), len(queries), threshold)
+            found = np.stack([rows[high].cpu().numpy(), numbers[columns[high].cpu().numpy()]], 1)
+            pairs.frombytes(found.astype(np.int64).tobytes())
+            correlations.frombytes(values[high].float().cpu().numpy().tobytes())
+    return _matches(np.array(pairs).reshape(-1, 2), np.array(correlations), len(queries), threshold)
 
 
 def _all(queries: Tensor, block: Tensor, offset: int = 0) -> Iterator[Found]:
