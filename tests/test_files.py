@@ -16,11 +16,21 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_the_temporary_file_keeps_the_suffix(tmp_path):
+def test_the_temporary_file_keeps_the_name_and_its_folder_goes_with_all_that_is_in_it(tmp_path):
     with files.atomic(tmp_path / "picture.png") as beside:
-        assert beside.suffix == ".png"
+        assert beside.name == "picture.png"
         beside.write_bytes(b"x")
+        beside.with_name(".tmpQ2A09X").write_bytes(b"a writer's own")
     assert (tmp_path / "picture.png").read_bytes() == b"x"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["picture.png"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    for name in (".a-1.tar.123", ".a-2.tar.7", ".a-1.tar", ".b-1.tar.5"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").write_bytes(b"x")
+    files.remove_unfinished(tmp_path / "a-*.tar")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".a-1.tar", ".b-1.tar.5"]
 
 
 def test_a_file_is_readable_whoever_wrote_it(tmp_path):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,28 +24,32 @@ _UMASK = _umask()
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path in the folder of `path`; it takes that name when the block ends without an error.
+    """Give a temporary path of the same name, in a hidden folder beside `path`; it moves when the block ends well.
 
-    The temporary name keeps the suffix, since writers of pictures and tables choose their format by it. Some writers
-    make files that only their owner may read; the finished file gets the usual permissions.
+    A folder, since some writers (safetensors) make temporary files of their own beside what they are asked for, which
+    a kill leaves behind. Some make files that only their owner may read; the finished file gets the usual permissions.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    hidden = path.with_name(f".{path.name}.{os.getpid()}")
+    hidden.mkdir(parents=True, exist_ok=True)
     try:
+        beside = hidden / path.name
         yield beside
         beside.chmod(0o666 & ~_UMASK)
         _to_disk(beside)
         beside.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Remove what killed processes left half-written beside `path`; only to be called while no other one writes it."""
+    """Remove what killed processes left half-written beside `path`; only to be called while no other one writes it.
+
+    The name may be a pattern (`*.tar`).
+    """
     path = Path(path)
-    for beside in path.parent.glob(f".{path.stem}.[0-9]*{path.suffix}"):
-        beside.unlink(missing_ok=True)
+    for hidden in path.parent.glob(f".{path.name}.[0-9]*"):
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _to_disk(path: Path) -> None:

@@ -330,9 +330,12 @@ def test_what_a_killed_process_left_is_removed(train, tmp_path, spec):
     with pytest.raises(Stopped):
         train(spec(), budget_minutes=0)
     (own,) = (tmp_path / "run-checkpoints").glob("*/")
-    left = [own / ".checkpoint.123.safetensors", tmp_path / "run/.weights.45.safetensors"]
+    left = [own / ".checkpoint.safetensors.123", tmp_path / "run/.weights.safetensors.45"]
     others = [tmp_path / "run/.bashrc", own / ".checkpoint.safetensors"]
-    for path in (*left, *others):
+    for path in left:
+        path.mkdir()
+        (path / ".tmpQ2A09X").touch()  # as safetensors names its own
+    for path in others:
         path.touch()
     train(spec())
     assert not any(path.exists() for path in left)

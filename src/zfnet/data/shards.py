@@ -34,7 +34,7 @@ from zfnet.data.statistics import Sums, products, write_statistics
 from zfnet.data.threads import in_order
 from zfnet.data.unfinished import UNFINISHED, Part, load_part, make_stamp, save_part
 from zfnet.errors import ZfnetError
-from zfnet.files import atomic, sha256, write_json
+from zfnet.files import atomic, remove_unfinished, sha256, write_json
 from zfnet.progress import track
 from zfnet.settings import Data
 
@@ -223,10 +223,10 @@ def _finish(
 def _clean(folder: Path, manifest: Manifest) -> None:
     """Remove what earlier runs left: shards beyond the last, half-written files, parts."""
     wanted = {shard.file for shard in manifest.shards}
-    for pattern in (f"{manifest.name}-*.tar", f".{manifest.name}-*.tar"):
-        for path in folder.glob(pattern):
-            if path.name not in wanted:
-                path.unlink()
+    for path in folder.glob(f"{manifest.name}-*.tar"):
+        if path.name not in wanted:
+            path.unlink()
+    remove_unfinished(folder / f"{manifest.name}-*.tar")
     shutil.rmtree(folder / UNFINISHED)
 
 
