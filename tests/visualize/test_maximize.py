@@ -119,3 +119,9 @@ def test_a_unit_that_the_zero_image_cannot_move_is_told():
     net.fc1.bias.data.fill_(-1)
     with pytest.raises(ZfnetError, match="fc2, unit 0: its derivative is 0 at the zero image"):
         class_model(net, 0)
+
+
+@pytest.mark.parametrize("penalty", [0.0, -1.0, float("nan")])
+def test_a_class_model_without_bounds_is_refused(penalty):
+    with pytest.raises(ZfnetError, match="without bounds"):
+        class_model(linear()[0], 1, penalty=penalty)

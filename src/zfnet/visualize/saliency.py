@@ -68,14 +68,17 @@ def class_model(
     ----------
     unit : a class, or a unit of `layer`.
     layer : a name of `net.layers`; None: the last, the scores before the softmax.
-    penalty : score per squared grey level; None: such that the first step heads for a picture whose root mean square
-        is `SPREAD` grey levels.
+    penalty : score per squared grey level, > 0; None: such that the first step heads for a picture whose root mean
+        square is `SPREAD` grey levels.
 
     Raises
     ------
     ZfnetError
-        There is no such layer or unit, or the unit does not change with the zero image at all.
+        There is no such layer or unit, the unit does not change with the zero image at all, or the penalty is not
+        positive.
     """
+    if penalty is not None and not penalty > 0:
+        raise ZfnetError(f"A penalty of {penalty} leaves the class model without bounds; give one above 0, or none.")
     layer = layer or max(net.layers, key=net.layers.__getitem__)
     mean = mean_crop(net).permute(2, 0, 1)[None]  # (1, 3, crop, crop)
     image = torch.zeros_like(mean)
