@@ -401,7 +401,8 @@ def bench(
     """Measure our parts beside what one would use otherwise, on this machine."""
     from tempfile import TemporaryDirectory
 
-    from zfnet.bench.harness import Bench, chosen, cores, run
+    from zfnet.bench.harness import Bench, chosen, run
+    from zfnet.data.world.archives import cores
 
     asked = chosen(groups or [])
     with TemporaryDirectory(prefix="zfnet-bench-") as work:

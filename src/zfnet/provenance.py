@@ -44,9 +44,8 @@ def _versions() -> dict[str, str]:
 
 @cache
 def _commit() -> dict[str, Any]:
-    ours = _git(
-        "ls-files", "--error-unmatch", Path(__file__).name
-    )  # an installed package may lie in another's checkout
+    # An installed package may lie in somebody else's checkout.
+    ours = _git("ls-files", "--error-unmatch", Path(__file__).name)
     commit = _git("rev-parse", "HEAD") if ours else None
     changes = _git("status", "--porcelain") if commit else None
     return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}

@@ -184,7 +184,7 @@ def test_too_little_memory_is_a_sentence_in_training_and_in_testing(monkeypatch)
 
 @pytest.mark.parametrize(("line", "base", "names"), [
     ("0::/job/step", "", ("memory.max", "memory.current", "file")),
-    ("4:memory:/job/step", "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "cache")),
+    ("4:memory:/job/step", "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")),
 ])  # fmt: skip
 def test_a_job_s_limit_counts_and_its_cache_of_files_is_free(tmp_path, line, base, names):
     own, job = tmp_path / "own", tmp_path / base / "job"

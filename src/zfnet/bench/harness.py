@@ -105,11 +105,6 @@ class Bench:
         return Row(case, one.value, unit, other.value, peer_name, one.peak_mb)
 
 
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def chosen(groups: list[str]) -> tuple[str, ...]:
     """The asked groups in their order, all of them where none is named.
 

@@ -5,7 +5,7 @@ Where there is no interval only the value is drawn.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -48,7 +48,7 @@ def _effect(row: dict[str, Any]) -> Effect:
     left = EDGE / 2 if above is None else place(above)
     right = WIDTH - EDGE / 2 if below is None else place(below)
     interval = None if low is None else (place(low), place(high))
-    supported = interval is not None and left < interval[0] and interval[1] < right
+    supported = low is not None and (above is None or above < low) and (below is None or high < below)
     numbers = _numbers(row)
     alt = f"{row['difference']}: {numbers}, claimed {_range(above, below)}"
     return Effect(
@@ -56,7 +56,7 @@ def _effect(row: dict[str, Any]) -> Effect:
     )
 
 
-def _scale(values: Iterable[float]):
+def _scale(values: Iterable[float]) -> Callable[[float], float]:
     """From values to pixels: all of them, zero among them, with an edge on both sides."""
     values = list(values)
     low, high = min(values), max(values)

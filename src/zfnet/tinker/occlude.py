@@ -11,10 +11,11 @@ from torch import Tensor
 
 from zfnet.errors import ZfnetError
 from zfnet.progress import track
+from zfnet.settings import Visualize
 from zfnet.tinker.nets import Opened
 from zfnet.tinker.sheet import Panel, Row, class_name, name_sheet, write_results, write_sheet
 from zfnet.visualize.examples import probabilities
-from zfnet.visualize.occlusion import Maps, Square, cover, slide, strongest_map
+from zfnet.visualize.occlusion import Maps, Square, cover, scaled, slide, strongest_map
 from zfnet.visualize.pictures import Gallery, View
 
 COLUMNS = ("file", "layer", "unit", "class", "top", "left", "side", "activity", "probability", "best", "sheet")
@@ -59,8 +60,8 @@ def occlude_pictures(
 
 def scaled_square(crop: int, side: int | None, stride: int | None) -> Square:
     """The paper's square (50 px and 6 px at a 224 crop) at this crop, unless told otherwise."""
-    usual = (max(1, round(length * crop / 224)) for length in (50, 6))
-    return Square(*(one if given is None else given for given, one in zip((side, stride), usual, strict=True)))
+    given = {"side": side, "stride": stride}
+    return scaled(Visualize(), crop)._replace(**{name: one for name, one in given.items() if one is not None})
 
 
 def _lines(maps: Maps, square: Square, crop: int) -> Iterator[tuple[Any, ...]]:

@@ -177,8 +177,8 @@ def _write_layers(
 ) -> dict[str, list[int]]:
     """Stream all features into files; return the shape of each layer's output."""
     shapes, files = {}, {}
-    for path in folder.glob("layer-*.npy"):  # of layers that are no longer asked for
-        path.unlink()
+    for path in set(folder.glob("layer-*.npy")) - {folder / f"layer-{layer}.npy" for layer in outputs}:
+        path.unlink()  # a layer that is no longer asked for
     for layer in outputs:
         remove_unfinished(folder / f"layer-{layer}.npy")  # each may be gigabytes
     steps = extract(net, shards, list(outputs.values()), settings.views, threads, VIEWS_AT_ONCE)

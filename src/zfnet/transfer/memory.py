@@ -11,7 +11,7 @@ from zfnet.errors import ZfnetError
 GIB = 1 << 30
 LIMITS = (  # of a control group, version 2 and 1: its limit, what it holds, how much of that is a cache of files
     ("memory.max", "memory.current", "file"),
-    ("memory.limit_in_bytes", "memory.usage_in_bytes", "cache"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache"),
 )
 ALTERNATIVE = (
     "free memory, run on a machine with more, or ask for less: leave the layer out of transfer.layers, or take smaller "

@@ -36,7 +36,7 @@ def generate(world: World, folder: Path, workers: int | None = None) -> dict[str
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "world.json").unlink(missing_ok=True)
     paths = {field: folder / name for field, name in FILES.items()}
-    with crew(workers or _cores()) as draw:
+    with crew(workers or cores()) as draw:
         copies = ilsvrc.training(world, paths["imagenet_train"], draw)
         ilsvrc.validation(world, paths["imagenet_val"], paths["imagenet_devkit"], draw)
         transfer.caltech(paths["caltech101"], transfer.caltech101(world), draw)
@@ -50,6 +50,6 @@ def generate(world: World, folder: Path, workers: int | None = None) -> dict[str
     return paths
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use, where the system can tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
