@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from zfnet import cli
+from zfnet.commands.common import on_gpu
 from zfnet.training import lease
 
 
@@ -57,6 +58,6 @@ def test_a_heavy_command_holds_a_gpu(monkeypatch, tmp_path):
     monkeypatch.setattr(lease, "devices", lambda: ["GPU-a"])
     monkeypatch.setattr(lease.tempfile, "gettempdir", lambda: str(tmp_path))
     seen = []
-    cli.on_gpu(lambda value: seen.append((value, lease.os.environ["CUDA_VISIBLE_DEVICES"])))(3)
+    on_gpu(lambda value: seen.append((value, lease.os.environ["CUDA_VISIBLE_DEVICES"])))(3)
     assert seen == [(3, "GPU-a")]
     assert "CUDA_VISIBLE_DEVICES" not in lease.os.environ

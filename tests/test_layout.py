@@ -18,6 +18,7 @@ ORDER = {
     "paper": 5,
     "tinker": 6,
     "bench": 6,
+    "commands": 7,
 }
 
 

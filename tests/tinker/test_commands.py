@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from zfnet import cli
+from zfnet.commands import own
 from zfnet.errors import ZfnetError
-from zfnet.tinker import commands, open_net, open_pictures
+from zfnet.tinker import open_net, open_pictures
 from zfnet.tinker.choose import find_layer, find_units, strongest_units
 from zfnet.visualize import class_model, maximise, project, saliency_map
 from zfnet.visualize.occlusion import cover
@@ -41,7 +42,7 @@ def whole(gallery):
 
 
 def test_project_writes_what_project_gives(net_file, net, pictures, whole, tmp_path, capsys):
-    commands.project(str(net_file), [pictures], tmp_path, rule=["deconvnet", "gradient"], top=2, threads=1)
+    own.project(str(net_file), [pictures], tmp_path, rule=["deconvnet", "gradient"], top=2, threads=1)
     table, about = rows(tmp_path / "project.csv"), json.loads((tmp_path / "project.json").read_text())
     assert len(table) == 5 * 2 * 2 and about["pictures"] == 5
     broken = str(pictures / "broken.jpg")
@@ -62,7 +63,7 @@ def test_project_writes_what_project_gives(net_file, net, pictures, whole, tmp_p
 
 
 def test_strongest_is_what_sorting_everything_gives(net_file, net, gallery, whole, pictures, tmp_path):
-    commands.strongest(str(net_file), [pictures], tmp_path, layer=["conv1", "fc3"], unit=["1", "4-5"], top=3, threads=1)
+    own.strongest(str(net_file), [pictures], tmp_path, layer=["conv1", "fc3"], unit=["1", "4-5"], top=3, threads=1)
     table = rows(tmp_path / "strongest.csv")
     assert (tmp_path / "conv1.png").exists() and (tmp_path / "fc3.png").exists()
     trace = net.trace(whole.inputs).activations
@@ -77,7 +78,7 @@ def test_strongest_is_what_sorting_everything_gives(net_file, net, gallery, whol
 
 def test_occlude_is_a_plain_loop(net_file, net, pictures, whole, tmp_path):
     one = pictures / "1.png"
-    commands.occlude(str(net_file), [one], tmp_path, unit=["2"], label=1, side=10, stride=11, threads=1)
+    own.occlude(str(net_file), [one], tmp_path, unit=["2"], label=1, side=10, stride=11, threads=1)
     table = rows(tmp_path / "occlude.csv")
     assert [(line["top"], line["left"]) for line in table[:4]] == [("0", "0"), ("0", "11"), ("0", "22"), ("11", "0")]
     covered = cover(whole.pixels[1], 11, 0, 10)
@@ -92,14 +93,14 @@ def test_no_sheet_takes_the_place_of_a_picture(net_file, pictures, tmp_path):
     mine = tmp_path / "1.png"
     mine.write_bytes((pictures / "1.png").read_bytes())
     before = mine.read_bytes()
-    commands.saliency(str(net_file), [mine], tmp_path, threads=1)
-    commands.project(str(net_file), [mine], tmp_path, threads=1)
+    own.saliency(str(net_file), [mine], tmp_path, threads=1)
+    own.project(str(net_file), [mine], tmp_path, threads=1)
     assert mine.read_bytes() == before
     assert {"saliency-1.png", "project-1.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_saliency_is_the_gradients(net_file, net, pictures, whole, tmp_path):
-    commands.saliency(str(net_file), [pictures], tmp_path, threads=1)
+    own.saliency(str(net_file), [pictures], tmp_path, threads=1)
     best = net(whole.inputs).argmax(1)
     found = saliency_map(net, whole.inputs, best)
     for one, line in enumerate(rows(tmp_path / "saliency.csv")):
@@ -110,7 +111,7 @@ def test_saliency_is_the_gradients(net_file, net, pictures, whole, tmp_path):
 
 def test_maximize_writes_what_the_ascents_give(net_file, net, tmp_path):
     settings = ["norm", "class-model"]
-    commands.maximize(str(net_file), tmp_path, unit=["0", "2"], setting=settings, steps=5, seed=7, threads=1)
+    own.maximize(str(net_file), tmp_path, unit=["0", "2"], setting=settings, steps=5, seed=7, threads=1)
     table = rows(tmp_path / "maximize.csv")
     assert [(line["unit"], line["setting"]) for line in table] == [(u, s) for u in "02" for s in settings]
     from zfnet.visualize.maximize import NAMED
@@ -139,7 +140,7 @@ def test_a_prepared_set_is_read_as_it_is(net_file, net, tmp_path):
             Image.new("RGB", (60, 50), (80 * number, 90, 20)).save(path)
             yield Picture(f"a/{number}", number, path.read_bytes(), "drawn")
 
-    commands.saliency(str(net_file), [prepared(37)], tmp_path / "out", threads=1)
+    own.saliency(str(net_file), [prepared(37)], tmp_path / "out", threads=1)
     assert [line["file"] for line in rows(tmp_path / "out/saliency.csv")] == ["a/0", "a/1", "a/2"]
     with pytest.raises(ZfnetError, match="squares of 48 px, but the net takes 37 px"):
         open_pictures(net, [prepared(48)])
@@ -167,34 +168,34 @@ def test_layers_and_units(net):
 )
 def test_wrong_choices_are_sentences(net_file, pictures, tmp_path, options, words):
     with pytest.raises(ZfnetError, match=words):
-        commands.project(str(net_file), [pictures], tmp_path, threads=1, **options)
+        own.project(str(net_file), [pictures], tmp_path, threads=1, **options)
     assert not list(tmp_path.iterdir())
 
 
 def test_other_wrong_choices_are_sentences(net_file, pictures, tmp_path):
     with pytest.raises(ZfnetError, match=r"no setting 'blurr'; choose of norm, .*class-model"):
-        commands.maximize(str(net_file), tmp_path, unit=["0"], setting=["blurr"])
+        own.maximize(str(net_file), tmp_path, unit=["0"], setting=["blurr"])
     with pytest.raises(ZfnetError, match="at least one unit, such as --unit 3"):
-        commands.maximize(str(net_file), tmp_path)
+        own.maximize(str(net_file), tmp_path)
     with pytest.raises(ZfnetError, match="no class 3; the net has 3, 0 to 2"):
-        commands.occlude(str(net_file), [pictures], tmp_path, label=3)
+        own.occlude(str(net_file), [pictures], tmp_path, label=3)
     with pytest.raises(ZfnetError, match="A square of 40 px"):
-        commands.occlude(str(net_file), [pictures], tmp_path, side=40)
+        own.occlude(str(net_file), [pictures], tmp_path, side=40)
 
 
 def test_pictures_that_cannot_be_read_are_sentences(net_file, pictures, tmp_path):
     with pytest.raises(ZfnetError, match=r"None of 1 pictures could be decoded, .*broken.jpg the first"):
-        commands.saliency(str(net_file), [pictures / "broken.jpg"], tmp_path)
+        own.saliency(str(net_file), [pictures / "broken.jpg"], tmp_path)
     with pytest.raises(ZfnetError, match="nowhere: no such file or folder"):
-        commands.saliency(str(net_file), [pictures / "nowhere"], tmp_path)
+        own.saliency(str(net_file), [pictures / "nowhere"], tmp_path)
     with pytest.raises(ZfnetError, match="holds no pictures"):
-        commands.saliency(str(net_file), [tmp_path], tmp_path / "out")
+        own.saliency(str(net_file), [tmp_path], tmp_path / "out")
 
 
 def test_a_folder_that_cannot_be_written_is_told_first(net_file, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ZfnetError, match=r"file/out: cannot be written .*choose another folder with --out"):
-        commands.project("no-such-net", [], tmp_path / "file" / "out")
+        own.project("no-such-net", [], tmp_path / "file" / "out")
 
 
 def test_the_command_line_prints_the_sentence(net_file, pictures, tmp_path, monkeypatch, capsys):

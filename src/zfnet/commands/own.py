@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zfnet.commands.common import on_gpu
+
 if TYPE_CHECKING:
     from zfnet.tinker.nets import Opened
 
@@ -29,6 +31,7 @@ Seed = Annotated[int, typer.Option("--seed", help="of what is drawn at random")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads")]
 
 
+@on_gpu
 def project(
     net: Net,
     pictures: Pictures,
@@ -53,6 +56,7 @@ def project(
     project_pictures(opened, gallery, layer, units, rule or ["deconvnet"], top, out)
 
 
+@on_gpu
 def strongest(
     net: Net,
     pictures: Pictures,
@@ -80,6 +84,7 @@ def strongest(
     show_strongest(opened, open_pictures(opened.net, pictures, threads), units, rule, top, out)
 
 
+@on_gpu
 def occlude(
     net: Net,
     pictures: Pictures,
@@ -107,6 +112,7 @@ def occlude(
     occlude_pictures(opened, gallery, layer, units, label, scaled_square(opened.net.crop, side, stride), out)
 
 
+@on_gpu
 def saliency(
     net: Net,
     pictures: Pictures,
@@ -129,6 +135,7 @@ def saliency(
     saliency_of_pictures(opened, open_pictures(opened.net, pictures, threads), layer, units, top, out)
 
 
+@on_gpu
 def maximize(
     net: Net,
     out: Out,

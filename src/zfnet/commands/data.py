@@ -1,0 +1,60 @@
+"""The data sets: drawn, downloaded, checked, prepared."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zfnet.commands.common import Out, SettingsFile, Threads, read
+from zfnet.errors import ZfnetError
+
+
+def world(settings: SettingsFile, out: Out) -> None:
+    """Draw a miniature of all data sets in the official archive formats."""
+    from zfnet.data.world import generate
+
+    generate(read(settings).world, out)
+
+
+def shards(
+    name: Annotated[str, typer.Argument(help="imagenet-train, imagenet-val, caltech101, caltech256, voc2012 …")],
+    archives: Annotated[list[Path], typer.Argument(help="the archives of that data set")],
+    settings: SettingsFile,
+    out: Out,
+    threads: Threads = 2,
+) -> None:
+    """Prepare a data set: official archive to WebDataset shards and manifest.json."""
+    from zfnet.data import sets
+    from zfnet.data.shards import write_shards
+
+    data = read(settings).data
+    source = sets.source(name, archives, data)
+    write_shards(source, data, out, square=sets.SQUARE[name], threads=threads)
+
+
+def fetch(
+    file: Annotated[
+        str, typer.Argument(help="caltech-101.zip, 256_ObjectCategories.tar, VOCtrainval_11-May-2012.tar …")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="the folder to put it in")],
+) -> None:
+    """Download an archive that needs no account, and check it."""
+    from zfnet.data.download import fetch
+
+    fetch(file, out)
+
+
+def verify(
+    config: Annotated[Path, typer.Option(help="the configuration whose archives are checked")] = Path("config.yaml"),
+) -> None:
+    """Check the archives that config.yaml names, within seconds."""
+    from zfnet.config import overlay
+    from zfnet.data.verify import check_archives
+
+    problems = check_archives(overlay(config).archives)
+    if problems:
+        raise ZfnetError("\n".join(problems))
+    print("Every archive named in", config, "looks right.")
+
+
+COMMANDS = (world, shards, fetch, verify)

@@ -1,0 +1,78 @@
+"""Features of frozen nets on small data sets (ZF sect. 5.2 and 5.3; Tables 4-7, Figure 9)."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zfnet.commands.common import FeaturesOf, Out, Prepared, SettingsFile, Threads, Weights, on_gpu, read
+
+
+@on_gpu
+def duplicates(
+    others: Annotated[list[Path], typer.Argument(help="manifests of the sets to look for, data/SET/manifest.json")],
+    train: Annotated[Path, typer.Option(help="manifest.json of the training set")],
+    settings: SettingsFile,
+    out: Out,
+    threads: Threads = 2,
+) -> None:
+    """Search a training set for near-duplicates of other sets' pictures (section 5.2)."""
+    from zfnet.transfer.duplicates import duplicates_stage
+
+    duplicates_stage(train, {path.parent.name: path for path in others}, read(settings).transfer, out, threads)
+
+
+@on_gpu
+def transfer_features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
+    """Read the features of a data set from every layer of a frozen net."""
+    from zfnet.transfer.features import features_stage
+
+    features_stage(weights, data, read(settings).transfer, out.parent, threads)
+
+
+@on_gpu
+def heads(
+    features: Annotated[Path, typer.Option(help="index.json of extracted features")],
+    settings: SettingsFile,
+    out: Out,
+    threads: Threads = 2,
+    weights: FeaturesOf = None,
+    data: FeaturesOf = None,
+) -> None:
+    """Train softmax and linear SVM heads on Caltech features (Tables 4, 5 and 7, Figure 9)."""
+    from zfnet.transfer.stage import heads_stage
+
+    heads_stage(features.parent, read(settings).transfer, out, threads, weights, data)
+
+
+@on_gpu
+def scratch(
+    data: Prepared,
+    settings: SettingsFile,
+    checkpoints: Annotated[Path, typer.Option(help="folder of the trainings' checkpoints")],
+    out: Out,
+    threads: Threads = 2,
+    budget: Annotated[float | None, typer.Option(help="minutes after which to save and stop (exit 75)")] = None,
+) -> None:
+    """Train whole nets on a small data set alone (Tables 4 and 5)."""
+    from zfnet.transfer.scratch import scratch_stage
+
+    scratch_stage(data, read(settings), checkpoints, out, threads, budget)
+
+
+@on_gpu
+def voc(
+    features: Annotated[Path, typer.Option(help="index.json of extracted features")],
+    settings: SettingsFile,
+    out: Out,
+    threads: Threads = 2,
+    weights: FeaturesOf = None,
+    data: FeaturesOf = None,
+) -> None:
+    """Classify PASCAL VOC 2012 (Table 6) and write files for its server."""
+    from zfnet.transfer.voc import voc_stage
+
+    voc_stage(features.parent, read(settings).transfer, out, threads, weights, data)
+
+
+COMMANDS = (duplicates, transfer_features, heads, scratch, voc)
