@@ -35,5 +35,7 @@ rule all:
         "<results>/report.html",
         # No table or figure of Zeiler & Fergus needs CIFAR-10: it is prepared where it is at hand, for Krizhevsky's own.
         [manifest(name) for name in ("cifar10-train", "cifar10-test") if WHERE.cifar10],
+        # Nor the test set of VOC, whose labels are on a server: files for it, where the pictures are at hand.
+        ["<results>/transfer/voc/test/summary.json"] if WHERE.voc2012_test else [],
     message:
         "Done: {input[0]}"

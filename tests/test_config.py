@@ -105,6 +105,12 @@ def test_the_users_archives_come_before_the_generated_ones(tmp_path):
     assert found.caltech101 == Path("w/101_ObjectCategories.tar.gz")
 
 
+@pytest.mark.parametrize("given", [{}, {"voc2012": "mine.tar"}, {"download": True}])
+def test_the_generated_test_set_never_serves_the_users_voc(given):
+    found = config.archives(config.load({"preset": "demo", "archives": given}, PRESETS), Path("w"), Path("d"))
+    assert found.voc2012_test == (None if given else Path("w/VOC2012test.tar"))
+
+
 def test_without_a_world_nothing_is_made_up():
     settings = config.load({"preset": "paper"}, PRESETS)
     assert config.archives(settings, Path("w"), Path("d")).imagenet_train is None

@@ -31,6 +31,7 @@ class Archives(Strict):
     caltech101: Path | None = Field(None, description="101_ObjectCategories.tar.gz or caltech-101.zip")
     caltech256: Path | None = Field(None, description="256_ObjectCategories.tar")
     voc2012: Path | None = Field(None, description="VOCtrainval_11-May-2012.tar")
+    voc2012_test: Path | None = Field(None, description="VOC2012test.tar; optional, to predict it for its server")
     cifar10: Path | None = Field(None, description="cifar-10-python.tar.gz")
     parts_images: Path | None = Field(None, description="tar of frontal animals for Table 1 and Figure 8")
     parts_keypoints: Path | None = Field(None, description="their key points in COCO format (JSON)")
@@ -49,6 +50,7 @@ class World(Strict):
     caltech256_classes: Count = Field(6, description="besides 257.clutter")
     caltech256_images: Count = Field(70, description="per class")
     voc_images: Count = 160
+    voc_test_images: Count = 40
     cifar_images: Count = Field(100, description="per batch file")
     parts_images: Count = Field(24, description="frontal animals with key points")
     duplicates: int = Field(6, ge=0, description="near-duplicates of Caltech planted in the ImageNet training set")

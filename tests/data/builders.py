@@ -185,6 +185,18 @@ def voc_files() -> dict[str, bytes]:
     }
 
 
+def voc_test_files() -> dict[str, bytes]:
+    """Pictures and their list, and a picture for another task alone; no annotations."""
+    root = "VOCdevkit/VOC2012"
+    return {
+        f"{root}/JPEGImages/2008_000006.jpg": picture(),
+        f"{root}/JPEGImages/2008_000011.jpg": picture(),
+        f"{root}/JPEGImages/2008_000099.jpg": picture(),
+        f"{root}/ImageSets/Main/test.txt": b"2008_000006\n2008_000011\n",
+        f"{root}/ImageSets/Layout/test.txt": b"2008_000099\n",
+    }
+
+
 def cifar_pixels(batch: int, images: int = 3) -> np.ndarray:
     """uint8 (images, 3072), rows of red, green and blue planes."""
     return np.random.default_rng(batch).integers(0, 256, (images, 3072), dtype=np.uint8)

@@ -23,6 +23,7 @@ CONTENT = {
     "caltech101": ("101_ObjectCategories.tar.gz", builders.packed(builders.caltech101_files())),
     "caltech256": ("256_ObjectCategories.tar", builders.tar(builders.caltech256_files())),
     "voc2012": ("VOCtrainval_11-May-2012.tar", builders.tar(builders.voc_files())),
+    "voc2012_test": ("VOC2012test.tar", builders.tar(builders.voc_test_files())),
     "cifar10": ("cifar-10-python.tar.gz", builders.packed(builders.cifar_files())),
     "parts_images": ("dogs.tar", builders.tar({"a.jpg": builders.picture()})),
     "parts_keypoints": ("keypoints.json", json.dumps(builders.keypoints({"a.jpg": FACE})).encode()),
@@ -130,7 +131,7 @@ def test_several_problems_are_told_at_once(paths):
 
 @pytest.mark.real
 def test_the_real_archives_pass(real_data):
-    names = {key: name for key, (name, _) in CONTENT.items()}
+    names = {key: name for key, (name, _) in CONTENT.items() if key != "voc2012_test"}  # not among them
     paths = {key: next(real_data.rglob(name)) for key, name in names.items()}
     assert check_archives(Archives(**paths)) == []
 

@@ -53,6 +53,24 @@ def test_what_is_missing_is_named(name, message, tmp_path):
         list(voc.voc2012(write(tmp_path, files)).pictures())
 
 
+def test_the_test_archive_has_pictures_without_objects(tmp_path):
+    source = voc.voc2012_test(builders.put(tmp_path / "VOC2012test.tar", builders.tar(builders.voc_test_files())))
+    found = {p.key: (p.label, p.annotation) for p in source.pictures()}
+    assert found == {"2008_000006": (-1, {"set": "test"}), "2008_000011": (-1, {"set": "test"})}
+    assert source.name == "voc2012-test" and source.expected == 2 and source.classes == voc.CLASSES
+
+
+@pytest.mark.parametrize("name, message", [
+    ("ImageSets/Main/test.txt", r"no VOC2012/ImageSets/Main/test\.txt .* expected VOC2012test\.tar"),
+    ("JPEGImages/2008_000011.jpg", r"1 pictures of ImageSets/Main are missing, such as 2008_000011\.jpg"),
+])  # fmt: skip
+def test_what_is_missing_of_the_test_archive_is_named(name, message, tmp_path):
+    files = builders.voc_test_files()
+    del files[f"{ROOT}/{name}"]
+    with pytest.raises(ZfnetError, match=message):
+        list(voc.voc2012_test(builders.put(tmp_path / "VOC2012test.tar", builders.tar(files))).pictures())
+
+
 # Annotations ----------------------------------------------------------------------------------------------------------
 
 LAUGHS = (

@@ -20,7 +20,7 @@ from zfnet.settings import Archives, World
 
 WORLD = World(
     imagenet_classes=5, train_images=15, val_images=3, caltech101_classes=2, caltech101_images=4, caltech256_classes=2,
-    caltech256_images=4, voc_images=24, cifar_images=20, parts_images=5, duplicates=4, side=48,
+    caltech256_images=4, voc_images=24, voc_test_images=7, cifar_images=20, parts_images=5, duplicates=4, side=48,
 )  # fmt: skip
 
 
@@ -161,6 +161,14 @@ def test_voc_lists_agree_with_its_annotations(folder):
     for label in kinds.VOC:
         listed = dict(line.split() for line in files[f"{sets}/{label}_trainval.txt"].decode().splitlines())
         assert listed == {name: presence(files, name, label) for name in names}
+
+
+def test_voc_test_pictures_are_listed_and_others_than_those_to_learn_from(folder):
+    files, known = members(folder, "voc2012_test"), members(folder, "voc2012")
+    root = "VOCdevkit/VOC2012"
+    names = files.pop(f"{root}/ImageSets/Main/test.txt").decode().split()
+    assert len(names) == 7 and files.keys() == {f"{root}/JPEGImages/{name}.jpg" for name in names}
+    assert not files.keys() & known.keys() and not set(files.values()) & set(known.values())
 
 
 def presence(files, name, label):

@@ -201,7 +201,8 @@ def planted_and_found(archives, planted_csv, size, folder):
 def test_planted_copies_in_the_generated_world(tmp_path):
     world = World(
         imagenet_classes=6, train_images=20, val_images=1, caltech101_classes=3, caltech101_images=12,
-        caltech256_classes=3, caltech256_images=12, voc_images=24, cifar_images=10, parts_images=2, duplicates=8,
+        caltech256_classes=3, caltech256_images=12, voc_images=24, voc_test_images=1, cifar_images=10, parts_images=2,
+        duplicates=8,
     )  # fmt: skip
     files = generate(world, tmp_path / "world", 1)
     archives = {

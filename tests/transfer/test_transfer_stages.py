@@ -9,13 +9,14 @@ from scenes import scene
 
 from zfnet.data.loader import Shards
 from zfnet.errors import Stopped, ZfnetError
-from zfnet.files import read_json
+from zfnet.files import read_json, write_json
 from zfnet.settings import Heads, Nets, Recipe, Settings, Transfer
 from zfnet.transfer import scratch
 from zfnet.transfer.scratch import scratch_stage
 from zfnet.transfer.selection import fit_chosen, inner_folds
 from zfnet.transfer.stage import Task, heads_stage, protocol
 from zfnet.transfer.voc import samples, truth_table, voc_stage
+from zfnet.transfer.voc_server import voc_test_stage
 
 HEADS = Heads(svm_c=(0.01, 1.0), softmax_c=(0.1, 10.0))
 
@@ -142,8 +143,64 @@ def test_voc_stage_learns_on_train_and_measures_on_val(write_features, tmp_path)
     assert all(float(row["ap"]) > 95 and (row["positives"], row["images"]) == ("20", "60") for row in found)
     scores = load_file(tmp_path / "voc" / "scores.safetensors")
     assert scores["softmax"].shape == scores["truth"].shape == (60, 3)
-    lines = (tmp_path / "voc/submission/results/VOC2012/Main/comp2_cls_val_cat.txt").read_text().splitlines()
+    lines = (tmp_path / "voc/val/results/VOC2012/Main/comp2_cls_val_cat.txt").read_text().splitlines()
     assert lines[0] == f"p0001 {scores['softmax'][0, 1]:.6f}" and len(lines) == 60
+
+
+@pytest.fixture
+def voc_features(write_features):
+    """Features of VOC, a third of them `train`, and of test pictures, the classes of which are given with them."""
+    labels, rows = clusters([30, 30, 30], 20, 0.3)
+    names = ["bird", "cat", "sofa"]
+    order = np.random.default_rng(1).permutation(90)
+    known, test = order[:60], order[60:]
+    annotations = [
+        {"objects": [{"name": names[k], "difficult": 0, "box": [1, 1, 2, 2]}], "set": "val" if i % 3 else "train"}
+        for i, k in enumerate(labels[known])
+    ]
+    return (
+        write_features("voc2012", labels[known], {"7": rows[known]}, names, annotations),
+        write_features("voc2012-test", np.full(30, -1), {"7": rows[test]}, names, [{"set": "test"}] * 30),
+        [names[k] for k in labels[test]],
+    )
+
+
+def test_the_voc_test_set_is_predicted_for_its_server(voc_features, tmp_path):
+    known, test, truth = voc_features
+    voc_test_stage(known, test, Transfer(heads=HEADS), tmp_path / "test/summary.json", threads=1)
+    folder = tmp_path / "test/results/VOC2012/Main"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"comp2_cls_test_{n}.txt" for n in ("bird", "cat", "sofa")
+    ]
+    confidence = {}
+    for name in ("bird", "cat", "sofa"):
+        lines = [line.split() for line in (folder / f"comp2_cls_test_{name}.txt").read_text().splitlines()]
+        assert [key for key, _ in lines] == [f"p{i:04d}" for i in range(30)]
+        confidence[name] = [float(value) for _, value in lines]
+    assert [max(confidence, key=lambda name: confidence[name][i]) for i in range(30)] == truth
+    assert np.allclose(sum(np.array(values) for values in confidence.values()), 1, atol=1e-5)
+    summary = read_json(tmp_path / "test/summary.json")
+    assert summary["images"] == {"learned": 60, "test": 30} and summary["c"] in HEADS.softmax_c
+
+
+def test_voc_test_pictures_have_no_part_in_the_head(voc_features, tmp_path):
+    known, test, _ = voc_features
+    rows = np.load(test / "layer-7.npy")
+    found = []
+    for others in (rows[1:], 100 + rows[1:]):
+        np.save(test / "layer-7.npy", np.concatenate([rows[:1], others]))
+        voc_test_stage(known, test, Transfer(heads=HEADS), tmp_path / "summary.json", threads=1)
+        found.append((tmp_path / "results/VOC2012/Main/comp2_cls_test_cat.txt").read_text().splitlines()[0])
+    assert found[0] == found[1]
+
+
+def test_features_of_another_set_or_net_are_refused(voc_features, tmp_path):
+    known, test, _ = voc_features
+    with pytest.raises(ZfnetError, match="features of voc2012; expected those of voc2012-test"):
+        voc_test_stage(known, known, Transfer(), tmp_path / "summary.json")
+    write_json(test / "index.json", read_json(test / "index.json") | {"net": "another"})
+    with pytest.raises(ZfnetError, match="features of different nets; run `zfnet transfer-features` again"):
+        voc_test_stage(known, test, Transfer(), tmp_path / "summary.json")
 
 
 def test_a_class_list_that_disagrees_with_the_pictures_is_a_sentence(write_features, tmp_path):

@@ -19,7 +19,7 @@ USED_BY = {  # stage: sub-tree, modules that are handed it
     "transfer-duplicates": ("transfer", ["transfer/duplicates.py"]),
     "transfer-features": ("transfer", ["transfer/features.py"]),
     "transfer-heads": ("transfer", ["transfer/stage.py"]),
-    "transfer-voc": ("transfer", ["transfer/voc.py"]),
+    "transfer-voc": ("transfer", ["transfer/voc.py", "transfer/voc_server.py"]),
 }
 
 

@@ -90,6 +90,7 @@ ARCHIVES_OF = {
     "caltech101": ("caltech101",),
     "caltech256": ("caltech256",),
     "voc2012": ("voc2012",),
+    "voc2012-test": ("voc2012_test",),
     "cifar10-train": ("cifar10",),
     "cifar10-test": ("cifar10",),
 }

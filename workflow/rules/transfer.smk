@@ -100,7 +100,7 @@ rule voc:
         table="<results>/transfer/voc/ap.csv",
         summary="<results>/transfer/voc/ap.json",
         scores="<results>/transfer/voc/scores.safetensors",
-        submission=directory("<results>/transfer/voc/submission"),
+        predictions=directory("<results>/transfer/voc/val"),
     log:
         "<logs>/transfer/voc.log",
     threads: settings.jobs.threads
@@ -114,3 +114,25 @@ rule voc:
     shell:
         "zfnet voc --features {input.features} --weights {params.weights} --data {params.data}"
         " --settings {input.settings} --threads {threads} --out {output.table} > {log} 2>&1"
+
+
+rule voc_test:
+    input:
+        settings=stage("transfer-voc", transfer="seed voc_target heads"),
+        features="<results>/transfer/features/voc2012/index.json",
+        test="<results>/transfer/features/voc2012-test/index.json",
+    output:
+        summary="<results>/transfer/voc/test/summary.json",
+        predictions=directory("<results>/transfer/voc/test/results"),
+    log:
+        "<logs>/transfer/voc-test.log",
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    params:
+        weights=net(settings.transfer.run),
+    message:
+        "Predicting the test set of PASCAL VOC 2012, for its server"
+    shell:
+        "zfnet voc-test --features {input.features} --test {input.test} --weights {params.weights}"
+        " --settings {input.settings} --threads {threads} --out {output.summary} > {log} 2>&1"

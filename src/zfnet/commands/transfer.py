@@ -69,10 +69,25 @@ def voc(
     weights: FeaturesOf = None,
     data: FeaturesOf = None,
 ) -> None:
-    """Classify PASCAL VOC 2012 (Table 6) and write files for its server."""
+    """Classify PASCAL VOC 2012 (Table 6)."""
     from zfnet.transfer.voc import voc_stage
 
     voc_stage(features.parent, read(settings).transfer, out, threads, weights, data)
 
 
-COMMANDS = (duplicates, transfer_features, heads, scratch, voc)
+@on_gpu
+def voc_test(
+    features: Annotated[Path, typer.Option(help="index.json of the features of voc2012")],
+    test: Annotated[Path, typer.Option(help="index.json of the features of voc2012-test")],
+    settings: SettingsFile,
+    out: Out,
+    threads: Threads = 2,
+    weights: FeaturesOf = None,
+) -> None:
+    """Predict the test set of PASCAL VOC 2012, for its server."""
+    from zfnet.transfer.voc_server import voc_test_stage
+
+    voc_test_stage(features.parent, test.parent, read(settings).transfer, out, threads, weights)
+
+
+COMMANDS = (duplicates, transfer_features, heads, scratch, voc, voc_test)

@@ -14,6 +14,7 @@ SQUARE = {
     "caltech101": False,
     "caltech256": False,
     "voc2012": False,
+    "voc2012-test": False,
     "cifar10-train": True,
     "cifar10-test": True,
 }
@@ -53,6 +54,7 @@ def source(name: str, archives: Sequence[Path], data: Data) -> Source:
         "caltech101": lambda: caltech.caltech101(*archives, data.background),
         "caltech256": lambda: caltech.caltech256(*archives, data.background),
         "voc2012": lambda: voc.voc2012(*archives),
+        "voc2012-test": lambda: voc.voc2012_test(*archives),
         "cifar10-train": lambda: cifar.cifar10(*archives, part="train"),
         "cifar10-test": lambda: cifar.cifar10(*archives, part="test"),
     }

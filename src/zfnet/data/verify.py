@@ -61,6 +61,7 @@ def _check_company(archives: Archives) -> Iterator[str]:
     for key, other in (
         ("imagenet_train", "imagenet_val"),
         ("imagenet_val", "imagenet_train"),
+        ("voc2012_test", "voc2012"),
         ("parts_images", "parts_keypoints"),
         ("parts_keypoints", "parts_images"),
     ):
@@ -131,6 +132,11 @@ OFFICIAL = {
         "VOCtrainval_11-May-2012.tar",
         "host.robots.ox.ac.uk/pascal/VOC/voc2012",
         _named(r"(^|/)VOC2012/(Annotations|ImageSets|JPEGImages|Segmentation\w+)/"),
+    ),
+    "voc2012_test": Official(
+        "VOC2012test.tar",
+        "host.robots.ox.ac.uk:8080 (needs an account)",
+        _named(r"(^|/)VOC2012/(Annotations|ImageSets|JPEGImages|Segmentation\w*)/"),
     ),
     "cifar10": Official(
         "cifar-10-python.tar.gz", "www.cs.toronto.edu/~kriz/cifar.html", _named(r"(^|/)cifar-10-batches-py/\w+")

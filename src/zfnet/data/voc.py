@@ -1,7 +1,8 @@
-"""PASCAL VOC 2012, training and validation set of the classification task (ZF sect. 5.2).
+"""PASCAL VOC 2012, training, validation and test set of the classification task (ZF sect. 5.2).
 
-A picture has several objects, so there is no label: the objects are its annotation, and which of the two sets it
-belongs to. Boxes are in pixels of the picture, counted from 1 as in the files; a few have fractions.
+A picture has several objects, so there is no label: the objects are its annotation, and which of the sets it belongs
+to. Boxes are in pixels of the picture, counted from 1 as in the files; a few have fractions. The objects of the test
+set are on a server.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ CLASSES = [
 ]
 # fmt: on
 ANNOTATION_LIMIT = 1 << 20  # bytes; the longest official one has 20 thousand
+WORDS = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
 SETS = ("train", "val")
 YEAR = "VOC2012"
 
@@ -45,21 +47,49 @@ def voc2012(path: Path) -> Source:
     """
     path = Path(path)
     labels = _read_labels(path)
-    words = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
+    return _source("voc2012", path, {stem: labels.annotation(stem) for stem in labels.sets})
+
+
+def voc2012_test(path: Path) -> Source:
+    """Open the test archive of VOC 2012.
+
+    Parameters
+    ----------
+    path : VOC2012test.tar or the extracted folder
+
+    Returns
+    -------
+    The pictures of ImageSets/Main/test.txt with label -1 and annotation {"set": "test"}.
+
+    Raises
+    ------
+    ZfnetError
+        The archive is missing, damaged or another one; a picture of the set is missing.
+    """
+    path = Path(path)
+    lists = (member for member in members(path) if _is_in(member, "Main") and member.parts[-1] == "test.txt")
+    stems = next((member.read().decode("ascii", "replace").split() for member in lists), None)
+    if not stems:
+        raise ZfnetError(f"{path}: no {YEAR}/ImageSets/Main/test.txt with pictures in it; expected VOC2012test.tar.")
+    return _source("voc2012-test", path, {stem: {"set": "test"} for stem in stems})
+
+
+def _source(name: str, path: Path, annotations: dict[str, dict[str, Any]]) -> Source:
+    """The pictures that have an annotation."""
 
     def pictures() -> Iterator[Picture]:
-        missing = dict(labels.sets)
+        missing = set(annotations)
         for member in members(path):
-            if _is_in(member, "JPEGImages") and is_picture(member.name) and missing.pop(member.stem, None):
-                yield Picture(make_key(member.stem), -1, member.read(), member.where, labels.annotation(member.stem))
+            if _is_in(member, "JPEGImages") and is_picture(member.name) and member.stem in missing:
+                missing.remove(member.stem)
+                yield Picture(make_key(member.stem), -1, member.read(), member.where, annotations[member.stem])
         if missing:
             raise ZfnetError(
                 f"{path}: {len(missing)} pictures of ImageSets/Main are missing, such as {min(missing)}.jpg."
             )
 
-    return Source(
-        "voc2012", CLASSES, {name: words.get(name, name) for name in CLASSES}, [path], pictures, len(labels.sets)
-    )
+    words = {one: WORDS.get(one, one) for one in CLASSES}
+    return Source(name, CLASSES, words, [path], pictures, len(annotations))
 
 
 @dataclass

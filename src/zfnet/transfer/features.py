@@ -29,7 +29,7 @@ from zfnet.settings import Transfer
 
 VIEWS_AT_ONCE = 160  # crops in one forward pass
 TYPES = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
-LAYERS = {"voc2012": ("7",)}  # Table 6 is about layer 7; the other sets are read at settings.layers
+LAYERS = {"voc2012": ("7",), "voc2012-test": ("7",)}  # Table 6 is about layer 7; others are read at settings.layers
 
 
 class Features:

@@ -6,7 +6,8 @@ Pictures that hold a class as difficult objects alone are neither positives nor 
 sigmoids and in testing, and no sample of it for the softmax. The labels of the test set
 are on a server, so heads learn on `train` and average precision is measured on `val`. Whole pictures, no boxes.
 
-Files for the server's format are written too, from the softmax, as competition 2 (outside data was used).
+The softmax's predictions are also written as the development kit names and places them, as competition 2 (outside data
+was used): those of `val` for its own program, those of the test set (`zfnet.transfer.voc_server`) for its server.
 """
 
 import time
@@ -86,20 +87,20 @@ def voc_stage(
         The net and the data set the features should be of; None: whatever they are of.
     out_csv
         Average precision per class and head. Beside it: a .json with means and provenance, scores.safetensors
-        ("softmax", "sigmoid" float32 (N, 20), "truth" int8 (N, 20)) and the folder submission.
+        ("softmax", "sigmoid" float32 (N, 20), "truth" int8 (N, 20)) and the predictions, val/results.
     """
     torch.set_num_threads(threads)
     start, features = time.monotonic(), Features(features_dir)
     features.expect(weights, manifest)
-    truth, train, val = _read_truth(features)
+    truth, train, val = read_truth(features)
     layer = Layer.open(features.layer(LAYER), np.r_[train, val], device())
     x, x_val = layer.coordinates(train, val)
-    found = {kind: _scores(x, truth[train], x_val, kind, settings) for kind in KINDS}
+    found = {kind: learn(x, truth[train], x_val, kind, settings) for kind in KINDS}
     scores = {kind: values for kind, (values, _) in found.items()}
     folder = Path(out_csv).parent
     with atomic(folder / "scores.safetensors") as beside:
         save_file(scores | {"truth": truth[val]}, beside)
-    write_submission(folder / "submission", [features.keys[i] for i in val], features.classes, scores["softmax"])
+    write_predictions(folder / "val", "val", [features.keys[i] for i in val], features.classes, scores["softmax"])
     write_rows(out_csv, COLUMNS, [row for kind in KINDS for row in _rows(kind, scores[kind], truth[val], features)])
     summary = {
         "mean_ap": {kind: round(mean_average_precision(scores[kind], truth[val]), 4) for kind in KINDS},
@@ -114,17 +115,19 @@ def voc_stage(
     write_json(Path(out_csv).with_suffix(".json"), summary)
 
 
-def write_submission(folder: Path, keys: list[str], classes: list[str], scores: np.ndarray) -> None:
+def write_predictions(folder: Path, part: str, keys: list[str], classes: list[str], scores: np.ndarray) -> None:
     """Write one file per class, `picture confidence` a line, as the development kit names and places them.
 
-    They are called val, not test, because the pictures of the test set are not in the official trainval archive.
+    Parameters
+    ----------
+    part : "val" or "test", a part of the file names;  keys : (N,);  scores : (N, K)
     """
     for k, name in enumerate(classes):
         lines = [f"{key} {score:.6f}\n" for key, score in zip(keys, scores[:, k], strict=True)]
-        write_text(folder / "results" / "VOC2012" / "Main" / f"comp2_cls_val_{name}.txt", "".join(lines))
+        write_text(folder / "results" / "VOC2012" / "Main" / f"comp2_cls_{part}_{name}.txt", "".join(lines))
 
 
-def _read_truth(features: Features) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_truth(features: Features) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the truth of all pictures, and the numbers of those in `train` and `val`."""
     annotations = features.index["annotations"]
     if not annotations or not all(annotations):
@@ -138,8 +141,13 @@ def _read_truth(features: Features) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return truth_table(annotations, features.classes), train, val
 
 
-def _scores(x: Tensor, truth: np.ndarray, x_val: Tensor, kind: Kind, settings: Transfer) -> tuple[np.ndarray, float]:
-    """Train one head; return the probabilities of the val pictures, float32 (m, K), and the chosen C."""
+def learn(x: Tensor, truth: np.ndarray, x_test: Tensor, kind: Kind, settings: Transfer) -> tuple[np.ndarray, float]:
+    """Train one head; return the probabilities of other pictures, float32 (m, K), and the chosen C.
+
+    Parameters
+    ----------
+    x : float32 (n, D);  truth : (n, K), as `truth_table` gives;  x_test : float32 (m, D)
+    """
     if kind == "softmax":
         pictures, labels = samples(truth, settings.voc_target, settings.seed)
         targets = one_hot(labels, np.arange(truth.shape[1]))
@@ -153,7 +161,7 @@ def _scores(x: Tensor, truth: np.ndarray, x_val: Tensor, kind: Kind, settings: T
 
     groups = dealt[pictures]  # by picture, so that no picture is in two inner folds
     head, c = fit_chosen(x[places], targets.to(x), groups, kind, settings.heads, score)
-    return probabilities(head.scores(x_val)[:, 0].cpu().numpy(), kind), c
+    return probabilities(head.scores(x_test)[:, 0].cpu().numpy(), kind), c
 
 
 def probabilities(scores: np.ndarray, kind: Kind) -> np.ndarray:

@@ -13,6 +13,7 @@ FILES = {
     "caltech101": "101_ObjectCategories.tar.gz",
     "caltech256": "256_ObjectCategories.tar",
     "voc2012": "VOCtrainval_11-May-2012.tar",
+    "voc2012_test": "VOC2012test.tar",
     "cifar10": "cifar-10-python.tar.gz",
     "parts_images": "parts.tar",
     "parts_keypoints": "keypoints.json",

@@ -42,6 +42,7 @@ def generate(world: World, folder: Path, workers: int | None = None) -> dict[str
         transfer.caltech(paths["caltech101"], transfer.caltech101(world), draw)
         transfer.caltech(paths["caltech256"], transfer.caltech256(world), draw)
         transfer.voc2012(world, paths["voc2012"], draw)
+        transfer.voc2012_test(world, paths["voc2012_test"], draw)
         transfer.cifar10(world, paths["cifar10"], draw)
         transfer.parts(world, paths["parts_images"], paths["parts_keypoints"], draw)
     write_text(folder / "planted_duplicates.csv", "".join(f"{line}\n" for line in copies))

@@ -12,6 +12,7 @@ from zfnet.files import write_text
 from zfnet.progress import track
 from zfnet.settings import World
 
+VOC = "VOCdevkit/VOC2012"
 BACKGROUND, CLUTTER = "BACKGROUND_Google", "257.clutter"
 
 
@@ -47,21 +48,33 @@ def caltech(path: Path, pictures: dict[str, Address], draw: Map) -> None:
 
 def voc2012(world: World, path: Path, draw: Map) -> None:
     """PASCAL VOC 2012: annotations, image sets, pictures."""
-    names = [f"{2008 + i * 5 // world.voc_images}_{i + 1:06d}" for i in range(world.voc_images)]
-    addresses = [
-        Address(world.seed, "voc2012", _company(world, i), "scene", i, world.side) for i in range(world.voc_images)
-    ]
-    photos = dict(zip(names, track(draw(group, addresses), "world: VOC 2012", len(names)), strict=True))
+    photos = _scenes(world, range(world.voc_images), draw)
+    names = list(photos)
     objects = {name: _judge(photo) for name, photo in photos.items()}
-    root = "VOCdevkit/VOC2012"
     with formats.tar(path) as archive:
         for name in names:
             text = formats.annotation(name, photos[name].size, objects[name])
-            archive.add(f"{root}/Annotations/{name}.xml", text.encode())
+            archive.add(f"{VOC}/Annotations/{name}.xml", text.encode())
         for file, text in _image_sets(world, objects).items():
-            archive.add(f"{root}/ImageSets/Main/{file}.txt", text.encode())
+            archive.add(f"{VOC}/ImageSets/Main/{file}.txt", text.encode())
         for name in names:
-            archive.add(f"{root}/JPEGImages/{name}.jpg", photos[name].data)
+            archive.add(f"{VOC}/JPEGImages/{name}.jpg", photos[name].data)
+
+
+def voc2012_test(world: World, path: Path, draw: Map) -> None:
+    """The test archive of VOC 2012: a list and pictures, whose objects nobody is told."""
+    photos = _scenes(world, range(world.voc_images, world.voc_images + world.voc_test_images), draw)
+    with formats.tar(path) as archive:
+        archive.add(f"{VOC}/ImageSets/Main/test.txt", "".join(f"{name}\n" for name in photos).encode())
+        for name, photo in photos.items():
+            archive.add(f"{VOC}/JPEGImages/{name}.jpg", photo.data)
+
+
+def _scenes(world: World, numbers: range, draw: Map) -> dict[str, Photo]:
+    """Pictures by their names: a year and a number."""
+    names = [f"{2008 + i * 5 // len(numbers)}_{number + 1:06d}" for i, number in enumerate(numbers)]
+    addresses = [Address(world.seed, "voc2012", _company(world, i), "scene", i, world.side) for i in numbers]
+    return dict(zip(names, track(draw(group, addresses), "world: VOC 2012", len(names)), strict=True))
 
 
 def _company(world: World, number: int) -> tuple[Kind, ...]:

@@ -1,0 +1,77 @@
+"""Files for the server of PASCAL VOC 2012, which alone knows the test labels (ZF sect. 5.2, Table 6).
+
+The softmax of `zfnet.transfer.voc` learns on `train` and `val` together, as the paper's did, its C chosen inside them,
+and predicts the test pictures. Pack the folder `results` (tar czf results.tgz results) and upload it as competition 2.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from zfnet.errors import ZfnetError
+from zfnet.files import write_json
+from zfnet.nets import device
+from zfnet.provenance import provenance
+from zfnet.settings import Transfer
+from zfnet.transfer.coordinates import Layer
+from zfnet.transfer.features import Features
+from zfnet.transfer.voc import LAYER, learn, read_truth, write_predictions
+
+
+def voc_test_stage(
+    features_dir: Path,
+    test_dir: Path,
+    settings: Transfer,
+    out_json: Path,
+    threads: int = 2,
+    weights: Path | None = None,
+) -> None:
+    """Learn on `train` and `val`, and predict the test set.
+
+    Parameters
+    ----------
+    features_dir, test_dir
+        What `features_stage` wrote for VOC 2012 and for its test set.
+    weights
+        The net that both should be of; None: whatever they are of, if it is the same.
+    out_json
+        The chosen C, counts and provenance. Beside it the folder `results`, as the server takes it.
+
+    Raises
+    ------
+    ZfnetError
+        The features are of different nets, or of other sets.
+    """
+    torch.set_num_threads(threads)
+    start, known, test = time.monotonic(), Features(features_dir), Features(test_dir)
+    _check(known, test, weights)
+    truth, train, val = read_truth(known)
+    learned = np.sort(np.r_[train, val])
+    rows = np.concatenate([known.layer(LAYER), test.layer(LAYER)])
+    unseen = np.arange(len(known), len(rows))
+    x, x_test = Layer.open(rows, np.r_[learned, unseen], device()).coordinates(learned, unseen)
+    scores, c = learn(x, truth[learned], x_test, "softmax", settings)
+    folder = Path(out_json).parent
+    write_predictions(folder, "test", test.keys, known.classes, scores)
+    summary = {
+        "c": c,
+        "images": {"learned": len(learned), "test": len(test)},
+        "target": settings.voc_target,
+        "net": known.index["net"],
+        "data": {"learned": known.index["data"], "test": test.index["data"]},
+        "provenance": provenance(seed=settings.seed, seconds=time.monotonic() - start, device=str(device())),
+    }
+    write_json(out_json, summary)
+
+
+def _check(known: Features, test: Features, weights: Path | None) -> None:
+    for features, name in ((known, "voc2012"), (test, "voc2012-test")):
+        if features.name != name:
+            raise ZfnetError(f"{features.folder}: features of {features.name}; expected those of {name}.")
+        features.expect(weights, None)
+    if known.index["net"] != test.index["net"]:
+        raise ZfnetError(
+            f"{known.folder} and {test.folder}: features of different nets; run `zfnet transfer-features` again."
+        )
