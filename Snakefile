@@ -35,7 +35,8 @@ rule all:
         "<results>/report.html",
         # No table or figure of Zeiler & Fergus needs CIFAR-10: it is prepared where it is at hand, for Krizhevsky's own.
         [manifest(name) for name in ("cifar10-train", "cifar10-test") if WHERE.cifar10],
-        # Nor the test set of VOC, whose labels are on a server: files for it, where the pictures are at hand.
+        # Test sets whose labels are on servers: files for these, where the pictures are at hand.
+        expand("<results>/submission/{row}.txt", row=SUBMITTED) if WHERE.imagenet_test else [],
         ["<results>/transfer/voc/test/summary.json"] if WHERE.voc2012_test else [],
     message:
         "Done: {input[0]}"

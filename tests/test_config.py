@@ -105,6 +105,12 @@ def test_the_users_archives_come_before_the_generated_ones(tmp_path):
     assert found.caltech101 == Path("w/101_ObjectCategories.tar.gz")
 
 
+@pytest.mark.parametrize("given", [{}, {"imagenet_train": "mine.tar"}, {"imagenet_val": "mine.tar"}])
+def test_generated_test_pictures_never_serve_the_users_imagenet(given):
+    found = config.archives(config.load({"preset": "demo", "archives": given}, PRESETS), Path("w"), Path("d"))
+    assert found.imagenet_test == (None if given else Path("w/ILSVRC2012_img_test_v10102019.tar"))
+
+
 @pytest.mark.parametrize("given", [{}, {"voc2012": "mine.tar"}, {"download": True}])
 def test_the_generated_test_set_never_serves_the_users_voc(given):
     found = config.archives(config.load({"preset": "demo", "archives": given}, PRESETS), Path("w"), Path("d"))

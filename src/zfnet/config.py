@@ -52,12 +52,12 @@ def overlay(path: Path, presets: Path = PRESETS) -> Settings:
 def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
     """Where every archive is: the user's path, else `downloads` if that is allowed, else the generated `world`.
 
-    The generated devkit never serves the user's pictures of ImageNet, nor a generated test set their PASCAL VOC.
+    Neither the generated devkit nor generated test pictures ever serve the user's pictures of ImageNet or VOC.
     """
     made = {key: world / file for key, file in WORLD_FILES.items()} if settings.world else {}
     fetched = {key: downloads / file for key, file in REMOTE_FILES.items()} if settings.archives.download else {}
     if settings.archives.imagenet_train or settings.archives.imagenet_val:
-        made.pop("imagenet_devkit", None)
+        made = {key: path for key, path in made.items() if key not in ("imagenet_devkit", "imagenet_test")}
     if settings.archives.voc2012 or "voc2012" in fetched:
         made.pop("voc2012_test", None)
     return Archives(**{**made, **fetched, **settings.archives.model_dump(exclude_none=True)})

@@ -28,6 +28,9 @@ class Archives(Strict):
     imagenet_train: Path | None = Field(None, description="ILSVRC2012_img_train.tar, or its extracted tree")
     imagenet_val: Path | None = Field(None, description="ILSVRC2012_img_val.tar, or its extracted tree")
     imagenet_devkit: Path | None = Field(None, description="ILSVRC2012_devkit_t12.tar.gz")
+    imagenet_test: Path | None = Field(
+        None, description="ILSVRC2012_img_test_v10102019.tar; optional, to predict it for its server"
+    )
     caltech101: Path | None = Field(None, description="101_ObjectCategories.tar.gz or caltech-101.zip")
     caltech256: Path | None = Field(None, description="256_ObjectCategories.tar")
     voc2012: Path | None = Field(None, description="VOCtrainval_11-May-2012.tar")
@@ -45,6 +48,7 @@ class World(Strict):
     imagenet_classes: Count = 20
     train_images: Count = Field(60, description="per ImageNet class")
     val_images: Count = Field(10, description="per ImageNet class")
+    test_images: Count = 40
     caltech101_classes: Count = Field(6, description="besides BACKGROUND_Google")
     caltech101_images: Count = Field(40, description="per class")
     caltech256_classes: Count = Field(6, description="besides 257.clutter")

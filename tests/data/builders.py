@@ -93,6 +93,14 @@ def val_files() -> dict[str, bytes]:
     return {f"ILSVRC2012_val_{i:08d}.JPEG": picture((60 * number, 0, 0)) for i, number in enumerate(TRUTH, 1)}
 
 
+def test_files() -> dict[str, bytes]:
+    """A folder in the archive, as the challenge's test set has it."""
+    return {f"test/ILSVRC2012_test_{number:08d}.JPEG": picture() for number in (1, 2)}
+
+
+test_files.__test__ = False  # no test
+
+
 def devkit_files(truth=TRUTH, images: int = 4) -> dict[str, bytes]:
     from scipy.io import savemat
 

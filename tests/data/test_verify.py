@@ -20,6 +20,7 @@ CONTENT = {
     "imagenet_train": ("ILSVRC2012_img_train.tar", builders.train_tar()),
     "imagenet_val": ("ILSVRC2012_img_val.tar", builders.tar(builders.val_files())),
     "imagenet_devkit": ("ILSVRC2012_devkit_t12.tar.gz", builders.packed(builders.devkit_files())),
+    "imagenet_test": ("ILSVRC2012_img_test_v10102019.tar", builders.tar(builders.test_files())),
     "caltech101": ("101_ObjectCategories.tar.gz", builders.packed(builders.caltech101_files())),
     "caltech256": ("256_ObjectCategories.tar", builders.tar(builders.caltech256_files())),
     "voc2012": ("VOCtrainval_11-May-2012.tar", builders.tar(builders.voc_files())),
@@ -131,7 +132,7 @@ def test_several_problems_are_told_at_once(paths):
 
 @pytest.mark.real
 def test_the_real_archives_pass(real_data):
-    names = {key: name for key, (name, _) in CONTENT.items() if key != "voc2012_test"}  # not among them
+    names = {key: name for key, (name, _) in CONTENT.items() if not key.endswith("_test")}  # not among them
     paths = {key: next(real_data.rglob(name)) for key, name in names.items()}
     assert check_archives(Archives(**paths)) == []
 

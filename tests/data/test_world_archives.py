@@ -19,8 +19,9 @@ from zfnet.files import read_json, sha256
 from zfnet.settings import Archives, World
 
 WORLD = World(
-    imagenet_classes=5, train_images=15, val_images=3, caltech101_classes=2, caltech101_images=4, caltech256_classes=2,
-    caltech256_images=4, voc_images=24, voc_test_images=7, cifar_images=20, parts_images=5, duplicates=4, side=48,
+    imagenet_classes=5, train_images=15, val_images=3, test_images=9, caltech101_classes=2, caltech101_images=4,
+    caltech256_classes=2, caltech256_images=4, voc_images=24, voc_test_images=7, cifar_images=20, parts_images=5,
+    duplicates=4, side=48,
 )  # fmt: skip
 
 
@@ -161,6 +162,12 @@ def test_voc_lists_agree_with_its_annotations(folder):
     for label in kinds.VOC:
         listed = dict(line.split() for line in files[f"{sets}/{label}_trainval.txt"].decode().splitlines())
         assert listed == {name: presence(files, name, label) for name in names}
+
+
+def test_imagenet_test_pictures_are_numbered_and_others_than_those_to_learn_from(folder):
+    files, val = members(folder, "imagenet_test"), members(folder, "imagenet_val")
+    assert list(files) == [f"test/ILSVRC2012_test_{number:08d}.JPEG" for number in range(1, 10)]
+    assert not set(files.values()) & {*val.values(), *train_files(folder).values()}
 
 
 def test_voc_test_pictures_are_listed_and_others_than_those_to_learn_from(folder):

@@ -14,8 +14,9 @@ from zfnet.settings import World
 
 ROOT = Path(__file__).parents[2]
 TINY = World(
-    imagenet_classes=2, train_images=2, val_images=1, caltech101_classes=2, caltech101_images=2, caltech256_classes=2,
-    caltech256_images=2, voc_images=2, voc_test_images=2, cifar_images=10, parts_images=2, duplicates=0, side=64,
+    imagenet_classes=2, train_images=2, val_images=1, test_images=2, caltech101_classes=2, caltech101_images=2,
+    caltech256_classes=2, caltech256_images=2, voc_images=2, voc_test_images=2, cifar_images=10, parts_images=2,
+    duplicates=0, side=64,
 )  # fmt: skip
 
 

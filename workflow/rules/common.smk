@@ -87,6 +87,7 @@ def archive(*names):
 ARCHIVES_OF = {
     "imagenet-train": ("imagenet_train", "imagenet_devkit"),
     "imagenet-val": ("imagenet_val", "imagenet_devkit"),
+    "imagenet-test": ("imagenet_test", "imagenet_devkit"),
     "caltech101": ("caltech101",),
     "caltech256": ("caltech256",),
     "voc2012": ("voc2012",),
@@ -158,4 +159,5 @@ wildcard_constraints:
     run=r"[a-z0-9-]+",
     set="|".join(ARCHIVES_OF),
     number=r"\d",
+    row=r"[a-z-]+",
     figure=r"figure\d|methods|near_duplicates",

@@ -1,4 +1,5 @@
-# Ten-crop errors of every net, and the predictions that ensembles are made of (Tables 2 and 3).
+# Ten-crop errors of every net, and the predictions that ensembles are made of (Tables 2 and 3); the test set's for its
+# server, where its pictures are at hand.
 rule evaluate:
     input:
         settings=stage("evaluation", "evaluation"),
@@ -18,3 +19,24 @@ rule evaluate:
     shell:
         "zfnet evaluate --weights {input.weights} --val {input.val} --train {input.train} --settings {input.settings}"
         " --threads {threads} --out {output.errors} --predictions {output.predictions} > {log} 2>&1"
+
+
+rule submission:
+    input:
+        settings=stage("evaluation", "evaluation"),
+        weights=lambda wildcards: [net(run) for run in SUBMITTED[wildcards.row]],
+        data=manifest("imagenet-test"),
+        devkit=archive("imagenet_devkit"),
+    output:
+        guesses="<results>/submission/{row}.txt",
+        nets="<results>/submission/{row}.json",
+    log:
+        "<logs>/submission/{row}.log",
+    threads: settings.jobs.threads
+    resources:
+        **HEAVY,
+    message:
+        "Predicting ImageNet's test set for its server: {wildcards.row}"
+    shell:
+        "zfnet submission {input.weights} --data {input.data} --devkit {input.devkit} --settings {input.settings}"
+        " --threads {threads} --out {output.guesses} > {log} 2>&1"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from zfnet.commands.common import Out, SettingsFile, Threads, Weights, on_gpu, read
+from zfnet.commands.common import Out, Prepared, SettingsFile, Threads, Weights, on_gpu, read
 
 
 @on_gpu
@@ -57,4 +57,19 @@ def evaluate(
     evaluate_run(weights, val, train, read(settings).evaluation, out, predictions, threads)
 
 
-COMMANDS = (train, evaluate)
+@on_gpu
+def submission(
+    weights: Annotated[list[Path], typer.Argument(help="a trained net, or several for their mean")],
+    data: Prepared,
+    devkit: Annotated[Path, typer.Option(help="ILSVRC2012_devkit_t12.tar.gz, for the numbers of the classes")],
+    settings: SettingsFile,
+    out: Out,
+    threads: Threads = 2,
+) -> None:
+    """Predict ImageNet's test set, for its server (Table 2)."""
+    from zfnet.evaluation.server import submission_stage
+
+    submission_stage(weights, data, devkit, read(settings).evaluation, out, threads)
+
+
+COMMANDS = (train, evaluate, submission)

@@ -1,13 +1,13 @@
 """Names and labels of ILSVRC-2012: the development kit of image-net.org, or the tables that come with Kaggle's copy.
 
 The kit numbers its 1,000 leaves and 860 internal nodes in an order of its own; only the leaves are classes, and the
-WordNet ids alone are used from here on.
+WordNet ids alone are used from here on; the challenge's server alone wants its numbers.
 """
 
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,12 @@ OFFICIAL = "the official kit is ILSVRC2012_devkit_t12.tar.gz of image-net.org"
 @dataclass(frozen=True)
 class Devkit:
     """What is known of the classes: words (WordNet id -> names), counts (WordNet id -> training pictures, if told),
-    truth (stem of a validation picture's name -> WordNet id)."""
+    truth (stem of a validation picture's name -> WordNet id), numbers (WordNet id -> ILSVRC2012_ID, if told)."""
 
     words: dict[str, str]
     counts: dict[str, int]
     truth: dict[str, str]
+    numbers: dict[str, int] = field(default_factory=dict)
 
 
 def read_devkit(path: Path) -> Devkit:
@@ -94,6 +95,7 @@ def _official(meta: bytes, truth: str, path: Path) -> Devkit:
         words={str(node["WNID"]): str(node["words"]) for node in leaves.values()},
         counts={str(node["WNID"]): int(node["num_train_images"]) for node in leaves.values()},
         truth={f"ILSVRC2012_val_{number:08d}": wnid for number, wnid in enumerate(labels, 1)},
+        numbers={wnid: number for number, wnid in ids.items()},
     )
 
 

@@ -11,6 +11,7 @@ from zfnet.settings import Data
 SQUARE = {
     "imagenet-train": True,
     "imagenet-val": True,
+    "imagenet-test": True,
     "caltech101": False,
     "caltech256": False,
     "voc2012": False,
@@ -51,6 +52,7 @@ def source(name: str, archives: Sequence[Path], data: Data) -> Source:
     readers = {
         "imagenet-train": lambda: imagenet.train(*archives, data.imagenet),
         "imagenet-val": lambda: imagenet.val(*archives, data.imagenet),
+        "imagenet-test": lambda: imagenet.test(*archives, data.imagenet),
         "caltech101": lambda: caltech.caltech101(*archives, data.background),
         "caltech256": lambda: caltech.caltech256(*archives, data.background),
         "voc2012": lambda: voc.voc2012(*archives),

@@ -61,6 +61,8 @@ def _check_company(archives: Archives) -> Iterator[str]:
     for key, other in (
         ("imagenet_train", "imagenet_val"),
         ("imagenet_val", "imagenet_train"),
+        ("imagenet_test", "imagenet_train"),
+        ("imagenet_test", "imagenet_devkit"),
         ("voc2012_test", "voc2012"),
         ("parts_images", "parts_keypoints"),
         ("parts_keypoints", "parts_images"),
@@ -93,6 +95,10 @@ def _check_val(path: Path) -> None:
     _check_members(find_tree(path, "val"), r"ILSVRC2012_val_\d{8}\.\w+$")
 
 
+def _check_test(path: Path) -> None:
+    _check_members(find_tree(path, "test"), r"ILSVRC2012_test_\d{8}\.\w+$")
+
+
 def _check_members(path: Path, pattern: str, inner: str | None = None) -> None:
     """One of the first members is named as in the official archive, and a tar ends as a tar."""
     names = (member.name for member in islice(members(path, inner), LOOK))
@@ -120,6 +126,7 @@ OFFICIAL = {
     "imagenet_train": Official("ILSVRC2012_img_train.tar or its extracted tree", IMAGENET, _check_train),
     "imagenet_val": Official("ILSVRC2012_img_val.tar or its extracted tree", IMAGENET, _check_val),
     "imagenet_devkit": Official("ILSVRC2012_devkit_t12.tar.gz", IMAGENET, check_devkit),
+    "imagenet_test": Official("ILSVRC2012_img_test_v10102019.tar or its extracted tree", IMAGENET, _check_test),
     "caltech101": Official(
         "caltech-101.zip, or the 101_ObjectCategories.tar.gz in it",
         CALTECH,

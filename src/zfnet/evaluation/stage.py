@@ -49,11 +49,12 @@ def evaluate_run(
     dict
         What `out_json` holds.
     """
+    torch.set_num_threads(threads)
     start = time.monotonic()
     net = load(weights).to(device(), memory_format=torch.channels_last)
     val, train = Shards(val_manifest), Shards(train_manifest)
-    for shards, path in ((val, val_manifest), (train, train_manifest)):
-        _same_classes(net, weights, shards, path)
+    for shards in (val, train):
+        same_classes(net, weights, shards)
     arrays, errors = evaluate(net, val, train, settings, threads)
     with atomic(predictions) as beside:
         save_file({**arrays, "labels": np.asarray(val.labels, np.int64)}, beside)
@@ -107,10 +108,11 @@ def _per_cent(wrong: dict[int, np.ndarray]) -> dict[str, float]:
     return {f"top{k}": 100.0 * float(one.mean()) for k, one in wrong.items()}
 
 
-def _same_classes(net: Network, weights: Path, shards: Shards, manifest: Path) -> None:
+def same_classes(net: Network, weights: Path, shards: Shards) -> None:
+    """Refuse a data set whose classes are not those that the net was trained on."""
     if net.classes != len(shards.classes):
         raise ZfnetError(
-            f"{manifest} has {len(shards.classes)} classes, the net tells {net.classes} apart; "
+            f"{shards.path} has {len(shards.classes)} classes, the net tells {net.classes} apart; "
             "evaluate it on the data set it was trained for."
         )
     known = load_metadata(weights).get("classes")
@@ -119,5 +121,5 @@ def _same_classes(net: Network, weights: Path, shards: Shards, manifest: Path) -
             f"{theirs}, not {ours}" for theirs, ours in zip(known, shards.classes, strict=True) if theirs != ours
         )
         raise ZfnetError(
-            f"{manifest}: the net was trained on other classes ({other}); evaluate it on its own data set."
+            f"{shards.path}: the net was trained on other classes ({other}); evaluate it on its own data set."
         )

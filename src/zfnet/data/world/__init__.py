@@ -10,6 +10,7 @@ FILES = {
     "imagenet_train": "ILSVRC2012_img_train.tar",
     "imagenet_val": "ILSVRC2012_img_val.tar",
     "imagenet_devkit": "ILSVRC2012_devkit_t12.tar.gz",
+    "imagenet_test": "ILSVRC2012_img_test_v10102019.tar",
     "caltech101": "101_ObjectCategories.tar.gz",
     "caltech256": "256_ObjectCategories.tar",
     "voc2012": "VOCtrainval_11-May-2012.tar",

@@ -39,6 +39,7 @@ def generate(world: World, folder: Path, workers: int | None = None) -> dict[str
     with crew(workers or cores()) as draw:
         copies = ilsvrc.training(world, paths["imagenet_train"], draw)
         ilsvrc.validation(world, paths["imagenet_val"], paths["imagenet_devkit"], draw)
+        ilsvrc.testing(world, paths["imagenet_test"], draw)
         transfer.caltech(paths["caltech101"], transfer.caltech101(world), draw)
         transfer.caltech(paths["caltech256"], transfer.caltech256(world), draw)
         transfer.voc2012(world, paths["voc2012"], draw)

@@ -1,4 +1,4 @@
-"""ImageNet of the generated world: training archive with quirks and planted near-duplicates, validation, devkit."""
+"""ImageNet of the generated world: training with quirks and planted near-duplicates, validation, test, devkit."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +103,16 @@ def validation(world: World, path: Path, devkit: Path, draw: Map) -> None:
         archive.add(
             "ILSVRC2012_devkit_t12/readme.txt", b"Development kit of the generated world, in the official layout.\n"
         )
+
+
+def testing(world: World, path: Path, draw: Map) -> None:
+    """The test archive: a folder of pictures of all classes, whose labels nobody is told."""
+    kinds_of_all = list(classes_of(world).values())
+    chosen = Random(f"{world.seed}/test").choices(kinds_of_all, k=world.test_images)
+    addresses = [Address(world.seed, "imagenet-test", (kind,), "test", i, world.side) for i, kind in enumerate(chosen)]
+    with formats.tar(path) as archive:
+        for number, data in enumerate(track(draw(jpeg, addresses), "world: ImageNet test", len(addresses)), 1):
+            archive.add(f"test/ILSVRC2012_test_{number:08d}.JPEG", data)
 
 
 def _ids(world: World, wnids: list[str]) -> dict[str, int]:
