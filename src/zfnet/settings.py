@@ -204,7 +204,7 @@ class Heads(Strict):
         (1e-3, 1e-2, 1e-1, 1.0, 10.0), min_length=1, description="C tried in cross-validation"
     )
     softmax_c: tuple[Positive, ...] = Field(
-        (1e-2, 1e-1, 1.0, 10.0, 100.0), min_length=1, description="C tried in cross-validation"
+        (1e-2, 1e-1, 1.0, 10.0, 1e2, 1e3, 1e4), min_length=1, description="C tried in cross-validation"
     )
     inner_folds: Count = 3
     tolerance: float = Field(
@@ -227,7 +227,7 @@ class Transfer(Strict):
     caltech256_test: Count = Field(25, description="test pictures per class at most (D24)")
     layers: tuple[Literal["1", "2", "3", "4", "5", "6", "7"], ...] = ("1", "2", "3", "4", "5", "7")
     heads: Heads = Heads()
-    scratch: Recipe = Recipe()
+    scratch: Recipe = Field(Recipe(), description="nets without pre-training; epochs: at the largest size of a table")
     scratch_folds: Count = Field(5, description="folds on which the nets without pre-training are trained")
     voc_target: Literal["pairs", "random"] = Field("pairs", description="how several labels meet one softmax (D25)")
     duplicates_size: Count = Field(32, description="side of the grey thumbnails compared (D29)")

@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 from scenes import scene
 
@@ -100,8 +101,6 @@ def test_inner_folds_deal_every_class_evenly():
 
 
 def test_the_better_cost_is_chosen_and_the_middle_where_nothing_can_be():
-    import torch
-
     x, targets = torch.eye(6), torch.eye(2).repeat(3, 1)
     heads = Heads(svm_c=(0.01, 1.0, 100.0))
     for best in heads.svm_c:
@@ -144,7 +143,7 @@ def test_voc_stage_learns_on_train_and_measures_on_val(write_features, tmp_path)
     scores = load_file(tmp_path / "voc" / "scores.safetensors")
     assert scores["softmax"].shape == scores["truth"].shape == (60, 3)
     lines = (tmp_path / "voc/val/results/VOC2012/Main/comp2_cls_val_cat.txt").read_text().splitlines()
-    assert lines[0] == f"p0001 {scores['softmax'][0, 1]:.6f}" and len(lines) == 60
+    assert lines[0] == f"p0001 {scores['softmax'][0, 1]:.9g}" and len(lines) == 60
 
 
 @pytest.fixture
@@ -244,6 +243,7 @@ def test_scratch_stops_goes_on_and_does_nothing_twice(prepare, tmp_path, monkeyp
         ("4", "0", "8", "4"),
     ]
     assert all(float(row["accuracy"]) in (0, 25, 50, 75, 100) for row in rows)
+    assert [row["epochs"] for row in rows] == ["4", "2"]  # as many updates at both sizes
     assert sorted(found.suffix for found in checkpoints.iterdir()) == [".json", ".json"]
 
     def trained_again(*arguments):
@@ -252,6 +252,27 @@ def test_scratch_stops_goes_on_and_does_nothing_twice(prepare, tmp_path, monkeyp
     monkeypatch.setattr(scratch, "train", trained_again)
     scratch_stage(path, settings, checkpoints, out, threads=1)
     assert table(out) == rows and len(Shards(path)) == 12
+
+
+@pytest.mark.parametrize("views", ["centre", "ten"])
+def test_nets_from_scratch_know_their_classes_and_look_as_features_do(prepare, tmp_path, monkeypatch, views):
+    counts = (6, 1, 6, 6)  # the second class has too few pictures
+    pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k, count in enumerate(counts) for i in range(count)}
+    path = prepare("caltech101", pictures, size=72)
+    transfer = Transfer(caltech101_sizes=(2,), folds=1, scratch_folds=1, views=views, scratch=Recipe(batch=3, epochs=1))
+    looked = []
+
+    def look(net, shards, indices, batch, threads=2):
+        looked.append((net.classes, shards.labels[indices].tolist()))
+        return torch.eye(3)[shards.labels[indices]]  # right everywhere
+
+    monkeypatch.setattr(scratch, {"centre": "centre", "ten": "ten_crop"}[views], look)
+    settings = Settings(nets=Nets(width=1 / 16, crop=64), transfer=transfer)
+    scratch_stage(path, settings, tmp_path / "checkpoints", tmp_path / "scratch.csv", threads=1)
+    (row,) = table(tmp_path / "scratch.csv")
+    assert looked == [(3, sorted(looked[0][1]))] and set(looked[0][1]) == {0, 1, 2}
+    assert (row["accuracy"], row["classes"]) == ("100.0", "3")
+    assert read_json(tmp_path / "scratch.json")["too_few"] == {"class1": 1}
 
 
 def test_test_pictures_have_no_part_in_the_mean_image_of_a_net_from_scratch(prepare, tmp_path, monkeypatch):

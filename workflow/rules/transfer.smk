@@ -71,7 +71,7 @@ rule scratch:
             "transfer-scratch",
             "nets",
             training="accept_code",
-            transfer=f"scratch scratch_folds {CALTECH_SPLITS}",
+            transfer=f"scratch scratch_folds views {CALTECH_SPLITS}",
         ),
         data="<results>/data/{set}/manifest.json",
     output:
@@ -85,6 +85,7 @@ rule scratch:
         **HEAVY,
     params:
         checkpoints=f"checkpoints/{settings.preset}/scratch",
+        code=next(iter(RUNS.values())).code,  # other code trains again
     message:
         "Training whole nets on {wildcards.set} alone (goes on from its own checkpoints)"
     shell:
@@ -131,8 +132,11 @@ rule voc_test:
         **HEAVY,
     params:
         weights=net(settings.transfer.run),
+        data=manifest("voc2012"),
+        test_data=manifest("voc2012-test"),
     message:
         "Predicting the test set of PASCAL VOC 2012, for its server"
     shell:
         "zfnet voc-test --features {input.features} --test {input.test} --weights {params.weights}"
+        " --data {params.data} --test-data {params.test_data}"
         " --settings {input.settings} --threads {threads} --out {output.summary} > {log} 2>&1"

@@ -83,11 +83,13 @@ def voc_test(
     out: Out,
     threads: Threads = 2,
     weights: FeaturesOf = None,
+    data: FeaturesOf = None,
+    test_data: FeaturesOf = None,
 ) -> None:
     """Predict the test set of PASCAL VOC 2012, for its server."""
     from zfnet.transfer.voc_server import voc_test_stage
 
-    voc_test_stage(features.parent, test.parent, read(settings).transfer, out, threads, weights)
+    voc_test_stage(features.parent, test.parent, read(settings).transfer, out, threads, weights, data, test_data)
 
 
 COMMANDS = (duplicates, transfer_features, heads, scratch, voc, voc_test)

@@ -22,7 +22,7 @@ COLUMNS = ["comparison", "set", "size", "difference", "low", "high", "folds"]
 LAYERS = (1, 2, 3, 4, 5, 7)
 HEADING = (
     "Paired differences over identical folds, in points, with 95 % intervals by the corrected resampled t "
-    "(Nadeau & Bengio 2003), since training sets of folds overlap."
+    "(Nadeau & Bengio 2003), since training sets of folds overlap; none is widened for the number of comparisons."
 )
 
 

@@ -146,11 +146,11 @@ def _value(value: Any) -> str:
     """A setting as people write it."""
     if isinstance(value, list):
         return ", ".join(map(_value, value))
-    return (
-        {None: "none", True: "yes", False: "no"}.get(value, str(value))
-        if not isinstance(value, float)
-        else f"{value:g}"
-    )
+    if isinstance(value, bool):  # which are numbers, too
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)
 
 
 # ---- chapters --------------------------------------------------------------------------------------------------------

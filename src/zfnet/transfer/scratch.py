@@ -2,9 +2,10 @@
 
 All layers start at random values and learn, with the new softmax, from the training pictures of the fold, the same
 ones as the heads on frozen features get (`zfnet.transfer.splits`); hyper-parameters are not stated in the paper and are
-those of settings.transfer.scratch. Test pictures are never looked at during training: the mean image, too, is that of
-the training pictures alone. A net that stays at chance is a result here, not a mistake. Tested on the centre crop, mean
-accuracy per class.
+those of settings.transfer.scratch. Its epochs are those at the largest size of the table; smaller sizes train for as
+many updates, so that what separates sizes is their pictures and not the length of their trainings. Test pictures are
+never looked at during training: the mean image, too, is that of the training pictures alone. A net that stays at chance
+is a result here, not a mistake. Tested on the same crops as features are read from, mean accuracy per class.
 
 Each finished training leaves only its line of the table, a small file beside the checkpoints; so a stopped stage goes
 on where it was, and finished nets take no room.
@@ -12,6 +13,7 @@ on where it was, and finished nets take no room.
 
 import shutil
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from torch import Tensor
 
 from zfnet.data.loader import Shards
 from zfnet.data.statistics import Sums, products
-from zfnet.evaluation.predict import centre
+from zfnet.evaluation.predict import centre, ten_crop
 from zfnet.files import read_json, text_hash, write_json
 from zfnet.nets import device, load
 from zfnet.provenance import provenance
@@ -35,24 +37,38 @@ from zfnet.transfer.stage import caltech_splits, table_sizes
 
 COLUMNS = ["set", "size", "fold", "accuracy", "epochs", "loss", "stuck", "classes", "train_images", "test_images"]
 EXAMINED = 64  # pictures at once in testing
-STATISTICS = "mean image of the training pictures"  # part of what a finished net is known by
+STATISTICS = "mean image of the training pictures, classes that take part"  # part of what a finished net is known by
 
 
 class TrainingShards(Shards):
-    """A data set whose mean image and covariance of colours are those of some of its pictures.
+    """A data set of some of its classes, whose mean image and covariance of colours are those of some of its pictures.
 
     Parameters
     ----------
     path : the manifest.json
     indices : the pictures.
+    taking_part : labels of the classes, ascending; they become 0, 1, 2 …
     """
 
-    def __init__(self, path: Path, indices: np.ndarray, threads: int):
+    def __init__(self, path: Path, indices: np.ndarray, taking_part: np.ndarray, threads: int):
         super().__init__(path)
+        self._taking_part = taking_part
         self._own = Sums(self.size)
         for batch in self.batches(indices, EXAMINED, threads):
             for square in batch.images.numpy():
                 self._own.add(square, products(square))
+
+    @property
+    def classes(self) -> list[str]:
+        """Id of each label that takes part."""
+        return [self.manifest.classes[label] for label in self._taking_part]
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Label of each picture: int64 (N,), -1 where its class takes no part."""
+        place = np.full(len(self.manifest.classes), -1)
+        place[self._taking_part] = np.arange(len(self._taking_part))
+        return place[self._index.labels]
 
     @property
     def mean(self) -> Tensor:
@@ -121,15 +137,16 @@ def _run(
 ) -> dict[str, Any]:
     """Train and test one net, unless that was done before with the same settings and pictures."""
     spec = _spec(settings, shards.manifest.name, split)
-    pictures = str(split.train.tolist()) + str(split.test.tolist())
-    stamp = text_hash(spec.text + shards.manifest.hash + pictures + STATISTICS)
+    pictures = str([one.tolist() for one in (split.train, split.test, splits.classes)])
+    stamp = text_hash(spec.text + shards.manifest.hash + pictures + STATISTICS + settings.transfer.views)
     done, work = checkpoints / f"{spec.run}.json", checkpoints / spec.run
     if done.exists() and (known := read_json(done)).get("stamp") == stamp:
         return known["row"]
-    own, none = TrainingShards(shards.path, split.train, threads), np.empty(0, np.int64)
+    own, none = TrainingShards(shards.path, split.train, splits.classes, threads), np.empty(0, np.int64)
     metrics = train(spec, own, split.train, own, none, work / "run", work, threads, budget_minutes=budget)
     net = load(work / "run" / "weights.safetensors").to(device())
-    predicted = centre(net, shards, split.test, EXAMINED, threads).argmax(1).numpy()
+    look = ten_crop if settings.transfer.views == "ten" else centre
+    predicted = splits.classes[look(net, own, split.test, EXAMINED, threads).argmax(1).numpy()]
     row = {
         "size": split.size,
         "fold": split.fold,
@@ -147,5 +164,7 @@ def _run(
 
 
 def _spec(settings: Settings, name: str, split: Split) -> RunSpec:
+    """The training of one net: as many updates at every size, and none is stopped for being at chance."""
     spec = scratch_spec(settings, name, split.size, split.fold)
-    return spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"stuck": "warn"})})
+    epochs = round(spec.recipe.epochs * max(table_sizes(name, settings.transfer)) / split.size)
+    return spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"stuck": "warn", "epochs": epochs})})

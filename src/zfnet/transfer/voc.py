@@ -123,7 +123,7 @@ def write_predictions(folder: Path, part: str, keys: list[str], classes: list[st
     part : "val" or "test", a part of the file names;  keys : (N,);  scores : (N, K)
     """
     for k, name in enumerate(classes):
-        lines = [f"{key} {score:.6f}\n" for key, score in zip(keys, scores[:, k], strict=True)]
+        lines = [f"{key} {score:.9g}\n" for key, score in zip(keys, scores[:, k], strict=True)]
         write_text(folder / "results" / "VOC2012" / "Main" / f"comp2_cls_{part}_{name}.txt", "".join(lines))
 
 
@@ -157,7 +157,8 @@ def learn(x: Tensor, truth: np.ndarray, x_test: Tensor, kind: Kind, settings: Tr
     places = torch.from_numpy(pictures).to(x.device)
 
     def score(scores: np.ndarray, numbers: np.ndarray) -> float:
-        return mean_average_precision(probabilities(scores, kind), truth[pictures[numbers]])
+        seen, first = np.unique(pictures[numbers], return_index=True)  # a picture of several labels is ranked once
+        return mean_average_precision(probabilities(scores[first], kind), truth[seen])
 
     groups = dealt[pictures]  # by picture, so that no picture is in two inner folds
     head, c = fit_chosen(x[places], targets.to(x), groups, kind, settings.heads, score)

@@ -27,6 +27,8 @@ def voc_test_stage(
     out_json: Path,
     threads: int = 2,
     weights: Path | None = None,
+    manifest: Path | None = None,
+    test_manifest: Path | None = None,
 ) -> None:
     """Learn on `train` and `val`, and predict the test set.
 
@@ -34,19 +36,21 @@ def voc_test_stage(
     ----------
     features_dir, test_dir
         What `features_stage` wrote for VOC 2012 and for its test set.
-    weights
-        The net that both should be of; None: whatever they are of, if it is the same.
+    weights, manifest, test_manifest
+        The net that both should be of, and the data sets; None: whatever they are of, if it is the same net.
     out_json
         The chosen C, counts and provenance. Beside it the folder `results`, as the server takes it.
 
     Raises
     ------
     ZfnetError
-        The features are of different nets, or of other sets.
+        The features are of different nets or views, or of other sets.
     """
     torch.set_num_threads(threads)
     start, known, test = time.monotonic(), Features(features_dir), Features(test_dir)
-    _check(known, test, weights)
+    known.expect(weights, manifest)
+    test.expect(weights, test_manifest)
+    _check(known, test)
     truth, train, val = read_truth(known)
     learned = np.sort(np.r_[train, val])
     rows = np.concatenate([known.layer(LAYER), test.layer(LAYER)])
@@ -66,12 +70,13 @@ def voc_test_stage(
     write_json(out_json, summary)
 
 
-def _check(known: Features, test: Features, weights: Path | None) -> None:
+def _check(known: Features, test: Features) -> None:
     for features, name in ((known, "voc2012"), (test, "voc2012-test")):
         if features.name != name:
             raise ZfnetError(f"{features.folder}: features of {features.name}; expected those of {name}.")
-        features.expect(weights, None)
-    if known.index["net"] != test.index["net"]:
-        raise ZfnetError(
-            f"{known.folder} and {test.folder}: features of different nets; run `zfnet transfer-features` again."
-        )
+    for what, several in (("net", "nets"), ("views", "views")):
+        if known.index[what] != test.index[what]:
+            raise ZfnetError(
+                f"{known.folder} and {test.folder}: features of different {several}; "
+                "run `zfnet transfer-features` again."
+            )
