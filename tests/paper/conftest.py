@@ -284,7 +284,8 @@ def write_transfer(folder, rng):
     truth = np.where(rng.random((160, 20)) < 0.1, 1, -1).astype(np.int8)
     scores = {head: (truth + rng.normal(size=truth.shape)).astype(np.float32) for head in ("softmax", "sigmoid")}
     save_file({**scores, "truth": truth}, folder / "voc" / "scores.safetensors")
-    counts = {name: {"found": 3, "images": 240, "most_in_one_class": 2} for name in curve}
+    count = {"found": 3, "images": 240, "most_in_one_class": 2, "mean_share_of_class": 0.0125}
+    counts = dict.fromkeys(curve, count)
     write_json(folder / "duplicates.json", {"counts": counts, "threshold": 0.95, "curve": {}, "provenance": PROVENANCE})
     shares = {("copies found", "mirrored"): 1.0, **{("pictures with a match", name): 0.0125 for name in counts}}
     rows = [(at, *of, share, 240) for of, share in shares.items() for at in (0.9, 0.95, 0.99)]

@@ -12,8 +12,8 @@ from zfnet.evaluation import errors
 from zfnet.files import write_json
 from zfnet.paper import claims, claims_features, claims_imagenet, claims_pictures
 from zfnet.paper import visual_measures as measures
-from zfnet.paper.claims_voc import weighted_ap
 from zfnet.paper.findings import Evidence
+from zfnet.paper.resampled_ap import weighted_ap
 from zfnet.paper.results import Results
 from zfnet.settings import Paper
 from zfnet.transfer.measures import average_precision
@@ -481,11 +481,18 @@ def test_the_replica_is_compared_with_the_printed_error_at_full_size(tmp_path, t
 
 
 @pytest.mark.parametrize(
-    ("found", "full", "verdict"),
-    [(44, True, "holds"), (44, False, "undecided"), (90, True, "undecided"), (200, False, "fails")],
+    ("found", "of_class", "full", "verdict"),
+    [
+        (44, 0.005, True, "holds"),
+        (44, 0.02, True, "undecided"),  # all of them in the smallest classes
+        (44, 0.005, False, "undecided"),
+        (90, 0.005, True, "undecided"),
+        (200, 0.02, False, "fails"),
+    ],
 )
-def test_few_is_what_cannot_move_accuracy_by_a_point(tmp_path, found, full, verdict):
-    counts = {"caltech101": {"found": found, "images": 9144, "most_in_one_class": 10}}
+def test_few_is_what_cannot_move_accuracy_by_a_point(tmp_path, found, of_class, full, verdict):
+    count = {"found": found, "images": 9144, "most_in_one_class": 10, "mean_share_of_class": of_class}
+    counts = {"caltech101": count}
     recall = {"resized": 1.0, "brighter": 1.0, "darker": 0.99, "cropped by 8 %": 0.1}
     write_json(tmp_path / "transfer/duplicates.json", {"counts": counts, "recall": recall})
     if full:

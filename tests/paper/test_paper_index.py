@@ -14,7 +14,7 @@ def declared() -> set[str]:
     """Paths below the results folder that the rules name, wildcards filled in."""
     rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     names = set(re.findall(r'"<results>/([^"]+)"', rules))
-    values = {"run": "zf-s1", "set": "caltech101", "number": "2", "figure": "figure2"}
+    values = {"run": "zf-s1", "set": "caltech101", "row": "zf", "number": "2", "figure": "figure2"}
     return {re.sub(r"\{(\w+)\}", lambda found: values[found[1]], name) for name in names if "{file}" not in name}
 
 

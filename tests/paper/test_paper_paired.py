@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from zfnet.errors import ZfnetError
 from zfnet.files import write_json
 from zfnet.paper import table4, table5, table7
 from zfnet.paper.paired import COLUMNS
@@ -43,6 +44,13 @@ def test_classes_with_too_few_pictures_are_named_below_the_table(folds, tmp_path
     text = (tmp_path / "tables" / "table4.md").read_text()
     assert "without classes of too few pictures: ant (7 pictures), wasp (9 pictures)" in text
     assert "pre-trained - from scratch, caltech101, 15 per class: +54.0 [" in text and "Nadeau" in text
+
+
+def test_other_folds_cannot_be_paired(folds):
+    for stage, key in (("heads", "a"), ("scratch", "b")):
+        write_json(folds.root / f"transfer/{stage}/caltech101.json", {"folds": [{"train": [key], "test": ["c"]}]})
+    with pytest.raises(ZfnetError, match="on caltech101 have other folds, so they cannot be paired"):
+        table4.paired(folds)
 
 
 def test_layers_and_heads_are_compared_on_both_sets(results):

@@ -12,6 +12,7 @@ from zfnet.paper import printed, tables
 from zfnet.paper.latex import escaped
 from zfnet.paper.results import Results
 from zfnet.paper.tables import Measured, measured
+from zfnet.transfer.measures import average_precision
 
 
 @pytest.mark.parametrize("number", tables.NUMBERS)
@@ -95,6 +96,18 @@ def test_a_mean_over_fewer_classes_says_so(results, tmp_path):
     assert frame.loc["mean", "ours_label"] == frame.loc["won", "ours_label"] == "over 19 classes"
     assert "no positive picture" in frame.loc["bird", "reason"]
     assert tables.module(6).table(Results(results))["ours_label"].isna().all()
+
+
+def test_average_precisions_have_the_deviation_over_resampled_pictures(results):
+    frame = tables.module(6).table(Results(results))
+    arrays = Results(results).arrays("transfer/voc/scores.safetensors")
+    rng, names = np.random.default_rng(5), list(printed.table(6).index[:20])
+    drawn = [rng.integers(0, 160, 160) for _ in range(300)]
+    aps = [[average_precision(arrays["softmax"][some, k], arrays["truth"][some, k]) for k in (0, 1)] for some in drawn]
+    expected = np.std(aps, axis=0, ddof=1)
+    assert frame.loc[names[:2], "ours_ap_spread"].to_numpy(float) == pytest.approx(expected, rel=0.2)
+    assert 0 < frame.loc["mean", "ours_ap_spread"] < min(expected)
+    assert "1,000 resamples" in frame.loc["mean", "reason"]
 
 
 def test_the_test_column_of_table_2_is_empty_and_says_why(results):

@@ -165,7 +165,8 @@ def test_stage_finds_what_was_planted(prepare, tmp_path):
         ("caltech101", "a/p5", "class1", "n1/copy5"),
     ]
     summary = read_json(out.with_suffix(".json"))
-    assert summary["counts"] == {"caltech101": {"found": 2, "images": 8, "most_in_one_class": 1}}
+    counts = {"found": 2, "images": 8, "most_in_one_class": 1, "mean_share_of_class": 0.25}
+    assert summary["counts"] == {"caltech101": counts}
     assert dict(summary["curve"]["caltech101"])[0.95] == 2
     assert summary["recall"]["cropped by 4 %"] > 0.9
     with (tmp_path / "duplicates-curve.csv").open() as file:

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import pandas as pd
 
+from zfnet.errors import ZfnetError
 from zfnet.paper.results import Results
 from zfnet.paper.statistics import t_interval
 
@@ -44,7 +45,8 @@ def scratch_folds(results: Results, dataset: str, size: int) -> pd.Series:
 
 
 def against_scratch(results: Results, dataset: str, sizes: Iterable[int]) -> pd.DataFrame:
-    """Tables 4 and 5: pre-trained minus from scratch, at every size that both have."""
+    """Tables 4 and 5: pre-trained minus from scratch, at every size that both have, over the same folds."""
+    check_folds(results, dataset)
     rows = [
         _row(
             results,
@@ -55,6 +57,17 @@ def against_scratch(results: Results, dataset: str, sizes: Iterable[int]) -> pd.
         for size in sizes
     ]
     return _frame(rows)
+
+
+def check_folds(results: Results, dataset: str) -> None:
+    """Refuse to pair heads with nets from scratch that were trained and tested on other pictures."""
+    records = [results.json(f"transfer/{stage}/{dataset}.json") or {} for stage in ("heads", "scratch")]
+    heads, scratch = (record.get("folds") for record in records)
+    if heads and scratch and heads != scratch:
+        raise ZfnetError(
+            f"{results.root}/transfer: heads and nets from scratch on {dataset} have other folds, so they cannot be "
+            f"paired; make transfer/heads/{dataset}.csv and transfer/scratch/{dataset}.csv again."
+        )
 
 
 def layers_and_heads(results: Results, sizes: dict[str, int]) -> pd.DataFrame:

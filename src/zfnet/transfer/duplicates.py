@@ -115,6 +115,9 @@ def _summary(
     }
 
 
-def _counts(shards: Shards, found: set[int]) -> dict[str, int]:
-    classes = Counter(int(shards.labels[number]) for number in found)
-    return {"found": len(found), "images": len(shards), "most_in_one_class": max(classes.values(), default=0)}
+def _counts(shards: Shards, found: set[int]) -> dict[str, float]:
+    """How many were found, at most in a class, and the mean over classes of their share of the class."""
+    classes, pictures = Counter(int(shards.labels[number]) for number in found), Counter(shards.labels.tolist())
+    share = sum(count / pictures[label] for label, count in classes.items()) / len(shards.classes)
+    most = max(classes.values(), default=0)
+    return {"found": len(found), "images": len(shards), "most_in_one_class": most, "mean_share_of_class": share}
