@@ -39,6 +39,13 @@ def test_the_interval_is_the_corrected_resampled_t(folds):
     assert (row["low"], row["high"]) == pytest.approx((54 - half, 54 + half), abs=1e-3)
 
 
+def test_how_far_nets_from_scratch_learnt_stands_below_the_table(folds, tmp_path):
+    rows = [("caltech101", 15, k, 30.0, loss, 51) for k, loss in enumerate((1.0, 1.5, 2.0, 1.5, 1.5))]
+    write_csv(tmp_path / "transfer/scratch/caltech101.csv", rows, "set size fold accuracy loss classes")
+    reason = table4.table(Results(tmp_path)).loc["scratch", "reason"]
+    assert "training loss at the end 1.50 at 15 per class, where chance is 3.93" in reason
+
+
 def test_classes_with_too_few_pictures_are_named_below_the_table(folds, tmp_path):
     table_stage(4, folds.root, tmp_path / "tables" / "table4.csv")
     text = (tmp_path / "tables" / "table4.md").read_text()

@@ -4,6 +4,7 @@ Mean over classes of the accuracy per class, in per cent; mean and standard devi
 (ZF sect. 5.2). Background counts as a class where the settings say so (D24).
 """
 
+import numpy as np
 import pandas as pd
 
 from zfnet.paper.paired import against_scratch, head_folds, scratch_folds
@@ -27,7 +28,19 @@ def transfer_table(results: Results, number: int, dataset: str, measures: dict[s
         "scratch": {name: _cell(scratch_folds(results, dataset, _size(name)), name) for name in measures},
         "pretrained": {name: _cell(head_folds(results, dataset, "softmax", 7, _size(name)), name) for name in measures},
     }
-    return assemble(number, measures, ours, notes=dict.fromkeys(ours, left_out(results, dataset)))
+    notes = dict.fromkeys(ours, left_out(results, dataset))
+    notes["scratch"] = "; ".join(filter(None, [notes["scratch"], learnt(results, dataset)]))
+    return assemble(number, measures, ours, notes=notes)
+
+
+def learnt(results: Results, dataset: str) -> str:
+    """Say how far the nets from scratch learnt their training pictures; empty where none were trained."""
+    found = results.frame(f"transfer/scratch/{dataset}.csv")
+    if found is None or not {"loss", "classes"} <= set(found):
+        return ""
+    chance = np.log(found["classes"].max())
+    losses = ", ".join(f"{loss:.2f} at {size}" for size, loss in found.groupby("size")["loss"].mean().items())
+    return f"training loss at the end {losses} per class, where chance is {chance:.2f}"
 
 
 def left_out(results: Results, dataset: str) -> str:
