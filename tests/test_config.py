@@ -130,6 +130,11 @@ def test_what_may_be_fetched_is_where_nothing_is_given(tmp_path):
     assert found.imagenet_train is None
 
 
+def test_epochs_of_nets_from_scratch_are_refused_for_they_would_do_nothing():
+    with pytest.raises(ZfnetError, match="transfer.scratch.epochs has no effect; set transfer.scratch_updates instead"):
+        config.load({"preset": "demo", "transfer": {"scratch": {"epochs": 9}}}, PRESETS)
+
+
 def test_settings_do_not_change_after_reading():
     with pytest.raises(ValueError, match="frozen"):
         Recipe().batch = 3

@@ -227,11 +227,18 @@ class Transfer(Strict):
     caltech256_test: Count = Field(25, description="test pictures per class at most (D24)")
     layers: tuple[Literal["1", "2", "3", "4", "5", "6", "7"], ...] = ("1", "2", "3", "4", "5", "7")
     heads: Heads = Heads()
-    scratch: Recipe = Field(Recipe(), description="nets without pre-training; epochs: at the largest size of a table")
+    scratch: Recipe = Field(Recipe(), description="nets without pre-training; see scratch_updates for its epochs")
+    scratch_updates: Count = Field(10_000, description="of each net without pre-training, whatever the size of its set")
     scratch_folds: Count = Field(5, description="folds on which the nets without pre-training are trained")
     voc_target: Literal["pairs", "random"] = Field("pairs", description="how several labels meet one softmax (D25)")
     duplicates_size: Count = Field(32, description="side of the grey thumbnails compared (D29)")
     duplicates_threshold: Share = Field(0.95, description="correlation from which two pictures are the same (D29)")
+
+    @model_validator(mode="after")
+    def _updates_not_epochs(self) -> "Transfer":
+        if self.scratch.epochs != Recipe().epochs:
+            raise ValueError("transfer.scratch.epochs has no effect; set transfer.scratch_updates instead")
+        return self
 
 
 class Paper(Strict):

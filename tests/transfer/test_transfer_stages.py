@@ -230,7 +230,7 @@ def test_voc_stage_wants_annotations(write_features, tmp_path):
 def test_scratch_stops_goes_on_and_does_nothing_twice(prepare, tmp_path, monkeypatch):
     pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k in range(2) for i in range(6)}
     path = prepare("caltech101", pictures, size=72)
-    transfer = Transfer(caltech101_sizes=(2, 4), folds=2, scratch_folds=1, scratch=Recipe(batch=2, epochs=2))
+    transfer = Transfer(caltech101_sizes=(2, 4), folds=2, scratch_folds=1, scratch=Recipe(batch=2), scratch_updates=8)
     settings = Settings(nets=Nets(width=1 / 16, crop=64), transfer=transfer)
     out, checkpoints = tmp_path / "scratch.csv", tmp_path / "checkpoints"
     with pytest.raises(Stopped):
@@ -259,7 +259,9 @@ def test_nets_from_scratch_know_their_classes_and_look_as_features_do(prepare, t
     counts = (6, 1, 6, 6)  # the second class has too few pictures
     pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k, count in enumerate(counts) for i in range(count)}
     path = prepare("caltech101", pictures, size=72)
-    transfer = Transfer(caltech101_sizes=(2,), folds=1, scratch_folds=1, views=views, scratch=Recipe(batch=3, epochs=1))
+    transfer = Transfer(
+        caltech101_sizes=(2,), folds=1, scratch_folds=1, views=views, scratch=Recipe(batch=3), scratch_updates=2
+    )
     looked = []
 
     def look(net, shards, indices, batch, threads=2):
@@ -278,7 +280,7 @@ def test_nets_from_scratch_know_their_classes_and_look_as_features_do(prepare, t
 def test_test_pictures_have_no_part_in_the_mean_image_of_a_net_from_scratch(prepare, tmp_path, monkeypatch):
     pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k in range(2) for i in range(6)}
     path = prepare("caltech101", pictures, size=72)
-    transfer = Transfer(caltech101_sizes=(2,), folds=1, scratch_folds=1, scratch=Recipe(batch=2, epochs=1))
+    transfer = Transfer(caltech101_sizes=(2,), folds=1, scratch_folds=1, scratch=Recipe(batch=2), scratch_updates=2)
     seen = []
 
     def watched(spec, train, indices, *more, **options):

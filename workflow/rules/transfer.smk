@@ -71,7 +71,7 @@ rule scratch:
             "transfer-scratch",
             "nets",
             training="accept_code",
-            transfer=f"scratch scratch_folds views {CALTECH_SPLITS}",
+            transfer=f"scratch scratch_updates scratch_folds views {CALTECH_SPLITS}",
         ),
         data="<results>/data/{set}/manifest.json",
     output:

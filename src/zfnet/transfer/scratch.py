@@ -2,15 +2,16 @@
 
 All layers start at random values and learn, with the new softmax, from the training pictures of the fold, the same
 ones as the heads on frozen features get (`zfnet.transfer.splits`); hyper-parameters are not stated in the paper and are
-those of settings.transfer.scratch. Its epochs are those at the largest size of the table; smaller sizes train for as
-many updates, so that what separates sizes is their pictures and not the length of their trainings. Test pictures are
-never looked at during training: the mean image, too, is that of the training pictures alone. A net that stays at chance
-is a result here, not a mistake. Tested on the same crops as features are read from, mean accuracy per class.
+those of settings.transfer.scratch. All nets of a set train for as many updates, `scratch_updates`, so that what
+separates sizes is their pictures and not the length of their trainings. Test pictures are never looked at during
+training: the mean image, too, is that of the training pictures alone. A net that stays at chance is a result here, not
+a mistake. Tested on the same crops as features are read from, mean accuracy per class.
 
 Each finished training leaves only its line of the table, a small file beside the checkpoints; so a stopped stage goes
 on where it was, and finished nets take no room.
 """
 
+import math
 import shutil
 import time
 from functools import cached_property
@@ -166,5 +167,6 @@ def _run(
 def _spec(settings: Settings, name: str, split: Split) -> RunSpec:
     """The training of one net: as many updates at every size, and none is stopped for being at chance."""
     spec = scratch_spec(settings, name, split.size, split.fold)
-    epochs = round(spec.recipe.epochs * max(table_sizes(name, settings.transfer)) / split.size)
+    steps = len(split.train) // min(spec.recipe.batch, len(split.train))  # of an epoch
+    epochs = math.ceil(settings.transfer.scratch_updates / steps)
     return spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"stuck": "warn", "epochs": epochs})})
