@@ -131,7 +131,9 @@ def test_what_may_be_fetched_is_where_nothing_is_given(tmp_path):
 
 
 def test_epochs_of_nets_from_scratch_are_refused_for_they_would_do_nothing():
-    with pytest.raises(ZfnetError, match="transfer.scratch.epochs has no effect; set transfer.scratch_updates instead"):
+    with pytest.raises(
+        ZfnetError, match=r"transfer\.scratch\.epochs has no effect; set transfer\.scratch_updates instead"
+    ):
         config.load({"preset": "demo", "transfer": {"scratch": {"epochs": 9}}}, PRESETS)
 
 

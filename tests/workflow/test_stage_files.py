@@ -58,7 +58,7 @@ def test_a_stage_is_told_exactly_what_it_uses(planned, name):
         ),
         (
             {"data": {"imagenet": {"classes": 5}}, "visualize": {"occluder": 40}},
-            {"data-imagenet-train", "data-imagenet-val", "visualize-occlusion"},
+            {"data-imagenet-train", "data-imagenet-val", "data-imagenet-test", "visualize-occlusion"},
         ),
     ],
 )
