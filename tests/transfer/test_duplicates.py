@@ -11,15 +11,18 @@ import torch
 from PIL import Image
 from scenes import cropped, recompressed, scene
 
+from zfnet.bench.memory import peak_mb
 from zfnet.data.sets import SQUARE, source
 from zfnet.data.shards import write_shards
 from zfnet.data.world import generate
+from zfnet.errors import ZfnetError
 from zfnet.files import read_json
 from zfnet.settings import Data, Transfer, World
+from zfnet.transfer import duplicates, memory
 from zfnet.transfer import search as search_module
 from zfnet.transfer.calibration import CHANGES as COPIES
 from zfnet.transfer.calibration import recalls, share
-from zfnet.transfer.duplicates import duplicates_stage
+from zfnet.transfer.duplicates import _read_queries, duplicates_stage
 from zfnet.transfer.search import search
 from zfnet.transfer.sketches import bounds, sketch
 from zfnet.transfer.thumbnails import (
@@ -32,6 +35,7 @@ from zfnet.transfer.thumbnails import (
     mirrored,
     query_thumbnails,
     thumbnails,
+    whole_grey,
 )
 
 
@@ -236,6 +240,29 @@ def _key(path: str, skipped: int) -> str:
 def test_views_are_gathered_as_they_come():
     views = [torch.randn(3, 2, 5) for _ in range(4)]
     assert torch.equal(gathered(iter(views), 4), torch.stack(views))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from /proc")
+def test_thumbnails_of_several_sets_are_held_once(caltech):
+    size, read = 512, []
+    before = peak_mb(lambda: None)
+    held = peak_mb(lambda: read.append(_read_queries([caltech, caltech], size)))
+    assert read[0].shape == (2 * len(caltech), VIEWS, len(CUTS), size**2)
+    for number in (0, 5):
+        expected = query_thumbnails(whole_grey(caltech, number), size)
+        assert torch.equal(read[0][number], expected) and torch.equal(read[0][len(caltech) + number], expected)
+    assert held - before < 1.3 * read[0].nbytes / 2**20
+
+
+def test_too_little_memory_for_the_thumbnails_is_a_sentence_before_they_are_read(caltech, monkeypatch):
+    needed = 2 * len(caltech) * VIEWS * len(CUTS) * 32 * 32 * 4
+    monkeypatch.setattr(memory, "available", lambda device: needed)
+    assert _read_queries([caltech, caltech], 32).nbytes == needed
+    monkeypatch.setattr(memory, "available", lambda device: needed - 1)
+    monkeypatch.setattr(duplicates, "query_thumbnails", None)
+    wanted = f"of {2 * len(caltech)} pictures: .* needed on cpu .* make transfer.duplicates_size smaller"
+    with pytest.raises(ZfnetError, match=wanted):
+        _read_queries([caltech, caltech], 32)
 
 
 PASSING = """
