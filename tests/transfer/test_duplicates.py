@@ -12,6 +12,7 @@ from PIL import Image
 from scenes import cropped, recompressed, scene
 
 from zfnet.bench.memory import peak_mb
+from zfnet.data.loader import Shards
 from zfnet.data.sets import SQUARE, source
 from zfnet.data.shards import write_shards
 from zfnet.data.world import generate
@@ -21,7 +22,7 @@ from zfnet.settings import Data, Transfer, World
 from zfnet.transfer import duplicates, memory
 from zfnet.transfer import search as search_module
 from zfnet.transfer.calibration import CHANGES as COPIES
-from zfnet.transfer.calibration import recalls, share
+from zfnet.transfer.calibration import IN_SHARDS, in_shards, recalls, share
 from zfnet.transfer.duplicates import _read_queries, duplicates_stage
 from zfnet.transfer.search import search
 from zfnet.transfer.sketches import bounds, sketch
@@ -179,12 +180,21 @@ def test_stage_finds_what_was_planted(prepare, tmp_path):
 
 
 def test_recall_is_the_share_of_known_copies_that_reach_a_threshold(caltech):
-    found = recalls({"caltech101": caltech}, 32)
-    assert list(found) == list(COPIES) and all(len(values) == len(caltech) for values in found.values())
-    for change in ("resized", "brighter", "negative", "mirrored", "cropped by 2 %"):
+    found = recalls({"caltech101": caltech}, 32, 48)
+    assert list(found) == [*COPIES, IN_SHARDS] and all(len(values) == len(caltech) for values in found.values())
+    for change in ("resized", "brighter", "negative", "mirrored", "cropped by 2 %", IN_SHARDS):
         assert share(found[change], 0.95) == 1
     assert found["cropped by 8 %"].mean() < found["cropped by 4 %"].mean() < found["cropped by 2 %"].mean() + 0.01
     assert share(np.array([0.8, 0.9, 0.95, 1.0]), 0.95) == 0.5
+
+
+@pytest.mark.parametrize("shape", [(120, 200), (200, 120)])
+def test_a_copy_in_the_shards_is_what_preparation_makes_of_a_smaller_picture(shape, prepare):
+    image = scene(7, *shape)
+    smaller = recompressed(image, tuple(round(side * 0.7) for side in reversed(shape)), quality=75)
+    train = Shards(prepare("imagenet-train", {"n1/a": (0, smaller)}, size=64, square=True))
+    ours, theirs = in_shards(grey(torch.tensor(image[None]))[0], 64), grey(train.squares([0]))[0]
+    assert (ours - theirs).abs().mean() < 2
 
 
 def planted_and_found(archives, planted_csv, size, folder):

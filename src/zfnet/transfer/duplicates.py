@@ -68,7 +68,7 @@ def duplicates_stage(
     places = [(name, i) for name, shards in sets.items() for i in range(len(shards))]
     write_rows(out_csv, COLUMNS, _rows(matches, places, sets, train))
     contact_sheet(matches, places, sets, train, settings.duplicates_threshold, Path(out_csv).with_suffix(".png"))
-    recall = recalls(sets, settings.duplicates_size)
+    recall = recalls(sets, settings.duplicates_size, train.size)
     summary = _summary(matches, places, sets, settings.duplicates_threshold)
     write_rows(Path(out_csv).with_name(f"{Path(out_csv).stem}-curve.csv"), CURVE_COLUMNS, curve(recall, summary))
     summary["recall"] = {change: share(found, settings.duplicates_threshold) for change, found in recall.items()}
