@@ -14,3 +14,4 @@ def test_pairs_per_second_and_estimates(tmp_path):
     assert row.unit == "pairs/s" and row.peer_name == "all in full"
     assert all(math.isfinite(value) and value > 0 for value in (row.ours, row.peer, row.peak_mb))
     assert "An estimate from that: 30,607 x 1,281,167" in remark
+    assert "the search alone: reading the training pictures and shrinking them to thumbnails comes on top" in remark

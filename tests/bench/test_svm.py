@@ -6,6 +6,7 @@ import pytest
 
 from zfnet.bench import softmax, svm
 from zfnet.bench.harness import Bench, Row
+from zfnet.files import read_json
 
 
 def found(group, tmp_path):
@@ -22,6 +23,9 @@ def test_svm_reaches_the_objective_of_linearsvc_and_says_what_is_estimated(tmp_p
     assert rows[0].peer_name == "LinearSVC" and rows[0].ratio > 0
     assert rows[1].ours < 1e-3 and rows[2].peak_mb > 10
     assert "is an estimate" in remarks[0] and not (tmp_path / "layer-1.npy").exists()
+    seconds = read_json(tmp_path / "layer-1.json")
+    assert all(value > 0 for value in seconds.values()) and sum(seconds.values()) == pytest.approx(rows[2].ours)
+    assert "30 training and 20 test pictures" in remarks[1] and "drawn at random" in remarks[1]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from zfnet.evaluation import errors
 from zfnet.files import write_json
 from zfnet.paper import claims, claims_features, claims_imagenet, claims_pictures
 from zfnet.paper import visual_measures as measures
+from zfnet.paper.claims_transfer import PLAIN_COPIES
 from zfnet.paper.findings import Evidence
 from zfnet.paper.resampled_ap import weighted_ap
 from zfnet.paper.results import Results
@@ -493,11 +494,20 @@ def test_the_replica_is_compared_with_the_printed_error_at_full_size(tmp_path, t
 def test_few_is_what_cannot_move_accuracy_by_a_point(tmp_path, found, of_class, full, verdict):
     count = {"found": found, "images": 9144, "most_in_one_class": 10, "mean_share_of_class": of_class}
     counts = {"caltech101": count}
-    recall = {"resized": 1.0, "brighter": 1.0, "darker": 0.99, "cropped by 8 %": 0.1}
+    recall = dict.fromkeys(PLAIN_COPIES, 1.0) | {"darker": 0.99, "cropped by 8 %": 0.1}
     write_json(tmp_path / "transfer/duplicates.json", {"counts": counts, "recall": recall})
     if full:
         write_full_size(tmp_path)
     assert decide("C20", tmp_path).verdict == verdict
+
+
+def test_few_cannot_be_said_by_a_search_that_misses_what_the_shards_make_of_copies(tmp_path):
+    write_full_size(tmp_path)
+    counts = {"caltech101": {"found": 44, "images": 9144, "most_in_one_class": 10}}
+    for found, verdict in ((1.0, "holds"), (0.9, "undecided")):
+        recall = dict.fromkeys(PLAIN_COPIES, 1.0) | {"resized, centre square": found}
+        write_json(tmp_path / "transfer/duplicates.json", {"counts": counts, "recall": recall})
+        assert decide("C20", tmp_path).verdict == verdict
 
 
 # ---- filters ---------------------------------------------------------------------------------------------------------

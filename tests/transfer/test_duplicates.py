@@ -11,15 +11,19 @@ import torch
 from PIL import Image
 from scenes import cropped, recompressed, scene
 
+from zfnet.bench.memory import peak_mb
+from zfnet.data.loader import Shards
 from zfnet.data.sets import SQUARE, source
 from zfnet.data.shards import write_shards
 from zfnet.data.world import generate
+from zfnet.errors import ZfnetError
 from zfnet.files import read_json
 from zfnet.settings import Data, Transfer, World
+from zfnet.transfer import duplicates, memory
 from zfnet.transfer import search as search_module
 from zfnet.transfer.calibration import CHANGES as COPIES
-from zfnet.transfer.calibration import recalls, share
-from zfnet.transfer.duplicates import duplicates_stage
+from zfnet.transfer.calibration import IN_SHARDS, in_shards, recalls, share
+from zfnet.transfer.duplicates import _read_queries, duplicates_stage
 from zfnet.transfer.search import search
 from zfnet.transfer.sketches import bounds, sketch
 from zfnet.transfer.thumbnails import (
@@ -32,6 +36,7 @@ from zfnet.transfer.thumbnails import (
     mirrored,
     query_thumbnails,
     thumbnails,
+    whole_grey,
 )
 
 
@@ -176,12 +181,21 @@ def test_stage_finds_what_was_planted(prepare, tmp_path):
 
 
 def test_recall_is_the_share_of_known_copies_that_reach_a_threshold(caltech):
-    found = recalls({"caltech101": caltech}, 32)
-    assert list(found) == list(COPIES) and all(len(values) == len(caltech) for values in found.values())
-    for change in ("resized", "brighter", "negative", "mirrored", "cropped by 2 %"):
+    found = recalls({"caltech101": caltech}, 32, 48)
+    assert list(found) == [*COPIES, IN_SHARDS] and all(len(values) == len(caltech) for values in found.values())
+    for change in ("resized", "brighter", "negative", "mirrored", "cropped by 2 %", IN_SHARDS):
         assert share(found[change], 0.95) == 1
     assert found["cropped by 8 %"].mean() < found["cropped by 4 %"].mean() < found["cropped by 2 %"].mean() + 0.01
     assert share(np.array([0.8, 0.9, 0.95, 1.0]), 0.95) == 0.5
+
+
+@pytest.mark.parametrize("shape", [(120, 200), (200, 120)])
+def test_a_copy_in_the_shards_is_what_preparation_makes_of_a_smaller_picture(shape, prepare):
+    image = scene(7, *shape)
+    smaller = recompressed(image, tuple(round(side * 0.7) for side in reversed(shape)), quality=75)
+    train = Shards(prepare("imagenet-train", {"n1/a": (0, smaller)}, size=64, square=True))
+    ours, theirs = in_shards(grey(torch.tensor(image[None]))[0], 64), grey(train.squares([0]))[0]
+    assert (ours - theirs).abs().mean() < 2
 
 
 def planted_and_found(archives, planted_csv, size, folder):
@@ -237,6 +251,29 @@ def _key(path: str, skipped: int) -> str:
 def test_views_are_gathered_as_they_come():
     views = [torch.randn(3, 2, 5) for _ in range(4)]
     assert torch.equal(gathered(iter(views), 4), torch.stack(views))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from /proc")
+def test_thumbnails_of_several_sets_are_held_once(caltech):
+    size, read = 512, []
+    before = peak_mb(lambda: None)
+    held = peak_mb(lambda: read.append(_read_queries([caltech, caltech], size)))
+    assert read[0].shape == (2 * len(caltech), VIEWS, len(CUTS), size**2)
+    for number in (0, 5):
+        expected = query_thumbnails(whole_grey(caltech, number), size)
+        assert torch.equal(read[0][number], expected) and torch.equal(read[0][len(caltech) + number], expected)
+    assert held - before < 1.3 * read[0].nbytes / 2**20
+
+
+def test_too_little_memory_for_the_thumbnails_is_a_sentence_before_they_are_read(caltech, monkeypatch):
+    needed = 2 * len(caltech) * VIEWS * len(CUTS) * 32 * 32 * 4
+    monkeypatch.setattr(memory, "available", lambda device: needed)
+    assert _read_queries([caltech, caltech], 32).nbytes == needed
+    monkeypatch.setattr(memory, "available", lambda device: needed - 1)
+    monkeypatch.setattr(duplicates, "query_thumbnails", None)
+    wanted = f"of {2 * len(caltech)} pictures: .* needed on cpu .* make transfer.duplicates_size smaller"
+    with pytest.raises(ZfnetError, match=wanted):
+        _read_queries([caltech, caltech], 32)
 
 
 PASSING = """

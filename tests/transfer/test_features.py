@@ -1,5 +1,9 @@
 """Features are the net's own activations, whatever the batches, and are read back or refused in a sentence."""
 
+import shutil
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +16,12 @@ from zfnet.settings import Transfer
 from zfnet.transfer.features import Features, _stored, extract, features_stage, stage_output
 
 LAYERS = ("1", "2", "3", "4", "5", "6", "7")
+
+
+class Usage(NamedTuple):
+    """What is known of a disk."""
+
+    free: int
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +112,22 @@ def test_half_precision_takes_half_the_room_and_says_when_it_cannot_hold(net, sh
     torch.testing.assert_close(torch.tensor(half).float(), expected, rtol=1e-3, atol=1e-4)
     with pytest.raises(ZfnetError, match=r"reaches 7e.04, more than float16 holds; set transfer.stored: fp32"):
         _stored(np.array([70_000.0]), np.dtype(np.float16), "7")
+
+
+def test_too_small_a_disk_is_a_sentence_before_anything_is_written(net, shards, tmp_path, monkeypatch):
+    save(net, tmp_path / "net.safetensors")
+    run = partial(features_stage, tmp_path / "net.safetensors", shards.path, threads=1)
+    run(Transfer(layers=("1", "7"), stored="fp16"), tmp_path / "roomy")
+    layers = [Features(tmp_path / "roomy").layer(layer) for layer in ("1", "7")]
+    needed = 4 * sum(rows.size for rows in layers)  # in float32
+    for missing, stored in ((0, "fp32"), (needed // 2, "fp16")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder, missing=missing: Usage(needed - missing))
+        run(Transfer(layers=("1", "7"), stored=stored), tmp_path / "just")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(needed - 1))
+    wanted = r"of 7 pictures: 0.0 GiB are needed in .*full and 0.0 are free; .*stored: fp16 .* layer 1, .* `results`"
+    with pytest.raises(ZfnetError, match=wanted):
+        run(Transfer(layers=("1", "7")), tmp_path / "full")
+    assert not list((tmp_path / "full").iterdir())
 
 
 def test_features_of_another_net_or_data_set_are_refused(net, shards, caltech, tmp_path):

@@ -1,8 +1,10 @@
 """What a threshold of the search for near-duplicates finds and misses, measured on the data themselves (D29).
 
-Copies of some of the transfer pictures are made in known ways, squashed to 84 × 84 and coded as JPEG of quality 75, and
-compared with their originals as the search does. The share found, by threshold, is the recall; beside it stands, by the
-same thresholds, the share of all pictures that find a training picture, which is what a lower threshold would add.
+Copies of some of the transfer pictures are made in known ways, shrunk to 84 pixels and coded as JPEG of quality 75, and
+compared with their originals as the search does. Most are squashed into a square; one kind keeps its proportions and
+then goes the way of every picture of ImageNet, which is the shorter side to the shards' size, and the centre square of
+that. The share found, by threshold, is the recall; beside it stands, by the same thresholds, the share of all pictures
+that find a training picture, which is what a lower threshold would add.
 """
 
 from collections.abc import Callable
@@ -15,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zfnet.data.loader import Shards
+from zfnet.data.resize import centre_square, short_side
 from zfnet.transfer.thumbnails import CUTS, correlate, query_thumbnails, thumbnails, whole_grey
 
 SAMPLE = 100  # pictures of each set that are copied
@@ -32,7 +35,7 @@ def cropped(share: float) -> Callable[[Tensor], Tensor]:
     return cut
 
 
-CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
+CHANGES: dict[str, Callable[[Tensor], Tensor]] = {  # of copies that are squashed
     "resized": lambda image: image,
     "brighter": lambda image: image * 1.1,
     "darker": lambda image: image * 0.9,
@@ -43,20 +46,47 @@ CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
     "cropped by 8 %": cropped(0.08),
     "negative, mirrored, cropped by 4 %": lambda image: cropped(0.04)(255 - image.flip(1)),
 }
+IN_SHARDS = "resized, centre square"  # of copies that keep their proportions, as nearly all that are in ImageNet do
 
 
-def recalls(sets: dict[str, Shards], size: int) -> dict[str, np.ndarray]:
-    """Return, by change, the correlations (M,) of copies with their originals, drawn evenly from all sets."""
+def recalls(sets: dict[str, Shards], size: int, side: int) -> dict[str, np.ndarray]:
+    """Compare copies of pictures, drawn evenly from all sets, with their originals.
+
+    Parameters
+    ----------
+    size
+        Side of the thumbnails, pixels.
+    side
+        Side of the training set's squares, pixels.
+
+    Returns
+    -------
+    Correlations (M,) by what was done to the copies.
+    """
     images = [
         whole_grey(shards, number)
         for shards in sets.values()
         for number in np.linspace(0, len(shards) - 1, min(SAMPLE, len(shards))).astype(int).tolist()
     ]
     queries = [query_thumbnails(image, size) for image in images]
+    copies = {change: [squashed(make(image)) for image in images] for change, make in CHANGES.items()}
+    copies[IN_SHARDS] = [in_shards(image, side) for image in images]
     return {
-        change: np.array([_match(query, make(image), size) for query, image in zip(queries, images, strict=True)])
-        for change, make in CHANGES.items()
+        change: np.array([_match(query, copy, size) for query, copy in zip(queries, made, strict=True)])
+        for change, made in copies.items()
     }
+
+
+def squashed(image: Tensor) -> Tensor:
+    """Return a copy, 0..255 (SIDE, SIDE), of a grey picture (H, W)."""
+    small = F.interpolate(image[None, None], (SIDE, SIDE), mode="bilinear", antialias=True)[0, 0]
+    return _grey(_coded(_pixels(small)))
+
+
+def in_shards(image: Tensor, side: int) -> Tensor:
+    """Return what the shards of a training set (`zfnet.data.shards`) would hold of a copy, 0..255 (side, side)."""
+    copy = _coded(short_side(_pixels(image), SIDE))
+    return _grey(_coded(centre_square(short_side(copy, side), side)))
 
 
 def curve(recall: dict[str, np.ndarray], summary: dict[str, Any]) -> list[dict[str, Any]]:
@@ -83,9 +113,20 @@ def _row(threshold: float, of: str, name: str, value: float, pictures: int) -> d
 
 
 def _match(query: Tensor, copy: Tensor, size: int) -> float:
-    """Return the correlation of a picture with its copy, after that was squashed and coded."""
-    small = F.interpolate(copy[None, None], (SIDE, SIDE), mode="bilinear", antialias=True)[0, 0]
-    pixels = small.clamp(0, 255).byte().numpy()[:, :, None]
-    coded = simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(pixels, QUALITY, colorspace="GRAY"), "GRAY")[:, :, 0]
-    block = torch.stack([thumbnails(torch.from_numpy(coded).float()[None], size, cut) for cut in CUTS])
+    """Return the correlation of a picture, by its thumbnails, with a copy (H, W)."""
+    block = torch.stack([thumbnails(copy[None], size, cut) for cut in CUTS])
     return correlate(query[None], block).item()
+
+
+def _coded(pixels: np.ndarray) -> np.ndarray:
+    """Return what JPEG leaves of uint8 (H, W, 1)."""
+    contiguous = np.ascontiguousarray(pixels)
+    return simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(contiguous, QUALITY, colorspace="GRAY"), "GRAY")
+
+
+def _pixels(image: Tensor) -> np.ndarray:
+    return image.clamp(0, 255).byte().numpy()[:, :, None]
+
+
+def _grey(pixels: np.ndarray) -> Tensor:
+    return torch.from_numpy(pixels[:, :, 0]).float()

@@ -31,14 +31,16 @@ from zfnet.nets import device
 from zfnet.progress import track
 from zfnet.provenance import provenance
 from zfnet.settings import Transfer
+from zfnet.transfer import memory
 from zfnet.transfer.calibration import CURVE_COLUMNS, curve, recalls, share
 from zfnet.transfer.rows import write_rows
 from zfnet.transfer.search import Matches, search
 from zfnet.transfer.sheet import contact_sheet
-from zfnet.transfer.thumbnails import CUTS, gathered, grey, query_thumbnails, thumbnails, whole_grey
+from zfnet.transfer.thumbnails import CUTS, VIEWS, gathered, grey, query_thumbnails, thumbnails, whole_grey
 
 THRESHOLDS = tuple(round(0.9 + 0.005 * i, 3) for i in range(20))  # whose counts are told; none is searched below
 COLUMNS = ["set", "key", "class", "train_key", "correlation"]
+ALTERNATIVE = "free memory, run on a machine with more, or make transfer.duplicates_size smaller"
 
 
 def duplicates_stage(
@@ -60,13 +62,13 @@ def duplicates_stage(
     torch.set_num_threads(threads)
     start, train = time.monotonic(), Shards(train_manifest)
     sets = {name: Shards(path) for name, path in manifests.items()}
-    queries = torch.cat([_read_queries(shards, settings.duplicates_size) for shards in sets.values()])
+    queries = _read_queries(list(sets.values()), settings.duplicates_size)
     blocks = _read_train(train, settings.duplicates_size, threads)
-    matches = search(queries.to(device()), blocks, settings.duplicates_threshold, THRESHOLDS[0])
+    matches = search(queries, blocks, settings.duplicates_threshold, THRESHOLDS[0])
     places = [(name, i) for name, shards in sets.items() for i in range(len(shards))]
     write_rows(out_csv, COLUMNS, _rows(matches, places, sets, train))
     contact_sheet(matches, places, sets, train, settings.duplicates_threshold, Path(out_csv).with_suffix(".png"))
-    recall = recalls(sets, settings.duplicates_size)
+    recall = recalls(sets, settings.duplicates_size, train.size)
     summary = _summary(matches, places, sets, settings.duplicates_threshold)
     write_rows(Path(out_csv).with_name(f"{Path(out_csv).stem}-curve.csv"), CURVE_COLUMNS, curve(recall, summary))
     summary["recall"] = {change: share(found, settings.duplicates_threshold) for change, found in recall.items()}
@@ -74,9 +76,17 @@ def duplicates_stage(
     write_json(Path(out_csv).with_suffix(".json"), summary | {"provenance": origin})
 
 
-def _read_queries(shards: Shards, size: int) -> Tensor:
-    numbers = track(range(len(shards)), f"thumbnails of {shards.manifest.name}", len(shards))
-    return gathered((query_thumbnails(whole_grey(shards, number), size) for number in numbers), len(shards))
+def _read_queries(sets: list[Shards], size: int) -> Tensor:
+    """Return the thumbnails of all sets, in one tensor from the start: joined at the end they would be held twice."""
+    count = sum(len(shards) for shards in sets)
+    needed = torch.float32.itemsize * count * VIEWS * len(CUTS) * size**2
+    memory.require(needed, f"The search for near-duplicates of {count} pictures", device(), ALTERNATIVE)
+    return gathered((views for shards in sets for views in _views(shards, size)), count, device())
+
+
+def _views(shards: Shards, size: int) -> Iterator[Tensor]:
+    for number in track(range(len(shards)), f"thumbnails of {shards.manifest.name}", len(shards)):
+        yield query_thumbnails(whole_grey(shards, number), size)
 
 
 def _read_train(train: Shards, size: int, threads: int) -> Iterator[tuple[np.ndarray, Tensor]]:

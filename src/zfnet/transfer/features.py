@@ -6,9 +6,11 @@ of the ten crops; the paper says neither. The mean image is the one the net was 
 
 A folder of features holds layer-L.npy, (N, d) in the order of the manifest, in float32 or, where the settings say so,
 in float16, and index.json, which is written last and names the net and the data they came from. At full size layer 1
-has 290,400 dimensions: 10 GB for Caltech-101, and half of that in float16.
+has 290,400 dimensions: 10 GB for Caltech-101, and half of that in float16. Room for all layers is looked for before.
 """
 
+import math
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +28,7 @@ from zfnet.nets import Network, device, load
 from zfnet.progress import track
 from zfnet.provenance import provenance
 from zfnet.settings import Transfer
+from zfnet.transfer.memory import GIB
 
 VIEWS_AT_ONCE = 160  # crops in one forward pass
 TYPES = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
@@ -186,15 +189,31 @@ def _write_layers(
     with ExitStack() as stack:
         paths = {layer: stack.enter_context(atomic(folder / f"layer-{layer}.npy")) for layer in outputs}
         for indices, found in track(steps, f"features of {shards.manifest.name}"):
+            if not files:
+                shapes = {layer: list(found[name].shape[1:]) for layer, name in outputs.items()}
+                _require_room(folder, len(shards), shapes, kind)
+                files = {layer: _open(path, len(shards), shapes[layer], kind) for layer, path in paths.items()}
             for layer, name in outputs.items():
-                if layer not in files:
-                    shapes[layer] = list(found[name].shape[1:])
-                    size = (len(shards), found[name][0].numel())
-                    files[layer] = np.lib.format.open_memmap(paths[layer], "w+", kind, size)
                 files[layer][indices] = _stored(found[name].flatten(1).cpu().numpy(), kind, layer)
         for file in files.values():
             file.flush()
     return shapes
+
+
+def _require_room(folder: Path, pictures: int, shapes: dict[str, list[int]], kind: np.dtype) -> None:
+    """Look at the disk before: mapped files take their room as they fill, and a full disk kills without a sentence."""
+    needed = kind.itemsize * pictures * sum(math.prod(shape) for shape in shapes.values())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ZfnetError(
+            f"Features of {pictures} pictures: {needed / GIB:.1f} GiB are needed in {folder} and {free / GIB:.1f} are "
+            "free; make room there, set transfer.stored: fp16 (half as much as fp32), leave layer 1, by far the "
+            "largest, out of transfer.layers, or name a `results` folder on another disk."
+        )
+
+
+def _open(path: Path, pictures: int, shape: list[int], kind: np.dtype) -> np.memmap:
+    return np.lib.format.open_memmap(path, "w+", kind, (pictures, math.prod(shape)))
 
 
 def _stored(values: np.ndarray, kind: np.dtype, layer: str) -> np.ndarray:

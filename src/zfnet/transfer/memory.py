@@ -1,4 +1,4 @@
-"""Whether there is room for a layer's features, asked before they are read, in training and in testing alike."""
+"""Whether there is room for features or thumbnails, asked before they are read, in training and in testing alike."""
 
 import math
 import os
@@ -19,19 +19,19 @@ ALTERNATIVE = (
 )
 
 
-def require(needed: int, what: str, device: torch.device) -> None:
+def require(needed: int, what: str, device: torch.device, alternative: str = ALTERNATIVE) -> None:
     """Go on if `needed` bytes are free on the device.
 
     Raises
     ------
     ZfnetError
-        They are not; the sentence says what is needed, what is free, and the alternatives.
+        They are not; the sentence says what is needed, what is free, and the `alternative`.
     """
     free = available(device)
     if needed > free:
         raise ZfnetError(
             f"{what}: {needed / GIB:.1f} GiB of memory are needed on {device} and {free / GIB:.1f} are free; "
-            f"{ALTERNATIVE}."
+            f"{alternative}."
         )
 
 

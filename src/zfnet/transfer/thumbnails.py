@@ -98,14 +98,14 @@ def whole_grey(shards: Shards, number: int) -> Tensor:
     return torch.from_numpy(simplejpeg.decode_jpeg(shards.jpeg(number), "GRAY")[:, :, 0]).float()
 
 
-def gathered(views: Iterable[Tensor], count: int) -> Tensor:
+def gathered(views: Iterable[Tensor], count: int, device: torch.device | None = None) -> Tensor:
     """Put the views of `count` pictures (at least one) into one tensor as they come, (count, VIEWS, len(CUTS), d).
 
-    A list that is stacked at its end would hold them twice.
+    A list that is stacked at its end would hold them twice. The tensor is on `device`; None: where the first view is.
     """
     views = iter(views)
     first = next(views)
-    found = first.new_empty((count, *first.shape))
+    found = first.new_empty((count, *first.shape), device=device)
     found[0] = first
     for place, one in enumerate(views, 1):
         found[place] = one
