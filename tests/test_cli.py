@@ -53,6 +53,46 @@ def test_an_unexpected_system_error_keeps_its_traceback(monkeypatch):
         run(monkeypatch)
 
 
+def refused(monkeypatch, capsys, *arguments: str) -> str:
+    """What the command line says before it exits with 1."""
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, *arguments)
+    assert ended.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_archives_are_checked_from_any_folder(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text("preset: mini\n")
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "verify")
+    assert ended.value.code == 0
+    (tmp_path / "config.yaml").write_text("preset: mini\narchives: {caltech256: none.tar}\n")
+    assert "none.tar: No such file" in refused(monkeypatch, capsys, "verify")
+
+
+def test_a_world_without_settings_is_a_sentence(monkeypatch, capsys, tmp_path):
+    (tmp_path / "settings.json").write_text("{}")
+    said = refused(monkeypatch, capsys, "world", "--settings", str(tmp_path / "settings.json"), "--out", str(tmp_path))
+    assert "settings.json: found no settings of a world to draw" in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("features", "--weights", "a", "--data", "b", "--settings", "c", "--out", "d", "--threads", "0"),
+        ("project", "alexnet", "pictures", "--out", "d", "--threads", "0"),
+        ("maximize", "alexnet", "--out", "d", "--seed", "-1"),
+    ],
+    ids=["stage", "own", "seed"],
+)
+def test_numbers_out_of_range_are_refused(monkeypatch, capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, *arguments)
+    assert ended.value.code == 2
+    assert f"Invalid value for '{arguments[-2]}'" in capsys.readouterr().err
+
+
 def test_a_heavy_command_holds_a_gpu(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(lease, "devices", lambda: ["GPU-a"])

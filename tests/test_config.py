@@ -134,11 +134,22 @@ def test_an_unknown_preset_names_the_known_ones():
 def test_broken_yaml_is_a_sentence(tmp_path):
     (tmp_path / "config.yaml").write_text("preset: [demo")
     with pytest.raises(ZfnetError, match="not valid YAML"):
-        config.overlay(tmp_path / "config.yaml", PRESETS)
+        config.overlay(tmp_path / "config.yaml")
+
+
+def test_a_file_that_is_not_utf8_is_a_sentence(tmp_path):
+    (tmp_path / "config.yaml").write_bytes("preset: démo".encode("latin-1"))
+    with pytest.raises(ZfnetError, match=r"config\.yaml: not UTF-8 \(byte 9\)"):
+        config.overlay(tmp_path / "config.yaml")
+
+
+def test_without_any_preset_it_says_where_they_were_looked_for(tmp_path):
+    with pytest.raises(ZfnetError, match="no presets here"):
+        config.load({"preset": "demo"}, tmp_path)
 
 
 def test_the_shipped_config_is_the_demo(root):
-    assert config.overlay(root / "config.yaml", PRESETS) == config.load({"preset": "demo"}, PRESETS)
+    assert config.overlay(root / "config.yaml") == config.load({"preset": "demo"}, PRESETS)
 
 
 def test_a_stage_sees_only_its_own_part():

@@ -49,9 +49,9 @@ def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
     return settings
 
 
-def overlay(path: Path, presets: Path = PRESETS) -> Settings:
+def overlay(path: Path) -> Settings:
     """Settings of a config.yaml on disk; for commands that run outside the workflow."""
-    return load(_read_yaml(path), presets)
+    return load(_read_yaml(path))
 
 
 def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
@@ -99,6 +99,8 @@ def explain() -> str:
 
 def _preset(name: Any, presets: Path) -> dict[str, Any]:
     known = sorted(path.stem for path in presets.glob("*.yaml"))
+    if not known:
+        raise ZfnetError(f"{presets}: no presets here; install zfnet from a checkout that has them: pip install -e .")
     if name not in known:
         raise ZfnetError(
             f"config: preset: {name!r} is not a preset; choose one of {', '.join(known)}{_near(name, known)}."
@@ -111,6 +113,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ZfnetError(f"{path}: no such file.") from None
+    except UnicodeDecodeError as error:
+        raise ZfnetError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8.") from None
     except yaml.YAMLError as error:
         raise ZfnetError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(value or {}, dict):

@@ -15,7 +15,7 @@ SettingsFile = Annotated[Path, typer.Option("--settings", help="the stage's sett
 Out = Annotated[Path, typer.Option("--out", help="the file to write; its companions are written beside it")]
 Weights = Annotated[Path, typer.Option("--weights", help="a trained net (.safetensors)")]
 Prepared = Annotated[Path, typer.Option("--data", help="manifest.json of a prepared data set")]
-Threads = Annotated[int, typer.Option("--threads", help="CPU threads")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads")]
 Results = Annotated[Path, typer.Option("--results", help="the results folder of a preset, such as results/demo")]
 
 
