@@ -28,7 +28,9 @@ class Archives(Strict):
 
     imagenet_train: Path | None = Field(None, description="ILSVRC2012_img_train.tar, or its extracted tree")
     imagenet_val: Path | None = Field(None, description="ILSVRC2012_img_val.tar, or its extracted tree")
-    imagenet_devkit: Path | None = Field(None, description="ILSVRC2012_devkit_t12.tar.gz")
+    imagenet_devkit: Path | None = Field(
+        None, description="ILSVRC2012_devkit_t12.tar.gz, for all of ImageNet's pictures"
+    )
     imagenet_test: Path | None = Field(
         None, description="ILSVRC2012_img_test_v10102019.tar; optional, to predict it for its server"
     )
@@ -38,7 +40,7 @@ class Archives(Strict):
     voc2012_test: Path | None = Field(None, description="VOC2012test.tar; optional, to predict it for its server")
     cifar10: Path | None = Field(None, description="cifar-10-python.tar.gz")
     parts_images: Path | None = Field(None, description="tar of frontal animals for Table 1 and Figure 8")
-    parts_keypoints: Path | None = Field(None, description="their key points in COCO format (JSON)")
+    parts_keypoints: Path | None = Field(None, description="their key points: COCO (.json), or a table (.csv)")
     download: bool = Field(False, description="fetch Caltech, VOC and CIFAR-10 by torchvision where no path is given")
 
 
