@@ -171,12 +171,22 @@ def test_specs_are_rewritten_only_when_they_change(snakemake, tmp_path):
     assert spec.stat().st_mtime_ns != first
 
 
+def rules() -> dict[str, str]:
+    """The text of every rule that has a name of its own."""
+    texts = [path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")]
+    return dict(re.findall(r"^rule (\w+):\n(.*?)(?=^\w|\Z)", "\n".join(texts), re.MULTILINE | re.DOTALL))
+
+
 def test_every_rule_has_a_log_and_a_message():
-    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
-        for rule in re.split(r"\n(?=rule )", path.read_text())[1:]:
-            name = rule.split(":")[0]
-            assert "message:" in rule, f"{path.name}: {name}"
-            assert "log:" in rule, f"{path.name}: {name}"
+    assert len(rules()) > 20
+    for name, text in rules().items():
+        assert "message:" in text and "log:" in text, name
+
+
+def test_the_slurm_profile_names_every_rule_that_may_need_a_gpu():
+    heavy = {name for name, text in rules().items() if re.search(r"\*\*(HEAVY|TRAINING)", text)}
+    advice = (ROOT / "profiles/slurm/config.yaml").read_text().split("set-resources:")[1]
+    assert set(re.findall(r"\b[a-z]\w*", advice)) - {"slurm_partition", "and"} == heavy
 
 
 def edges(text: str) -> set[tuple[str, str]]:
