@@ -24,7 +24,7 @@ rule evaluate:
 
 rule submission:
     input:
-        settings=stage("evaluation", "evaluation"),
+        settings=stage("submission", evaluation="batch"),
         weights=lambda wildcards: [net(run) for run in SUBMITTED[wildcards.row]],
         data=manifest("imagenet-test"),
         devkit=archive("imagenet_devkit"),

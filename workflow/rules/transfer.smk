@@ -23,7 +23,7 @@ rule duplicates:
 
 rule transfer_features:
     input:
-        settings=stage("transfer-features", transfer="views layers stored"),
+        settings="<results>/settings/transfer-features-{set}.json",
         weights=net(settings.transfer.run),
         data="<results>/data/{set}/manifest.json",
     output:
@@ -42,10 +42,7 @@ rule transfer_features:
 
 rule heads:
     input:
-        settings=stage(
-            "transfer-heads",
-            transfer=f"layers heads {CALTECH_SPLITS}",
-        ),
+        settings="<results>/settings/transfer-heads-{set}.json",
         features="<results>/transfer/features/{set}/index.json",
     output:
         table="<results>/transfer/heads/{set}.csv",
@@ -67,12 +64,7 @@ rule heads:
 
 rule scratch:
     input:
-        settings=stage(
-            "transfer-scratch",
-            "nets",
-            training="accept_code",
-            transfer=f"scratch scratch_folds views {CALTECH_SPLITS}",
-        ),
+        settings="<results>/settings/transfer-scratch-{set}.json",
         data="<results>/data/{set}/manifest.json",
     output:
         table="<results>/transfer/scratch/{set}.csv",
