@@ -2,11 +2,13 @@
 
 import errno
 import sys
+from pathlib import Path
 
 import pytest
 
 from zfnet import cli
-from zfnet.commands.common import on_gpu
+from zfnet.commands.common import by_folder, on_gpu
+from zfnet.data.world import archives
 from zfnet.training import lease
 
 
@@ -51,6 +53,74 @@ def test_an_unexpected_system_error_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(cli, "app", fail)
     with pytest.raises(OSError, match="something else"):
         run(monkeypatch)
+
+
+def refused(monkeypatch, capsys, *arguments: str) -> str:
+    """What the command line says before it exits with 1."""
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, *arguments)
+    assert ended.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_archives_are_checked_from_any_folder(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text("preset: mini\n")
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "verify")
+    assert ended.value.code == 0
+    (tmp_path / "config.yaml").write_text("preset: mini\narchives: {caltech256: none.tar}\n")
+    assert "none.tar: No such file" in refused(monkeypatch, capsys, "verify")
+
+
+def test_a_world_without_settings_is_a_sentence(monkeypatch, capsys, tmp_path):
+    (tmp_path / "settings.json").write_text("{}")
+    said = refused(monkeypatch, capsys, "world", "--settings", str(tmp_path / "settings.json"), "--out", str(tmp_path))
+    assert "settings.json: found no settings of a world to draw" in said
+
+
+def test_as_many_processes_draw_the_world_as_told(monkeypatch, tmp_path):
+    (tmp_path / "settings.json").write_text('{"world": {}}')
+    asked = []
+    monkeypatch.setattr(archives, "generate", lambda world, folder, workers: asked.append(workers))
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "world", "--settings", str(tmp_path / "settings.json"), "--out", "world", "--threads", "3")
+    assert asked == [3]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("features", "--weights", "a", "--data", "b", "--settings", "c", "--out", "d", "--threads", "0"),
+        ("project", "alexnet", "pictures", "--out", "d", "--threads", "0"),
+        ("maximize", "alexnet", "--out", "d", "--seed", "-1"),
+    ],
+    ids=["stage", "own", "seed"],
+)
+def test_numbers_out_of_range_are_refused(monkeypatch, capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, *arguments)
+    assert ended.value.code == 2
+    assert f"Invalid value for '{arguments[-2]}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("filters", "a/zf-s1/net", "b/zf-s1/net", "--data", "m", "--settings"),
+        ("duplicates", "a/zf-s1/net", "b/zf-s1/net", "--train", "m", "--settings"),
+    ],
+    ids=["filters", "duplicates"],
+)
+def test_two_inputs_of_one_name_are_refused(monkeypatch, capsys, tmp_path, arguments):
+    (tmp_path / "settings.json").write_text("{}")
+    said = refused(monkeypatch, capsys, *arguments, str(tmp_path / "settings.json"), "--out", str(tmp_path / "out"))
+    assert "a/zf-s1/net and b/zf-s1/net: both would be called zf-s1" in said
+
+
+def test_inputs_are_named_by_their_folders():
+    paths = [Path("a/zf-s1/net"), Path("a/zf-s2/net")]
+    assert by_folder(paths) == {"zf-s1": paths[0], "zf-s2": paths[1]}
 
 
 def test_a_heavy_command_holds_a_gpu(monkeypatch, tmp_path):

@@ -55,6 +55,77 @@ def test_all_mistakes_are_reported_at_once_with_path_and_nearest_key():
     assert "'random' or 'ten'" in text
 
 
+def sentences(**given) -> list[str]:
+    """What is wrong with the demo when these settings are given: the lines after the title."""
+    with pytest.raises(ZfnetError) as caught:
+        config.load({"preset": "demo", **given}, PRESETS)
+    title, *lines = str(caught.value).splitlines()
+    assert title.startswith(f"config: {len(lines)} mistake")
+    return lines
+
+
+def test_what_does_not_fit_together_is_reported_at_once():
+    found = sentences(
+        nets={"crop": 20},
+        data={"size": 16},
+        visualize={"nets": 3},
+        jobs={"gpus_per_training": 3},
+        transfer={"run": "zf-cleen"},
+    )
+    assert [line.split()[0] for line in found] == [
+        "visualize.nets", "nets.crop", "nets:", "nets:", *["jobs.gpus_per_training"] * 2, "transfer.run:",
+    ]  # fmt: skip
+    assert "too small for zf" in found[2] and "too small for krizhevsky" in found[3]
+    assert found[-1].endswith("did you mean 'zf-clean'?")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"nets": {"crop": 128}},
+        {"nets": {"crop": 44}},
+        {"visualize": {"nets": 2}},
+        {"jobs": {"gpus_per_training": 4}},
+        {"transfer": {"run": "zf-s2"}},
+        {"transfer": {"run": "krizhevsky-no34", "layers": ["5", "6", "7"]}},
+    ],
+)
+def test_what_just_fits_is_accepted(given):
+    assert config.load({"preset": "demo", **given}, PRESETS)
+
+
+def test_the_smallest_crop_is_that_of_the_layers():
+    (sentence,) = sentences(nets={"crop": 43})
+    assert "pool5 sees 1 pixels" in sentence
+
+
+@pytest.mark.parametrize(
+    "run, layers, lacking",
+    [("krizhevsky-no34", ["2", "3"], "3"), ("krizhevsky-no34", ["3", "4"], "3 and 4"), ("krizhevsky-no7", ["1"], "7")],
+)
+def test_the_transfer_net_has_the_layers_that_are_read(run, layers, lacking):
+    (sentence,) = sentences(transfer={"run": run, "layers": layers})
+    assert f"transfer.run: {run} has no layer {lacking}, " in sentence
+
+
+@pytest.mark.parametrize("tree", ["world", "evaluation", "visualize", "transfer"])
+def test_no_seed_is_negative(tree):
+    assert sentences(**{tree: {"seed": -1}}) == [
+        f"  {tree}.seed: input should be greater than or equal to 0, found -1."
+    ]
+
+
+def test_some_layer_is_read():
+    (sentence,) = sentences(transfer={"layers": []})
+    assert sentence.startswith("  transfer.layers: ")
+
+
+def test_a_mistake_of_a_whole_tree_does_not_print_the_tree():
+    (sentence,) = sentences(training={"seeds": 1, "variant_seeds": 4})
+    assert sentence.startswith("  training: variant_seeds (4) is more than seeds (1): ")
+    assert "found" not in sentence
+
+
 def test_an_unknown_preset_names_the_known_ones():
     with pytest.raises(ZfnetError, match=r"choose one of demo, mini, paper \(did you mean mini\?\)"):
         config.load({"preset": "miny"}, PRESETS)
@@ -63,11 +134,22 @@ def test_an_unknown_preset_names_the_known_ones():
 def test_broken_yaml_is_a_sentence(tmp_path):
     (tmp_path / "config.yaml").write_text("preset: [demo")
     with pytest.raises(ZfnetError, match="not valid YAML"):
-        config.overlay(tmp_path / "config.yaml", PRESETS)
+        config.overlay(tmp_path / "config.yaml")
+
+
+def test_a_file_that_is_not_utf8_is_a_sentence(tmp_path):
+    (tmp_path / "config.yaml").write_bytes("preset: démo".encode("latin-1"))
+    with pytest.raises(ZfnetError, match=r"config\.yaml: not UTF-8 \(byte 9\)"):
+        config.overlay(tmp_path / "config.yaml")
+
+
+def test_without_any_preset_it_says_where_they_were_looked_for(tmp_path):
+    with pytest.raises(ZfnetError, match="no presets here"):
+        config.load({"preset": "demo"}, tmp_path)
 
 
 def test_the_shipped_config_is_the_demo(root):
-    assert config.overlay(root / "config.yaml", PRESETS) == config.load({"preset": "demo"}, PRESETS)
+    assert config.overlay(root / "config.yaml") == config.load({"preset": "demo"}, PRESETS)
 
 
 def test_a_stage_sees_only_its_own_part():

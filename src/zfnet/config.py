@@ -15,13 +15,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from zfnet.agreement import disagreements
 from zfnet.data.download import FILES as REMOTE_FILES
 from zfnet.data.world import FILES as WORLD_FILES
 from zfnet.errors import ZfnetError
 from zfnet.files import canonical_json, read_json
 from zfnet.settings import Archives, Settings
 
-PRESETS = Path("workflow/presets")
+PRESETS = Path(__file__).parents[2] / "workflow" / "presets"  # of the checkout that is installed
 
 
 def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
@@ -37,16 +38,20 @@ def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
     Raises
     ------
     ZfnetError
-        Every unknown key, wrong value and unknown preset, in one message.
+        An unknown preset; else every unknown key and wrong value in one message; else, in one message, all that does
+        not fit together.
     """
     given = {key: value for key, value in config.items() if value is not None}
     name = given.get("preset", "demo")
-    return _validate(_merge(_preset(name, presets), given))
+    settings = _validate(_merge(_preset(name, presets), given))
+    if mistakes := disagreements(settings):
+        raise _refusal(mistakes)
+    return settings
 
 
-def overlay(path: Path, presets: Path = PRESETS) -> Settings:
+def overlay(path: Path) -> Settings:
     """Settings of a config.yaml on disk; for commands that run outside the workflow."""
-    return load(_read_yaml(path), presets)
+    return load(_read_yaml(path))
 
 
 def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
@@ -94,6 +99,8 @@ def explain() -> str:
 
 def _preset(name: Any, presets: Path) -> dict[str, Any]:
     known = sorted(path.stem for path in presets.glob("*.yaml"))
+    if not known:
+        raise ZfnetError(f"{presets}: no presets here; install zfnet from a checkout that has them: pip install -e .")
     if name not in known:
         raise ZfnetError(
             f"config: preset: {name!r} is not a preset; choose one of {', '.join(known)}{_near(name, known)}."
@@ -106,6 +113,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ZfnetError(f"{path}: no such file.") from None
+    except UnicodeDecodeError as error:
+        raise ZfnetError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8.") from None
     except yaml.YAMLError as error:
         raise ZfnetError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(value or {}, dict):
@@ -126,11 +135,13 @@ def _validate(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        mistakes = [_sentence(mistake) for mistake in error.errors()]
-        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-        raise ZfnetError(
-            "\n".join([f"config: {count}; every setting is explained in docs/settings.md.", *mistakes])
-        ) from None
+        raise _refusal([_sentence(mistake) for mistake in error.errors()]) from None
+
+
+def _refusal(mistakes: list[str]) -> ZfnetError:
+    count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
+    title = f"config: {count}; every setting is explained in docs/settings.md."
+    return ZfnetError("\n".join([title, *(f"  {mistake}" for mistake in mistakes)]))
 
 
 def _sentence(mistake: Mapping[str, Any]) -> str:
@@ -138,8 +149,10 @@ def _sentence(mistake: Mapping[str, Any]) -> str:
     name = ".".join(path)
     if mistake["type"] == "extra_forbidden":
         known = list(_model_at(path[:-1]).model_fields)
-        return f"  {name}: no such setting; known here: {', '.join(known)}{_near(path[-1], known)}."
-    return f"  {name}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, found {mistake['input']!r}."
+        return f"{name}: no such setting; known here: {', '.join(known)}{_near(path[-1], known)}."
+    if mistake["type"] == "value_error":  # a validator of ours, whose sentence needs no copy of the whole sub-tree
+        return f"{name}: {mistake['ctx']['error']}."
+    return f"{name}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, found {mistake['input']!r}."
 
 
 def _near(word: Any, known: list[str]) -> str:

@@ -1,6 +1,7 @@
 """Where a number comes from: commit, versions, machine, command. Every metrics file carries this."""
 
 import platform
+import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -29,6 +30,12 @@ def provenance(**more: Any) -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         **more,
     }
+
+
+def peak_memory_mb() -> float:
+    """Give the most memory that this process has held."""
+    units_per_mb = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts in bytes, Linux in KB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / units_per_mb
 
 
 @cache

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0)]  # numpy takes no negative one
 Step = Literal["auto", "eager", "compiled"]  # how an update is executed
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 
@@ -27,7 +28,9 @@ class Archives(Strict):
 
     imagenet_train: Path | None = Field(None, description="ILSVRC2012_img_train.tar, or its extracted tree")
     imagenet_val: Path | None = Field(None, description="ILSVRC2012_img_val.tar, or its extracted tree")
-    imagenet_devkit: Path | None = Field(None, description="ILSVRC2012_devkit_t12.tar.gz")
+    imagenet_devkit: Path | None = Field(
+        None, description="ILSVRC2012_devkit_t12.tar.gz, for all of ImageNet's pictures"
+    )
     imagenet_test: Path | None = Field(
         None, description="ILSVRC2012_img_test_v10102019.tar; optional, to predict it for its server"
     )
@@ -37,14 +40,14 @@ class Archives(Strict):
     voc2012_test: Path | None = Field(None, description="VOC2012test.tar; optional, to predict it for its server")
     cifar10: Path | None = Field(None, description="cifar-10-python.tar.gz")
     parts_images: Path | None = Field(None, description="tar of frontal animals for Table 1 and Figure 8")
-    parts_keypoints: Path | None = Field(None, description="their key points in COCO format (JSON)")
+    parts_keypoints: Path | None = Field(None, description="their key points: COCO (.json), or a table (.csv)")
     download: bool = Field(False, description="fetch Caltech, VOC and CIFAR-10 by torchvision where no path is given")
 
 
 class World(Strict):
     """The generated miniature of all data sets, in the official archive formats."""
 
-    seed: int = 2013
+    seed: Seed = 2013
     imagenet_classes: Count = 20
     train_images: Count = Field(60, description="per ImageNet class")
     val_images: Count = Field(10, description="per ImageNet class")
@@ -66,7 +69,7 @@ class Subset(Strict):
 
     classes: Count | None = None
     images: Count | None = Field(None, description="per class")
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Data(Strict):
@@ -127,7 +130,7 @@ class KrizhevskyRecipe(Recipe):
 class Nets(Strict):
     """Size of all nets."""
 
-    width: float = Field(1.0, gt=0, description="multiplier of all maps and units but the classes")
+    width: float = Field(1.0, gt=0, le=64, description="multiplier of all maps and units but the classes")
     crop: Count = Field(224, description="side of the input square, pixels")
     norm_alpha: Literal["over_n", "per_term"] = Field("over_n", description="reading of the contrast norm's alpha (D5)")
 
@@ -162,14 +165,14 @@ class Evaluation(Strict):
 
     batch: Count = Field(64, description="pictures at once, ten crops each")
     train_images: Count | None = Field(None, description="training pictures for the training error; None: all")
-    seed: int = Field(0, description="which training pictures, where not all")
+    seed: Seed = Field(0, description="which training pictures, where not all")
 
 
 class Visualize(Strict):
     """Figures 2 and 4-8, Table 1 and the comparison of methods."""
 
     nets: Count = Field(1, description="random states of the net of Fig. 3 that claims look at; they need three")
-    seed: int = 0
+    seed: Seed = 0
     maps: tuple[Count, Count, Count, Count, Count] = Field(
         (9, 16, 12, 10, 10), description="maps of layers 1-5 in Figure 2"
     )
@@ -218,14 +221,16 @@ class Transfer(Strict):
     run: str = Field("zf-clean", description="the pre-trained net")
     views: Literal["centre", "ten"] = Field("centre", description="crops whose features are averaged")
     stored: Literal["fp32", "fp16"] = Field("fp32", description="features on disk: fp16 takes half the room")
-    seed: int = Field(0, description="random state of the folds")
+    seed: Seed = Field(0, description="random state of the folds")
     folds: Count = 5
     caltech101_sizes: Counts = Field((15, 30), description="training pictures per class (Table 4)")
     caltech101_test: Count = Field(50, description="test pictures per class at most")
     caltech256_sizes: Counts = Field((15, 30, 45, 60), description="training pictures per class (Table 5)")
     caltech256_curve: Counts = Field((1, 2, 3, 4, 5, 6, 7, 10, 15, 30, 45, 60), description="of Figure 9")
     caltech256_test: Count = Field(25, description="test pictures per class at most (D24)")
-    layers: tuple[Literal["1", "2", "3", "4", "5", "6", "7"], ...] = ("1", "2", "3", "4", "5", "7")
+    layers: tuple[Literal["1", "2", "3", "4", "5", "6", "7"], ...] = Field(
+        ("1", "2", "3", "4", "5", "7"), min_length=1, description="layers whose features are compared (Table 7)"
+    )
     heads: Heads = Heads()
     scratch: Recipe = Field(Recipe(), description="nets without pre-training; see scratch_updates for its epochs")
     scratch_updates: Count = Field(10_000, description="of each net without pre-training, whatever the size of its set")
@@ -293,12 +298,3 @@ class Settings(Strict):
     transfer: Transfer = Transfer()
     paper: Paper = Paper()
     jobs: Jobs = Jobs()
-
-    @model_validator(mode="after")
-    def _nets_are_trained(self) -> "Settings":
-        if self.visualize.nets > self.training.seeds:
-            raise ValueError(
-                f"visualize.nets ({self.visualize.nets}) is more than training.seeds ({self.training.seeds}): "
-                "so many nets are not trained; raise training.seeds or lower visualize.nets"
-            )
-        return self

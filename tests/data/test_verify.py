@@ -106,7 +106,8 @@ def test_an_archive_of_images_without_the_files_of_the_devkit(paths):
     [
         ("imagenet_val", "imagenet_train"),
         ("imagenet_train", "imagenet_val"),
-        ("imagenet_devkit", "imagenet_val"),
+        ("imagenet_devkit", "imagenet_train"),
+        ("voc2012", "voc2012_test"),
         ("parts_images", "parts_keypoints"),
         ("parts_keypoints", "parts_images"),
     ],
@@ -116,12 +117,12 @@ def test_archives_that_need_each_other(missing, by, paths):
     assert problem(paths).startswith(f"archives: {by} is set in config.yaml, so set {missing} too: ")
 
 
-def test_class_folders_need_no_devkit(paths, tmp_path):
+def test_class_folders_need_the_devkit_as_the_workflow_does(paths, tmp_path):
     folder = tmp_path / "val" / "n00000001"
     builders.put(folder / "ILSVRC2012_val_00000001.JPEG", builders.picture())
     paths["imagenet_val"] = folder.parent
     del paths["imagenet_devkit"]
-    assert check_archives(Archives(**paths)) == []
+    assert "so set imagenet_devkit too" in problem(paths)
 
 
 def test_several_problems_are_told_at_once(paths):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,13 @@ def snakemake(tmp_path):
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture
+def apart(archives, tmp_path) -> dict[str, str]:
+    """The archives again, in a folder with a blank in its name."""
+    (tmp_path / "my archives").symlink_to(Path(archives["voc2012"]).parent)
+    return {name: str(tmp_path / "my archives" / file) for name, file in FILES.items()}
 
 
 def jobs(text: str) -> dict[str, int]:
@@ -111,12 +119,37 @@ def test_a_wrong_archive_ends_the_run_before_it_starts(snakemake, archives, tmp_
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("preset", ["demo", "mini"])
+def test_paths_with_blanks_reach_every_command_whole(snakemake, apart, preset):
+    given = {"archives": apart} if preset == "mini" else {}
+    done = snakemake({"preset": preset, "results": "my results", **given}, "-n", "-p")
+    commands = [shlex.split(line) for line in re.findall(r"Shell command: (zfnet .*)", done.stdout + done.stderr)]
+    assert {"shards", "train", "submission", "correspondence", "voc-test", "report"} <= {words[1] for words in commands}
+    for words in commands:
+        assert any(word.startswith(f"my results/{preset}") for word in words), words
+        assert not any(word.endswith("my") for word in words), words
+
+
+def test_an_archive_in_a_folder_with_a_blank_is_prepared(snakemake, apart, tmp_path):
+    target = "my results/mini/data/caltech101/manifest.json"
+    done = snakemake({"preset": "mini", "results": "my results", "archives": apart}, target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / target).exists()
+
+
 def test_config_mistakes_are_reported_together(snakemake):
     done = snakemake({"preset": "demo", "nets": {"widht": 1}, "training": {"seeds": 0}}, "-n")
     text = done.stdout + done.stderr
     assert "did you mean width?" in text
     assert "training.seeds" in text
     assert "Traceback" not in text
+
+
+def test_an_unknown_transfer_net_is_one_sentence(snakemake):
+    done = snakemake({"preset": "demo", "transfer": {"run": "zf-cleen"}}, "-n")
+    assert done.returncode != 0
+    assert "did you mean 'zf-clean'?" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -138,12 +171,22 @@ def test_specs_are_rewritten_only_when_they_change(snakemake, tmp_path):
     assert spec.stat().st_mtime_ns != first
 
 
+def rules() -> dict[str, str]:
+    """The text of every rule that has a name of its own."""
+    texts = [path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")]
+    return dict(re.findall(r"^rule (\w+):\n(.*?)(?=^\w|\Z)", "\n".join(texts), re.MULTILINE | re.DOTALL))
+
+
 def test_every_rule_has_a_log_and_a_message():
-    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
-        for rule in re.split(r"\n(?=rule )", path.read_text())[1:]:
-            name = rule.split(":")[0]
-            assert "message:" in rule, f"{path.name}: {name}"
-            assert "log:" in rule, f"{path.name}: {name}"
+    assert len(rules()) > 20
+    for name, text in rules().items():
+        assert "message:" in text and "log:" in text, name
+
+
+def test_the_slurm_profile_names_every_rule_that_may_need_a_gpu():
+    heavy = {name for name, text in rules().items() if re.search(r"\*\*(HEAVY|TRAINING)", text)}
+    advice = (ROOT / "profiles/slurm/config.yaml").read_text().split("set-resources:")[1]
+    assert set(re.findall(r"\b[a-z]\w*", advice)) - {"slurm_partition", "and"} == heavy
 
 
 def edges(text: str) -> set[tuple[str, str]]:

@@ -10,15 +10,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from zfnet.transfer.features import LAYERS
+
 ROOT = Path(__file__).parents[2]
+OTHER = {"caltech101": "caltech256", "caltech256": "caltech101"}
 USED_BY = {  # stage: sub-tree, modules that are handed it
     **{
         f"visualize-{name}": ("visualize", [f"visualize/{name}.py"])
         for name in ("features", "controls", "evolution", "invariance", "occlusion", "correspondence", "filters")
     },
+    "evaluation": ("evaluation", ["evaluation/stage.py"]),
+    "submission": ("evaluation", ["evaluation/server.py"]),
     "transfer-duplicates": ("transfer", ["transfer/duplicates.py"]),
-    "transfer-features": ("transfer", ["transfer/features.py"]),
-    "transfer-heads": ("transfer", ["transfer/stage.py"]),
+    **{f"transfer-features-{name}": ("transfer", ["transfer/features.py"]) for name in (*OTHER, *LAYERS)},
+    **{f"transfer-heads-{name}": ("transfer", ["transfer/stage.py"]) for name in OTHER},
     "transfer-voc": ("transfer", ["transfer/voc.py", "transfer/voc_server.py"]),
 }
 
@@ -42,11 +47,18 @@ def text_of(folder: Path) -> dict[str, str]:
     return {path.stem: path.read_text() for path in (folder / "results/demo/settings").glob("*.json")}
 
 
+def for_another_set(name: str, field: str) -> bool:
+    """Whether the modules read this setting for other sets than the stage's: their layers, or their sizes."""
+    own = name.split("-", 2)[-1]
+    return (field == "layers" and own in LAYERS) or (own in OTHER and field.startswith(OTHER[own]))
+
+
 @pytest.mark.parametrize("name", USED_BY)
 def test_a_stage_is_told_exactly_what_it_uses(planned, name):
     tree, modules = USED_BY[name]
     source = "".join((ROOT / "src/zfnet" / module).read_text() for module in modules)
-    assert set(json.loads(text_of(planned[0])[name])[tree]) == set(re.findall(r"\bsettings\.([a-z]\w+)", source))
+    used = {field for field in re.findall(r"\bsettings\.([a-z]\w+)", source) if not for_another_set(name, field)}
+    assert set(json.loads(text_of(planned[0])[name])[tree]) == used
 
 
 @pytest.mark.parametrize(
@@ -59,6 +71,19 @@ def test_a_stage_is_told_exactly_what_it_uses(planned, name):
         (
             {"data": {"imagenet": {"classes": 5}}, "visualize": {"occluder": 40}},
             {"data-imagenet-train", "data-imagenet-val", "data-imagenet-test", "visualize-occlusion"},
+        ),
+        (
+            {"transfer": {"layers": ["1", "7"]}},
+            {f"transfer-{stage}-{name}" for stage in ("features", "heads") for name in OTHER},
+        ),
+        ({"evaluation": {"train_images": 100}}, {"evaluation"}),
+        (
+            {"transfer": {"caltech101_sizes": [15], "caltech101_test": 20}},
+            {"transfer-heads-caltech101", "transfer-scratch-caltech101"},
+        ),
+        (
+            {"transfer": {"caltech256_curve": [1, 60]}},
+            {"transfer-heads-caltech256", "transfer-scratch-caltech256"},
         ),
     ],
 )

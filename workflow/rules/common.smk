@@ -60,6 +60,19 @@ def data_stages():
         stage(f"data-{name}", data=" ".join(field for field in type(settings.data).model_fields if field not in unused))
 
 
+def transfer_stages():
+    """Write the settings files of every transfer set's stages: what another set alone uses makes nothing again."""
+    for name in ("voc2012", "voc2012-test"):  # of these layer 7 is read, whatever `layers` says
+        stage(f"transfer-features-{name}", transfer="views stored")
+    for name in CALTECH:
+        own = [field for field in type(settings.transfer).model_fields if field.startswith(name)]
+        splits = " ".join(["seed folds", *own])
+        stage(f"transfer-features-{name}", transfer="views stored layers")
+        stage(f"transfer-heads-{name}", transfer=f"layers heads {splits}")
+        used = f"scratch scratch_updates scratch_folds views {splits}"
+        stage(f"transfer-scratch-{name}", "nets", training="accept_code", transfer=used)
+
+
 def write_specs():
     """Write spec.json of every training, and the list of them, where a text changed; give the specs by name."""
     found = sentence_or(lambda: specs(settings))
@@ -135,7 +148,7 @@ FILTER_NETS = ("zf-unclipped", "krizhevsky", "zf")  # Figure 6: the first random
 FILTER_RUNS = [run for variant in FILTER_NETS for run in runs_of(variant)[: settings.visualize.nets]]
 write_if_changed(f"{RESULTS}/settings/looked-at.json", canonical_json(LOOKED_AT))
 CALTECH = ["caltech101", "caltech256"]
-CALTECH_SPLITS = "seed folds caltech101_sizes caltech101_test caltech256_sizes caltech256_curve caltech256_test"
+transfer_stages()
 check_given_archives()
 
 

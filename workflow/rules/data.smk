@@ -11,10 +11,12 @@ rule world:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        folder=subpath(output.description, parent=True),
     message:
         "Drawing a miniature of all data sets in the official archive formats"
     shell:
-        "zfnet world --settings {input.settings} --out $(dirname {output.description}) > {log} 2>&1"
+        "zfnet world --settings {input.settings:q} --threads {threads} --out {params.folder:q} > {log} 2>&1"
 
 
 rule download:
@@ -29,7 +31,7 @@ rule download:
     message:
         "Fetching {wildcards.file} from its official place"
     shell:
-        "zfnet fetch {wildcards.file} --out {params.folder} > {log} 2>&1"
+        "zfnet fetch {wildcards.file} --out {params.folder:q} > {log} 2>&1"
 
 
 rule shards:
@@ -47,5 +49,5 @@ rule shards:
     message:
         "Preparing {wildcards.set}: archive to shards"
     shell:
-        "zfnet shards {wildcards.set} --settings {input.settings} --threads {threads} --out {output.manifest}"
-        " {input.archives} > {log} 2>&1"
+        "zfnet shards {wildcards.set} --settings {input.settings:q} --threads {threads} --out {output.manifest:q}"
+        " {input.archives:q} > {log} 2>&1"

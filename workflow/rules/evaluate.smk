@@ -17,13 +17,14 @@ rule evaluate:
     message:
         "Evaluating {wildcards.run}: ten crops of every validation picture"
     shell:
-        "zfnet evaluate --weights {input.weights} --val {input.val} --train {input.train} --settings {input.settings}"
-        " --threads {threads} --out {output.errors} --predictions {output.predictions} > {log} 2>&1"
+        "zfnet evaluate --weights {input.weights:q} --val {input.val:q} --train {input.train:q}"
+        " --settings {input.settings:q} --threads {threads}"
+        " --out {output.errors:q} --predictions {output.predictions:q} > {log} 2>&1"
 
 
 rule submission:
     input:
-        settings=stage("evaluation", "evaluation"),
+        settings=stage("submission", evaluation="batch"),
         weights=lambda wildcards: [net(run) for run in SUBMITTED[wildcards.row]],
         data=manifest("imagenet-test"),
         devkit=archive("imagenet_devkit"),
@@ -38,5 +39,5 @@ rule submission:
     message:
         "Predicting ImageNet's test set for its server: {wildcards.row}"
     shell:
-        "zfnet submission {input.weights} --data {input.data} --devkit {input.devkit} --settings {input.settings}"
-        " --threads {threads} --out {output.guesses} > {log} 2>&1"
+        "zfnet submission {input.weights:q} --data {input.data:q} --devkit {input.devkit:q}"
+        " --settings {input.settings:q} --threads {threads} --out {output.guesses:q} > {log} 2>&1"

@@ -19,7 +19,7 @@ rule table:
     message:
         "Table {wildcards.number}"
     shell:
-        "zfnet table {wildcards.number} --results {params.results} --out {output.csv} > {log} 2>&1"
+        "zfnet table {wildcards.number} --results {params.results:q} --out {output.csv:q} > {log} 2>&1"
 
 
 rule figure:
@@ -40,7 +40,7 @@ rule figure:
     message:
         "Drawing {wildcards.figure}"
     shell:
-        "zfnet figure {wildcards.figure} --results {params.results} --out {output.png} > {log} 2>&1"
+        "zfnet figure {wildcards.figure} --results {params.results:q} --out {output.png:q} > {log} 2>&1"
 
 
 rule claims:
@@ -63,7 +63,7 @@ rule claims:
     message:
         "Deciding the papers' claims"
     shell:
-        "zfnet claims --results {params.results} --settings {input.settings} --out {output.csv} > {log} 2>&1"
+        "zfnet claims --results {params.results:q} --settings {input.settings:q} --out {output.csv:q} > {log} 2>&1"
 
 
 rule report_page:
@@ -94,7 +94,7 @@ rule report_page:
     message:
         "Writing the report"
     shell:
-        "zfnet report --results {params.results} --settings {input.settings} --out {output.page} > {log} 2>&1"
+        "zfnet report --results {params.results:q} --settings {input.settings:q} --out {output.page:q} > {log} 2>&1"
 
 
 # Targets named after the paper: snakemake --cores all table3 figure7

@@ -16,12 +16,13 @@ rule train:
     resources:
         **TRAINING,
     params:
-        exclude=lambda wildcards, input: f"--exclude {input.exclude}" if input.exclude else "",
+        exclude=lambda wildcards, input: "--exclude" if input.exclude else "",
         checkpoints=f"checkpoints/{settings.preset}",
     message:
         "Training {wildcards.run} (goes on from its own checkpoint)"
     shell:
-        "zfnet train --spec {input.spec} --train {input.train} --val {input.val} {params.exclude}"
-        " --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads} --step {resources.step}"
-        " --share {resources.share} --ranks {resources.ranks} {resources.events}"
-        " --budget $(( {resources.runtime} - 3 )) --weights {output.weights} --metrics {output.metrics} > {log} 2>&1"
+        "zfnet train --spec {input.spec:q} --train {input.train:q} --val {input.val:q}"
+        " {params.exclude} {input.exclude:q} --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads}"
+        " --step {resources.step} --share {resources.share} --ranks {resources.ranks} {resources.events}"
+        " --budget $(( {resources.runtime} - 3 ))"
+        " --weights {output.weights:q} --metrics {output.metrics:q} > {log} 2>&1"

@@ -17,13 +17,13 @@ rule duplicates:
     message:
         "Searching ImageNet's training pictures for near-duplicates of Caltech's"
     shell:
-        "zfnet duplicates --train {input.train} --settings {input.settings} --threads {threads}"
-        " --out {output.table} {input.others} > {log} 2>&1"
+        "zfnet duplicates --train {input.train:q} --settings {input.settings:q} --threads {threads}"
+        " --out {output.table:q} {input.others:q} > {log} 2>&1"
 
 
 rule transfer_features:
     input:
-        settings=stage("transfer-features", transfer="views layers stored"),
+        settings="<results>/settings/transfer-features-{set}.json",
         weights=net(settings.transfer.run),
         data="<results>/data/{set}/manifest.json",
     output:
@@ -36,16 +36,13 @@ rule transfer_features:
     message:
         "Reading the features of {wildcards.set} from every layer"
     shell:
-        "zfnet transfer-features --weights {input.weights} --data {input.data} --settings {input.settings}"
-        " --threads {threads} --out {output.index} > {log} 2>&1"
+        "zfnet transfer-features --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
+        " --threads {threads} --out {output.index:q} > {log} 2>&1"
 
 
 rule heads:
     input:
-        settings=stage(
-            "transfer-heads",
-            transfer=f"layers heads {CALTECH_SPLITS}",
-        ),
+        settings="<results>/settings/transfer-heads-{set}.json",
         features="<results>/transfer/features/{set}/index.json",
     output:
         table="<results>/transfer/heads/{set}.csv",
@@ -61,18 +58,13 @@ rule heads:
     message:
         "Training softmax and SVM heads on {wildcards.set}"
     shell:
-        "zfnet heads --features {input.features} --weights {params.weights} --data {params.data}"
-        " --settings {input.settings} --threads {threads} --out {output.table} > {log} 2>&1"
+        "zfnet heads --features {input.features:q} --weights {params.weights:q} --data {params.data:q}"
+        " --settings {input.settings:q} --threads {threads} --out {output.table:q} > {log} 2>&1"
 
 
 rule scratch:
     input:
-        settings=stage(
-            "transfer-scratch",
-            "nets",
-            training="accept_code",
-            transfer=f"scratch scratch_updates scratch_folds views {CALTECH_SPLITS}",
-        ),
+        settings="<results>/settings/transfer-scratch-{set}.json",
         data="<results>/data/{set}/manifest.json",
     output:
         table="<results>/transfer/scratch/{set}.csv",
@@ -89,8 +81,9 @@ rule scratch:
     message:
         "Training whole nets on {wildcards.set} alone (goes on from its own checkpoints)"
     shell:
-        "zfnet scratch --data {input.data} --settings {input.settings} --checkpoints {params.checkpoints}-{wildcards.set}"
-        " --threads {threads} --budget $(( {resources.runtime} - 3 )) --out {output.table} > {log} 2>&1"
+        "zfnet scratch --data {input.data:q} --settings {input.settings:q}"
+        " --checkpoints {params.checkpoints}-{wildcards.set} --threads {threads}"
+        " --budget $(( {resources.runtime} - 3 )) --out {output.table:q} > {log} 2>&1"
 
 
 rule voc:
@@ -113,8 +106,8 @@ rule voc:
     message:
         "Classifying PASCAL VOC 2012"
     shell:
-        "zfnet voc --features {input.features} --weights {params.weights} --data {params.data}"
-        " --settings {input.settings} --threads {threads} --out {output.table} > {log} 2>&1"
+        "zfnet voc --features {input.features:q} --weights {params.weights:q} --data {params.data:q}"
+        " --settings {input.settings:q} --threads {threads} --out {output.table:q} > {log} 2>&1"
 
 
 rule voc_test:
@@ -137,6 +130,6 @@ rule voc_test:
     message:
         "Predicting the test set of PASCAL VOC 2012, for its server"
     shell:
-        "zfnet voc-test --features {input.features} --test {input.test} --weights {params.weights}"
-        " --data {params.data} --test-data {params.test_data}"
-        " --settings {input.settings} --threads {threads} --out {output.summary} > {log} 2>&1"
+        "zfnet voc-test --features {input.features:q} --test {input.test:q} --weights {params.weights:q}"
+        " --data {params.data:q} --test-data {params.test_data:q}"
+        " --settings {input.settings:q} --threads {threads} --out {output.summary:q} > {log} 2>&1"

@@ -16,8 +16,8 @@ rule features:
     message:
         "Finding and projecting the strongest activations of {wildcards.run}"
     shell:
-        "zfnet features --weights {input.weights} --data {input.data} --settings {input.settings}"
-        " --threads {threads} --out {output.arrays} > {log} 2>&1"
+        "zfnet features --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
+        " --threads {threads} --out {output.arrays:q} > {log} 2>&1"
 
 
 rule controls:
@@ -38,8 +38,9 @@ rule controls:
     message:
         "Looking through the untrained net of {wildcards.run}"
     shell:
-        "zfnet controls --weights {input.weights} --spec {input.spec} --data {input.data} --features {input.features}"
-        " --settings {input.settings} --threads {threads} --out {output.arrays} > {log} 2>&1"
+        "zfnet controls --weights {input.weights:q} --spec {input.spec:q} --data {input.data:q}"
+        " --features {input.features:q} --settings {input.settings:q} --threads {threads}"
+        " --out {output.arrays:q} > {log} 2>&1"
 
 
 rule evolution:
@@ -60,8 +61,8 @@ rule evolution:
     message:
         "Following feature maps through the training of {wildcards.run}"
     shell:
-        "zfnet evolution --metrics {input.metrics} --data {input.data} --settings {input.settings}"
-        " --threads {threads} --out {output.arrays} > {log} 2>&1"
+        "zfnet evolution --metrics {input.metrics:q} --data {input.data:q} --settings {input.settings:q}"
+        " --threads {threads} --out {output.arrays:q} > {log} 2>&1"
 
 
 rule invariance:
@@ -84,8 +85,8 @@ rule invariance:
     message:
         "Moving, scaling and turning pictures for {wildcards.run}"
     shell:
-        "zfnet invariance --weights {input.weights} --data {input.data} --settings {input.settings}"
-        " --threads {threads} --out {output.table} > {log} 2>&1"
+        "zfnet invariance --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
+        " --threads {threads} --out {output.table:q} > {log} 2>&1"
 
 
 rule occlusion:
@@ -108,8 +109,8 @@ rule occlusion:
     message:
         "Covering pictures with a grey square for {wildcards.run}"
     shell:
-        "zfnet occlusion --weights {input.weights} --data {input.data} --settings {input.settings}"
-        " --threads {threads} --out {output.arrays} > {log} 2>&1"
+        "zfnet occlusion --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
+        " --threads {threads} --out {output.arrays:q} > {log} 2>&1"
 
 
 rule correspondence:
@@ -129,8 +130,8 @@ rule correspondence:
     message:
         "Masking eyes and noses for {wildcards.run}"
     shell:
-        "zfnet correspondence --weights {input.weights} --settings {input.settings} --threads {threads}"
-        " --out {output.pairs} {input.parts} > {log} 2>&1"
+        "zfnet correspondence --weights {input.weights:q} --settings {input.settings:q} --threads {threads}"
+        " --out {output.pairs:q} {input.parts:q} > {log} 2>&1"
 
 
 rule filters:
@@ -149,8 +150,8 @@ rule filters:
     message:
         "Measuring the filters of Figure 6"
     shell:
-        "zfnet filters --data {input.data} --settings {input.settings} --threads {threads} --out {output.table}"
-        " {input.weights} > {log} 2>&1"
+        "zfnet filters --data {input.data:q} --settings {input.settings:q} --threads {threads} --out {output.table:q}"
+        " {input.weights:q} > {log} 2>&1"
 
 
 rule compare_methods:
@@ -171,5 +172,5 @@ rule compare_methods:
     message:
         "Looking at the same units of {wildcards.run} by every method"
     shell:
-        "zfnet compare-methods --weights {input.weights} --data {input.data} --features {input.features}"
-        " --settings {input.settings} --threads {threads} --out {output.arrays} > {log} 2>&1"
+        "zfnet compare-methods --weights {input.weights:q} --data {input.data:q} --features {input.features:q}"
+        " --settings {input.settings:q} --threads {threads} --out {output.arrays:q} > {log} 2>&1"

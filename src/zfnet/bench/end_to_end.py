@@ -81,7 +81,7 @@ def hours(rates: dict[str, float], width: float, crop: int) -> Iterator[str]:
         yield "The paper's hours are computed from nets of full size only, which these are not."
         return
     if not PRESETS.exists():
-        yield "The paper's hours were not computed: run in the project's folder, which has the preset."
+        yield f"The paper's hours were not computed: {PRESETS} is not there; install zfnet from its checkout."
         return
     runs = specs(load({"preset": "paper"}))
     took = {run: _hours(spec, rates) for run, spec in runs.items()}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zfnet.errors import ZfnetError
+
 if TYPE_CHECKING:
     from zfnet.settings import Settings
 
@@ -15,7 +17,7 @@ SettingsFile = Annotated[Path, typer.Option("--settings", help="the stage's sett
 Out = Annotated[Path, typer.Option("--out", help="the file to write; its companions are written beside it")]
 Weights = Annotated[Path, typer.Option("--weights", help="a trained net (.safetensors)")]
 Prepared = Annotated[Path, typer.Option("--data", help="manifest.json of a prepared data set")]
-Threads = Annotated[int, typer.Option("--threads", help="CPU threads")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads")]
 Results = Annotated[Path, typer.Option("--results", help="the results folder of a preset, such as results/demo")]
 
 
@@ -33,6 +35,26 @@ def on_gpu(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **options)
 
     return leased
+
+
+def by_folder(paths: list[Path]) -> dict[str, Path]:
+    """Name files by the folders they lie in, as results are named: runs/zf-s1/weights.safetensors is zf-s1.
+
+    Raises
+    ------
+    ZfnetError
+        Two have the same name, so that one would be lost.
+    """
+    named: dict[str, Path] = {}
+    for path in paths:
+        name = path.absolute().parent.name
+        if name in named:
+            raise ZfnetError(
+                f"{named[name]} and {path}: both would be called {name}, after their folders; give each file once, or "
+                "rename a folder."
+            )
+        named[name] = path
+    return named
 
 
 def read(path: Path) -> "Settings":

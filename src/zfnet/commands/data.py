@@ -9,11 +9,18 @@ from zfnet.commands.common import Out, SettingsFile, Threads, read
 from zfnet.errors import ZfnetError
 
 
-def world(settings: SettingsFile, out: Out) -> None:
+def world(
+    settings: SettingsFile,
+    out: Annotated[Path, typer.Option("--out", help="the folder to put the archives in")],
+    threads: Threads = 2,
+) -> None:
     """Draw a miniature of all data sets in the official archive formats."""
     from zfnet.data.world import generate
 
-    generate(read(settings).world, out)
+    wanted = read(settings).world
+    if wanted is None:
+        raise ZfnetError(f"{settings}: found no settings of a world to draw; expected them under the key world.")
+    generate(wanted, out, workers=threads)
 
 
 def shards(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zfnet.commands.common import on_gpu
+from zfnet.commands.common import Threads, on_gpu
 
 if TYPE_CHECKING:
     from zfnet.tinker.nets import Opened
@@ -27,8 +27,7 @@ Layers = Annotated[list[str] | None, typer.Option("--layer", help="conv5, fc7 â€
 Units = Annotated[list[str] | None, typer.Option("--unit", help="a number, or a range such as 3-7; several as well")]
 Top = Annotated[int, typer.Option("--top", min=1, help="how many of the strongest units where none is given")]
 Rules = Annotated[list[str] | None, typer.Option("--rule", help="deconvnet, guided, gradient â€¦; several as well")]
-Seed = Annotated[int, typer.Option("--seed", help="of what is drawn at random")]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="of what is drawn at random")]
 
 
 @on_gpu

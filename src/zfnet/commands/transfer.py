@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from zfnet.commands.common import FeaturesOf, Out, Prepared, SettingsFile, Threads, Weights, on_gpu, read
+from zfnet.commands.common import FeaturesOf, Out, Prepared, SettingsFile, Threads, Weights, by_folder, on_gpu, read
 
 
 @on_gpu
@@ -19,7 +19,7 @@ def duplicates(
     """Search a training set for near-duplicates of other sets' pictures (section 5.2)."""
     from zfnet.transfer.duplicates import duplicates_stage
 
-    duplicates_stage(train, {path.parent.name: path for path in others}, read(settings).transfer, out, threads)
+    duplicates_stage(train, by_folder(others), read(settings).transfer, out, threads)
 
 
 @on_gpu

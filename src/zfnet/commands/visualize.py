@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from zfnet.commands.common import Out, Prepared, SettingsFile, Threads, Weights, on_gpu, read
+from zfnet.commands.common import Out, Prepared, SettingsFile, Threads, Weights, by_folder, on_gpu, read
 
 
 @on_gpu
@@ -88,7 +88,7 @@ def filters(
     """Measure first-layer filters and second-layer aliasing (Figure 6)."""
     from zfnet.visualize.filters import filters_stage
 
-    filters_stage({path.parent.name: path for path in weights}, data, read(settings).visualize, out, threads)
+    filters_stage(by_folder(weights), data, read(settings).visualize, out, threads)
 
 
 @on_gpu

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zfnet.data.archives import check_end, kind, members
 from zfnet.data.devkit import check_devkit
-from zfnet.data.imagenet import WNID, find_tree, groups
+from zfnet.data.imagenet import find_tree, groups
 from zfnet.data.parts import read_marks
 from zfnet.data.pictures import is_picture
 from zfnet.errors import ZfnetError
@@ -22,6 +22,14 @@ from zfnet.settings import Archives
 LOOK = 10_000  # members among which an archive must show what it is
 IMAGENET = "image-net.org (needs an account and consent to its terms)"
 CALTECH = "data.caltech.edu"
+NEEDED_BY = {  # the devkit tells the classes and their words, of pictures in class folders, too
+    "imagenet_train": ("imagenet_val", "imagenet_test"),
+    "imagenet_val": ("imagenet_train",),
+    "imagenet_devkit": ("imagenet_train", "imagenet_val", "imagenet_test"),
+    "voc2012": ("voc2012_test",),
+    "parts_images": ("parts_keypoints",),
+    "parts_keypoints": ("parts_images",),
+}
 
 
 @dataclass(frozen=True)
@@ -58,24 +66,11 @@ def _check_each(archives: Archives) -> Iterator[str]:
 
 def _check_company(archives: Archives) -> Iterator[str]:
     """Some archives are of no use without others, and must not be mixed with generated ones."""
-    for key, other in (
-        ("imagenet_train", "imagenet_val"),
-        ("imagenet_val", "imagenet_train"),
-        ("imagenet_test", "imagenet_train"),
-        ("imagenet_test", "imagenet_devkit"),
-        ("voc2012_test", "voc2012"),
-        ("parts_images", "parts_keypoints"),
-        ("parts_keypoints", "parts_images"),
-    ):
-        if getattr(archives, key) and not getattr(archives, other):
-            yield _lonely(key, other)
-    if archives.imagenet_val and not archives.imagenet_devkit and not _has_class_folders(archives.imagenet_val):
-        yield _lonely("imagenet_val", "imagenet_devkit")
-
-
-def _lonely(key: str, other: str) -> str:
-    official = OFFICIAL[other]
-    return f"archives: {key} is set in config.yaml, so set {other} too: {official.files}, from {official.origin}."
+    for other, keys in NEEDED_BY.items():
+        given = [key for key in keys if getattr(archives, key)]
+        if given and not getattr(archives, other):
+            place = f"{OFFICIAL[other].files}, from {OFFICIAL[other].origin}"
+            yield f"archives: {given[0]} is set in config.yaml, so set {other} too: {place}."
 
 
 # Checks ---------------------------------------------------------------------------------------------------------------
@@ -111,11 +106,6 @@ def _check_end(path: Path) -> None:
     """Only a plain tar tells by its end whether it is whole."""
     if kind(path) == "tar":
         check_end(path)
-
-
-def _has_class_folders(path: Path) -> bool:
-    tree = find_tree(path, "val")
-    return tree.is_dir() and any(WNID.fullmatch(entry.name) for entry in tree.iterdir())
 
 
 def _named(pattern: str, inner: str | None = None) -> Callable[[Path], None]:

@@ -1,14 +1,13 @@
 """What a training tells: a line of history per epoch, a line of log, and the metrics at its end."""
 
 import json
-import resource
 from statistics import median
 from typing import Any
 
 import torch
 
 from zfnet.nets import Network, parameters
-from zfnet.provenance import provenance
+from zfnet.provenance import peak_memory_mb, provenance
 from zfnet.training.renormalise import conv_filters, filter_rms
 from zfnet.training.runs import RunSpec
 
@@ -90,7 +89,7 @@ def _duration(seconds: float) -> str:
 
 def _memory(device: torch.device) -> dict[str, float]:
     """Peak memory of the process and of the GPU."""
-    peak = {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}  # Linux counts in KB
+    peak = {"peak_memory_mb": peak_memory_mb()}
     if device.type == "cuda":
         peak["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated(device) / 2**20
     return peak
