@@ -503,10 +503,10 @@ def test_few_is_what_cannot_move_accuracy_by_a_point(tmp_path, found, of_class, 
 
 def test_few_cannot_be_said_by_a_search_that_misses_what_the_shards_make_of_copies(tmp_path):
     write_full_size(tmp_path)
-    counts = {"caltech101": {"found": 44, "images": 9144, "most_in_one_class": 10}}
+    count = {"found": 44, "images": 9144, "most_in_one_class": 10, "mean_share_of_class": 0.005}
     for found, verdict in ((1.0, "holds"), (0.9, "undecided")):
         recall = dict.fromkeys(PLAIN_COPIES, 1.0) | {"resized, centre square": found}
-        write_json(tmp_path / "transfer/duplicates.json", {"counts": counts, "recall": recall})
+        write_json(tmp_path / "transfer/duplicates.json", {"counts": {"caltech101": count}, "recall": recall})
         assert decide("C20", tmp_path).verdict == verdict
 
 
