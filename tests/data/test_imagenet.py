@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from zfnet.data import imagenet
 from zfnet.data.devkit import check_devkit, read_devkit
+from zfnet.data.shards import write_shards
 from zfnet.errors import ZfnetError
-from zfnet.settings import Subset
+from zfnet.settings import Data, Subset
 
 CLASSES = ["n00000001", "n00000002", "n00000003"]
 TRAIN = {
@@ -92,6 +93,8 @@ def test_validation_pictures_in_class_folders_or_in_a_heap(tmp_path, devkit):
         builders.put(tmp_path / "sorted" / wnid / f"{stem}.JPEG", files[f"{stem}.JPEG"])
     builders.extract(files, tmp_path / "heap")
     assert found(imagenet.val(tmp_path / "sorted", devkit)) == found(imagenet.val(tmp_path / "heap", devkit)) == VAL
+    assert imagenet.val(tmp_path / "sorted", devkit, Subset(classes=2, images=1)).expected == 2
+    assert imagenet.val(tmp_path / "sorted", devkit).expected == len(VAL)
 
 
 def test_kaggles_copy(kaggle):
@@ -149,6 +152,21 @@ def test_a_missing_class_is_named(tmp_path, devkit):
     path = builders.put(tmp_path / "train.tar", builders.tar(files))
     with pytest.raises(ZfnetError, match="1 of the 3 classes of the devkit are missing, first n00000002"):
         imagenet.train(path, devkit)
+
+
+@pytest.mark.parametrize("subset", [Subset(), Subset(images=4), Subset(images=2)])
+def test_a_tree_that_was_copied_in_part_is_never_a_smaller_set(tmp_path, devkit, subset):
+    for wnid, files in builders.train_files().items():
+        builders.extract(files, tmp_path / "tree" / wnid)
+    (tmp_path / "tree" / CLASSES[1] / f"{CLASSES[1]}_3.JPEG").unlink()
+    source = imagenet.train(tmp_path / "tree", devkit, subset)
+    settings = Data(size=16, imagenet=subset)
+    message = (
+        "n00000002: 3 pictures, the devkit says 4; copy" if subset.images else "11 pictures in .* 12 were expected"
+    )
+    with pytest.raises(ZfnetError, match=message):
+        write_shards(source, settings, tmp_path / "out" / "manifest.json", True, 1)
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_the_validation_archive_in_place_of_the_training_one(val, devkit):

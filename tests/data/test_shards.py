@@ -232,10 +232,19 @@ def test_too_many_damaged_pictures_stop_the_run_with_their_names(tmp_path, expec
     assert not (tmp_path / "out/manifest.json").exists()
 
 
+@pytest.mark.parametrize("there", [19, 21])
+def test_another_number_of_pictures_than_was_told_stops_the_run(tmp_path, there):
+    source = make_source(tmp_path, there, damaged=(2,))  # a damaged one is there all the same
+    source.expected = 20
+    with pytest.raises(ZfnetError, match=rf"drawn: {there} pictures in .*drawn.tar, where 20 were expected; copy what"):
+        prepare(tmp_path, source, bad_share=0.1)
+    assert not (tmp_path / "out/manifest.json").exists()
+
+
 def test_a_ribbon_counts_as_damaged(tmp_path):
     source = make_source(tmp_path, 4)
     ribbon = Picture("ribbon", 0, encode(np.zeros((1, 3000, 3), np.uint8)), "drawn.tar: ribbon")
-    source.pictures = lambda: iter([ribbon, *pictures(4)])
+    source.pictures, source.expected = lambda: iter([ribbon, *pictures(4)]), 5
     manifest = prepare(tmp_path, source, bad_share=0.5)
     assert "too narrow (3000 × 1)" in manifest.damaged[0].reason
 

@@ -12,7 +12,8 @@ pass over the headers of that class's tar (1,300 blocks of 512 bytes), other cla
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -45,10 +46,8 @@ def train(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Sourc
         A file is missing, damaged or not what it should be, or the archive lacks a class of the devkit.
     """
     kit = _kit(devkit)
-    source = _by_class("imagenet-train", find_tree(path, "train"), kit, subset)
+    source = _by_class("imagenet-train", find_tree(path, "train"), kit, kit.counts, subset)
     source.archives = _archives(path, devkit)
-    if kit.counts:
-        source.expected = sum(min(kit.counts[wnid], subset.images or kit.counts[wnid]) for wnid in source.classes)
     return source
 
 
@@ -67,7 +66,10 @@ def val(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Source:
     """
     tree, kit = find_tree(path, "val"), _kit(devkit)
     by_class = tree.is_dir() and any(WNID.fullmatch(entry.name) for entry in tree.iterdir())
-    source = (_by_class if by_class else _by_truth)("imagenet-val", tree, kit, subset)
+    if by_class:
+        source = _by_class("imagenet-val", tree, kit, Counter(kit.truth.values()), subset)
+    else:
+        source = _by_truth("imagenet-val", tree, kit, subset)
     source.archives = _archives(path, devkit)
     return source
 
@@ -96,8 +98,8 @@ def choose(names: Iterable[str], count: int | None, seed: int) -> list[str]:
 # Forms ----------------------------------------------------------------------------------------------------------------
 
 
-def _by_class(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
-    """Pictures that come in one tar or folder per class."""
+def _by_class(name: str, tree: Path, kit: Devkit, counts: Mapping[str, int], subset: Subset) -> Source:
+    """Pictures that come in one tar or folder per class; `counts` tells how many of each, if anything does."""
     present = {wnid for wnid, _ in groups(tree)}
     classes = choose(kit.words or present, subset.classes, subset.seed)
     _check_classes(classes, present, tree)
@@ -106,9 +108,11 @@ def _by_class(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
     def pictures() -> Iterator[Picture]:
         for wnid, group in groups(tree):
             if wnid in labels:
-                yield from (_picture(member, wnid, labels) for member in _some(group, subset))
+                chosen = _some(group, subset, f"{tree}: {wnid}", counts.get(wnid))
+                yield from (_picture(member, wnid, labels) for member in chosen)
 
-    return Source(name, classes, _words(kit, classes), [], pictures)
+    expected = sum(min(counts[wnid], subset.images or counts[wnid]) for wnid in classes) if counts else None
+    return Source(name, classes, _words(kit, classes), [], pictures, expected)
 
 
 def _by_truth(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
@@ -162,11 +166,16 @@ def find_tree(path: Path, part: str) -> Path:
 # Details --------------------------------------------------------------------------------------------------------------
 
 
-def _some(group: Callable[[], Iterator[Member]], subset: Subset) -> Iterator[Member]:
+def _some(group: Callable[[], Iterator[Member]], subset: Subset, where: str, expected: int | None) -> Iterator[Member]:
     """The chosen pictures of one class. Only a choice must know all names, by a first pass over the headers."""
     if subset.images is None:
         return _pictures(group())
-    chosen = set(choose((member.stem for member in _pictures(group())), subset.images, subset.seed))
+    stems = [member.stem for member in _pictures(group())]
+    if expected not in (None, len(stems)):  # a choice from fewer would be another one, of as many pictures
+        raise ZfnetError(
+            f"{where}: {len(stems)} pictures, the devkit says {expected}; copy them again, or {SET_DEVKIT}."
+        )
+    chosen = set(choose(stems, subset.images, subset.seed))
     return (member for member in _pictures(group()) if member.stem in chosen)
 
 

@@ -55,7 +55,8 @@ class Source:
     classes : id of each label (WordNet id, folder name); words : id -> name for people
     archives : the files and folders it is read from
     pictures : each call reads the archives once, in their own order
-    expected : number of pictures, as far as it is told beforehand (for ImageNet by the devkit); for progress only
+    expected : number of pictures, where it is told beforehand (for ImageNet by the devkit): exact, since a folder that
+        was copied in part shows in nothing else
     """
 
     name: str

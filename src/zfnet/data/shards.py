@@ -66,7 +66,8 @@ def write_shards(source: Source, settings: Data, manifest: str | Path, square: b
     Raises
     ------
     ZfnetError
-        Too many damaged pictures, two pictures of the same key, no picture at all, or a missing archive.
+        Too many damaged pictures, two pictures of the same key, another number of pictures than the source tells, no
+        picture at all, or a missing archive.
     """
     manifest = Path(manifest)
     manifest.unlink(missing_ok=True)  # while shards are replaced, nothing must look finished
@@ -183,6 +184,7 @@ def _gather(parts: Iterable[Part], source: Source, settings: Data) -> _Total:
     _refuse_damage(total.damaged, pictures, source, settings)
     if not total.sums.images:
         raise ZfnetError(f"{source.name}: no picture in {', '.join(map(str, source.archives))}; check the archive.")
+    _refuse_another_number(pictures, source)
     return total
 
 
@@ -194,6 +196,14 @@ def _refuse_damage(damaged: list[Damaged], pictures: int, source: Source, settin
         f"{source.name}: {len(damaged)} of {pictures} pictures cannot be decoded, more than data.bad_share = "
         f"{settings.bad_share:g} allows. The first of them:{first}\nGet the archive anew, or raise data.bad_share."
     )
+
+
+def _refuse_another_number(pictures: int, source: Source) -> None:
+    if source.expected not in (None, pictures):
+        raise ZfnetError(
+            f"{source.name}: {pictures} pictures in {', '.join(map(str, source.archives))}, where {source.expected} "
+            "were expected; copy what is missing again, or give the archives that belong to each other."
+        )
 
 
 def _finish(
