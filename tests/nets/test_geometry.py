@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from zfnet.errors import ZfnetError
 from zfnet.nets import adapt, build
-from zfnet.nets.geometry import receptive_fields
+from zfnet.nets.geometry import receptive_fields, stage_output
 
 ZF = {  # field, stride, offset, map
     "conv1": (7, 2, 0, 110),
@@ -35,6 +36,15 @@ def test_fields_are_the_published_ones(name, published):
     with torch.device("meta"):
         fields = receptive_fields(build(name))
     assert {layer: tuple(fields[layer]) for layer in published} == published
+
+
+def test_a_layer_ends_with_its_pool_and_norm():
+    with torch.device("meta"):
+        zf, krizhevsky = build("zf"), build("krizhevsky", remove=(7,))
+    assert [stage_output(zf, layer) for layer in (1, "3", 5, 7)] == ["norm1", "conv3", "pool5", "fc7"]
+    assert stage_output(krizhevsky, "1") == "pool1"
+    with pytest.raises(ZfnetError, match="The net has no layer 7; it has conv1"):
+        stage_output(krizhevsky, 7)
 
 
 def reached(net, layer: str, unit: int) -> tuple[int, int]:

@@ -6,9 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zfnet.errors import ZfnetError
 from zfnet.settings import Visualize
 from zfnet.visualize.examples import choose, probabilities
-from zfnet.visualize.invariance import amounts, compare, respond, stage_output
+from zfnet.visualize.invariance import amounts, compare, respond
 from zfnet.visualize.pictures import Gallery, centre, to_inputs
 from zfnet.visualize.transforms import horizontal, rotation, scale, vertical, warp
 
@@ -67,9 +68,10 @@ def test_distances_are_norms_of_differences_of_whole_layers(make_net, shards):
     torch.testing.assert_close(found[0, :4], torch.zeros(4), atol=1e-3, rtol=0)  # the identity
 
 
-def test_a_layer_ends_with_its_pool_and_norm(make_net):
-    assert [stage_output(make_net("zf"), layer) for layer in (1, 3, 5, 7)] == ["norm1", "conv3", "pool5", "fc7"]
-    assert stage_output(make_net("krizhevsky"), 1) == "pool1"
+def test_a_net_without_layer_7_is_told(foreign):
+    _, net = foreign()
+    with pytest.raises(ZfnetError, match="The net has no layer 7; it has conv1, pool1"):
+        respond(net, torch.zeros(1, 41, 41, 3, dtype=torch.float64), 0)
 
 
 def test_features_are_given_for_each_picture(make_net, shards):

@@ -1,4 +1,4 @@
-"""Where in the input the units look: size, stride and place of every layer's receptive field (Figures 2 and 7).
+"""Where a layer ends, and where in the input its units look: size, stride and place of its receptive field.
 
 Both papers call the field of a layer what its convolution sees; pooling widens it further (27 pixels for conv2 of
 the ZF net, 43 after its pool). With the overhang padding of D2 nothing is padded on the left or top of layer 1, so
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from torch import nn
 
+from zfnet.errors import ZfnetError
 from zfnet.nets.network import Network, Operation
 
 
@@ -34,6 +35,24 @@ class Field(NamedTuple):
     stride: int
     offset: int
     map: int
+
+
+def stage_output(net: Network, layer: int | str) -> str:
+    """Name the activation in which a whole layer ends, after its pool and norm (D32).
+
+    Parameters
+    ----------
+    layer : the paper's number: 1 of the ZF net ends in "norm1", 3 in "conv3", 7 in "fc7".
+
+    Raises
+    ------
+    ZfnetError
+        The net has no such layer.
+    """
+    names = [name for name in net.layers if name.rstrip("0123456789") + str(layer) == name]
+    if not names:
+        raise ZfnetError(f"The net has no layer {layer}; it has {', '.join(net.layers)}.")
+    return max(names, key=net.layers.__getitem__)
 
 
 def receptive_fields(net: Network) -> dict[str, Field]:

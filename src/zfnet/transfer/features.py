@@ -25,6 +25,7 @@ from zfnet.data.loader import Shards
 from zfnet.errors import ZfnetError
 from zfnet.files import atomic, read_json, remove_unfinished, sha256, write_json
 from zfnet.nets import Network, device, load
+from zfnet.nets.geometry import stage_output
 from zfnet.progress import track
 from zfnet.provenance import provenance
 from zfnet.settings import Transfer
@@ -125,14 +126,6 @@ def features_stage(weights: Path, manifest: Path, settings: Transfer, out_dir: P
     (out_dir / "index.json").unlink(missing_ok=True)
     shapes = _write_layers(net, shards, outputs, settings, out_dir, threads)
     write_json(out_dir / "index.json", _index(shards, outputs, shapes, settings.views, weights))
-
-
-def stage_output(net: Network, layer: str) -> str:
-    """Name the activation in which stage `layer` ends: "1" -> "norm1", "3" -> "conv3", "7" -> "fc7" (D32)."""
-    names = [name for name in net.layers if name.rstrip("0123456789") + layer == name]
-    if not names:
-        raise ZfnetError(f"Features: the net has no layer {layer}; it has {', '.join(net.layers)}.")
-    return max(names, key=net.layers.__getitem__)
 
 
 def extract(

@@ -9,7 +9,6 @@ the picture down or to the right, a positive rotation is anticlockwise.
 
 from collections.abc import Sequence
 from pathlib import Path
-from string import ascii_lowercase
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from zfnet.nets import Network
+from zfnet.nets.geometry import stage_output
 from zfnet.progress import track
 from zfnet.settings import Visualize
 from zfnet.visualize.examples import choose
@@ -103,12 +103,6 @@ def respond(net: Network, pixels: Tensor, label: int, layers: Sequence[int] = LA
         if index in wanted:
             features[wanted[index]] = step.output.flatten(1)
     return Response(features, step.output.softmax(1)[:, label])
-
-
-def stage_output(net: Network, layer: int) -> str:
-    """Name of the output of a whole layer: after its pool and norm (D32)."""
-    names = [name for name in net.layers if name.lstrip(ascii_lowercase) == str(layer)]
-    return max(names, key=net.layers.__getitem__)
 
 
 def _moved(gallery: Gallery, index: int, transform: str, steps: Sequence[float]) -> Tensor:
