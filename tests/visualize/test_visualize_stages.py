@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
 import torch
 from safetensors.numpy import load_file
 
+from zfnet.data.pictures import Picture, Source
+from zfnet.data.shards import write_shards
 from zfnet.errors import ZfnetError
-from zfnet.settings import Visualize
+from zfnet.nets import build, save
+from zfnet.settings import Data, Visualize
 from zfnet.visualize import correspondence, evolution, features, filters, invariance, occlusion
+from zfnet.visualize.pictures import open_gallery
 from zfnet.visualize.strongest import Strongest
 
 SETTINGS = Visualize(
@@ -98,6 +103,33 @@ def test_invariance(weights, manifest, tmp_path):
     assert np.array_equal(arrays["rotation/examples"][:, 0], arrays["vertical/examples"][:, 1])  # both unchanged
     assert {row["class"] for row in rows} <= {"n00000000", "blob", "n00000002", "n00000003"}
     _has_provenance(out.with_suffix(".json"))
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (
+            [*(f"n{c:08d}" for c in range(3)), "n00000099"],
+            r"manifest.json: .* other classes \(n00000099, not n00000003\)",
+        ),
+        (None, r"manifest.json has 4 classes, the net tells 5 apart; use the data set it was trained for"),
+    ],
+)
+def test_pictures_of_other_classes_are_refused_where_labels_count(make_net, manifest, tmp_path, classes, message):
+    net = make_net() if classes else build("zf", classes=5, width=1 / 12, crop=64, size=72)
+    save(net, tmp_path / "weights.safetensors", classes=classes)
+    with pytest.raises(ZfnetError, match=message):
+        invariance.invariance_stage(tmp_path / "weights.safetensors", manifest, SETTINGS, tmp_path / "out.csv", 1)
+    assert len(open_gallery(tmp_path / "weights.safetensors", manifest, 1, labels=False)) == 24
+
+
+def test_pictures_without_labels_are_refused_where_labels_count(weights, tmp_path):
+    jpeg = simplejpeg.encode_jpeg(np.zeros((72, 72, 3), np.uint8))
+    pictures = [Picture(f"test/{number}", -1, jpeg, "test") for number in range(2)]
+    source = Source("test", [f"n{c:08d}" for c in range(4)], {}, [], lambda: iter(pictures))
+    write_shards(source, Data(size=72), tmp_path / "manifest.json", square=True, threads=1)
+    with pytest.raises(ZfnetError, match="pictures without a label"):
+        open_gallery(weights["zf-s1"], tmp_path / "manifest.json", 1)
 
 
 def test_occlusion(weights, manifest, tmp_path):

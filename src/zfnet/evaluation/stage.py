@@ -113,13 +113,11 @@ def same_classes(net: Network, weights: Path, shards: Shards) -> None:
     if net.classes != len(shards.classes):
         raise ZfnetError(
             f"{shards.path} has {len(shards.classes)} classes, the net tells {net.classes} apart; "
-            "evaluate it on the data set it was trained for."
+            "use the data set it was trained for."
         )
     known = load_metadata(weights).get("classes")
     if known is not None and known != list(shards.classes):
         other = next(
             f"{theirs}, not {ours}" for theirs, ours in zip(known, shards.classes, strict=True) if theirs != ours
         )
-        raise ZfnetError(
-            f"{shards.path}: the net was trained on other classes ({other}); evaluate it on its own data set."
-        )
+        raise ZfnetError(f"{shards.path}: the net was trained on other classes ({other}); use its own data set.")

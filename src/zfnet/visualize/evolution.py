@@ -42,7 +42,7 @@ def evolution_stage(metrics: Path, manifest: Path, settings: Visualize, out: Pat
     """
     origin = Origin(settings, metrics=metrics, manifest=manifest)
     snapshots = find_snapshots(metrics)
-    gallery = open_gallery(snapshots[max(snapshots)], manifest, threads)
+    gallery = open_gallery(snapshots[max(snapshots)], manifest, threads, labels=False)
     nets = {epoch: open_net(path) for epoch, path in snapshots.items()}
     maps = random_maps(gallery.net, dict.fromkeys(LAYERS, settings.evolution_maps), settings.seed)
     indices = some(len(gallery), settings.evolution_images, settings.seed)

@@ -33,7 +33,7 @@ def features_stage(weights: Path, manifest: Path, settings: Visualize, out: Path
     patch's box in the centre crop: top, left, size.
     """
     origin = Origin(settings, weights=weights, manifest=manifest)
-    gallery = open_gallery(weights, manifest, threads)
+    gallery = open_gallery(weights, manifest, threads, labels=False)
     every = random_maps(gallery.net, dict.fromkeys(LAYERS), settings.seed)
     views = track(gallery.views(), "Strongest activations, batches", -(-len(gallery) // gallery.batch))
     strongest = find_strongest(gallery.net, views, every, settings.top)

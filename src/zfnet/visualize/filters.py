@@ -42,7 +42,8 @@ def filters_stage(
 ) -> None:
     """Write filters.csv (`out`), one line per net of `weights` (run name -> file), and the provenance (.json)."""
     origin = Origin(settings, weights=list(weights.values()), manifest=manifest)
-    rows = [(run, *measure(open_gallery(path, manifest, threads), settings)) for run, path in weights.items()]
+    opened = ((run, open_gallery(path, manifest, threads, labels=False)) for run, path in weights.items())
+    rows = [(run, *measure(gallery, settings)) for run, gallery in opened]
     write_table(out, COLUMNS, rows)
     origin.write(out.with_suffix(".json"), runs=list(weights))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from zfnet.data.loader import Shards
 from zfnet.errors import ZfnetError
+from zfnet.evaluation.stage import same_classes
 from zfnet.nets import Network, device, load
 
 GREY = 124  # of the occluder in the paper's bitmaps: 123 to 125 of 255 in all three channels (D20)
@@ -57,13 +58,18 @@ class Gallery:
         return class_name(self.shards, label)
 
 
-def open_gallery(weights: Path, manifest: Path, threads: int) -> Gallery:
+def open_gallery(weights: Path, manifest: Path, threads: int, labels: bool = True) -> Gallery:
     """Load a net and a data set that fit each other.
+
+    Parameters
+    ----------
+    labels : whether the pictures' classes must be those the net tells apart; without it any pictures will do.
 
     Raises
     ------
     ZfnetError
-        A file is missing or damaged, or the squares have another size than the net's mean image.
+        A file is missing or damaged, the squares have another size than the net's mean image, or the labels are of
+        other classes or unknown.
     """
     torch.set_num_threads(threads)
     net, shards = open_net(weights), Shards(manifest)
@@ -72,7 +78,15 @@ def open_gallery(weights: Path, manifest: Path, threads: int) -> Gallery:
             f"{weights}: the net was trained on squares of {net.size} px, those of {manifest} have {shards.size} px; "
             "prepare the data with the net's data.size."
         )
+    if labels:
+        same_classes(net, weights, shards)
+        _require_labels(shards)
     return Gallery(net, shards, threads)
+
+
+def _require_labels(shards: Shards) -> None:
+    if (shards.labels < 0).any():
+        raise ZfnetError(f"{shards.path}: there are pictures without a label; give a data set whose labels are known.")
 
 
 def open_net(weights: Path) -> Network:
