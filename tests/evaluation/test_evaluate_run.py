@@ -1,5 +1,7 @@
 """The evaluation of a run: files as promised, numbers that follow from the predictions."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,12 @@ from zfnet.settings import Evaluation
 def evaluated(net, tmp_path, monkeypatch):
     """Evaluate `net` as the run zf-s1 on two sets in memory; gives the folder of the run."""
     run, sets = tmp_path / "runs" / "zf-s1", {"val": FakeShards(), "train": FakeShards(20, seed=1)}
-    monkeypatch.setattr(stage, "Shards", lambda manifest: sets[manifest.parent.name])
+
+    def opened(manifest: Path) -> FakeShards:
+        sets[manifest.parent.name].path = manifest
+        return sets[manifest.parent.name]
+
+    monkeypatch.setattr(stage, "Shards", opened)
     save(net, run / "weights.safetensors")
 
     def evaluate(**classes):
