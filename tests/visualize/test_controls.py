@@ -1,33 +1,54 @@
 """Controls: the untrained net, how clear a projection is, and nearest pictures, each against a plain definition."""
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import load_file
 
-from zfnet.nets import build, load
+from zfnet.errors import ZfnetError
+from zfnet.nets import build, load, save
 from zfnet.nets.geometry import receptive_fields
 from zfnet.settings import Recipe, Visualize
 from zfnet.training.initialise import initialise
+from zfnet.training.runs import NetSpec, RunSpec
 from zfnet.visualize import features
 from zfnet.visualize.backward import project
 from zfnet.visualize.controls import clearness, controls_stage, gini, same_class, untrained
+from zfnet.visualize.features import read_features
 from zfnet.visualize.patches import as_half, box, cut
 from zfnet.visualize.pictures import Gallery
 
 FEW = Visualize(maps=(2, 2, 2, 2, 2), top=3, filters_maps=2, control_maps=3)
 
 
+SPEC = RunSpec(
+    run="zf-s2",
+    net=NetSpec(name="zf", width=1 / 12, crop=64, norm_alpha="over_n"),
+    recipe=Recipe(epochs=3, bias=1.0),
+    seed=2,
+    code="0123",
+)
+
+
 @pytest.fixture(scope="module")
-def made(weights, manifest, tmp_path_factory):
+def given(make_net, manifest, tmp_path_factory):
+    """What the stage is given: a net with the hash of its spec, the spec, pictures and the table of Figure 2."""
     folder = tmp_path_factory.mktemp("controls")
-    (folder / "spec.json").write_text(json.dumps({"seed": 2, "recipe": {"epochs": 3, "bias": 1.0}}))
-    features.features_stage(weights["zf-s1"], manifest, FEW, folder / "features.safetensors", threads=1)
-    given = weights["zf-s1"], folder / "spec.json", manifest, folder / "features.csv"
-    controls_stage(*given, FEW, folder / "controls.safetensors", threads=1)
+    save(make_net(), folder / "weights.safetensors", spec=SPEC.hash)
+    (folder / "spec.json").write_text(SPEC.text)
+    features.features_stage(folder / "weights.safetensors", manifest, FEW, folder / "features.safetensors", threads=1)
+    return {
+        "weights": folder / "weights.safetensors",
+        "spec": folder / "spec.json",
+        "manifest": manifest,
+        "features": folder / "features.csv",
+    }
+
+
+@pytest.fixture(scope="module")
+def made(given):
+    folder = given["spec"].parent
+    controls_stage(**given, settings=FEW, out=folder / "controls.safetensors", threads=1)
     return folder, load_file(folder / "controls.safetensors")
 
 
@@ -36,7 +57,7 @@ def test_the_untrained_net_is_the_training_s_own_start(weights):
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     expected = build("zf", classes=4, width=1 / 12, crop=64, size=72)
     initialise(expected, Recipe(bias=1.0), 2)
-    found = untrained(net, {"seed": 2, "recipe": {"epochs": 3, "bias": 1.0}})
+    found = untrained(net, SPEC)
     for (name, ours), theirs in zip(found.named_parameters(), expected.parameters(), strict=True):
         assert torch.equal(ours, theirs), name
     assert torch.equal(found.mean, net.mean)
@@ -66,7 +87,7 @@ def test_same_class_is_that_of_a_plain_search(monkeypatch):
 
 
 def test_clearness_is_of_the_strongest_projection_under_both_rules(made, weights, shards):
-    gallery, table = Gallery(load(weights["zf-s1"]), shards, 1), pd.read_csv(made[0] / "features.csv")
+    gallery, table = Gallery(load(weights["zf-s1"]), shards, 1), read_features(made[0] / "features.csv", shards)
     row = table[(table["layer"] == 2) & (table["rank"] == 0)].iloc[0]
     (view,) = gallery.views([gallery.shards.keys.index(row["key"])])
     place = box(receptive_fields(gallery.net)["conv2"], row["row"], row["column"], 64)
@@ -86,3 +107,26 @@ def test_the_stage_writes_what_claims_read(made, shards):
         assert set(np.unique(arrays[f"untrained/layer{layer}/labels"])) <= set(range(4))
     assert arrays["neighbours/pictures"].tolist() == list(range(len(shards)))
     assert all(0 <= arrays[f"neighbours/{name}"].min() <= 1 for name in ("trained", "untrained", "pixels"))
+
+
+@pytest.mark.parametrize(
+    ("which", "text", "message"),
+    [
+        ("spec", SPEC.model_copy(update={"seed": 3}).text, r"not the spec by which .*weights.safetensors was trained"),
+        ("spec", '{"images": []}', r"not a run's spec \(run: Field required\)"),
+        ("spec", "[]", "not a run's spec"),
+        ("features", "", r"not a table of features \(No columns"),
+        ("features", "key,set\na,b\n", r"not a table of features \(.*'activation'"),
+        ("features", "layer,map,rank,key,row,column,activation\n2,0,0,blobs/000,0,,3\n", "not a table of features"),
+        ("features", "layer,map,rank,key,row,column,activation\n2,0,0,NA,0,0,3\n", "NA is no picture of this data set"),
+    ],
+)
+def test_files_of_something_else_are_refused(given, tmp_path, which, text, message):
+    (tmp_path / which).write_text(text)
+    with pytest.raises(ZfnetError, match=message):
+        controls_stage(**given | {which: tmp_path / which}, settings=FEW, out=tmp_path / "out.safetensors", threads=1)
+
+
+def test_a_net_that_no_spec_trained_has_no_beginning(given, weights, tmp_path):
+    with pytest.raises(ZfnetError, match="does not say how that net began"):
+        controls_stage(**given | {"weights": weights["zf-s1"]}, settings=FEW, out=tmp_path / "out.safetensors")

@@ -89,7 +89,7 @@ def test_projections_of_nothing_are_not_compared():
 
 
 def test_features_of_other_pictures_are_refused(make_net, shards, tmp_path):
-    (tmp_path / "features.csv").write_text("layer,map,key,row,column,activation\n2,0,elsewhere/1,0,0,3\n")
+    (tmp_path / "features.csv").write_text("layer,map,rank,key,row,column,activation\n2,0,0,elsewhere/1,0,0,3\n")
     with pytest.raises(ZfnetError, match="elsewhere/1 is no picture of this data set"):
         methods.choose_units(Gallery(make_net(), shards, 1), tmp_path / "features.csv")
 

@@ -8,7 +8,6 @@ pixels (C55; Krizhevsky's Figure 4: six neighbours by Euclidean distance).
 """
 
 import copy
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +16,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zfnet.files import read_json
-from zfnet.nets import Network
-from zfnet.settings import Recipe, Visualize
+from zfnet.errors import ZfnetError
+from zfnet.nets import Network, load_metadata
+from zfnet.settings import Visualize
 from zfnet.training.initialise import initialise
+from zfnet.training.runs import RunSpec
+from zfnet.training.stage import read_spec
 from zfnet.visualize.backward import RULES
-from zfnet.visualize.features import responding_first
+from zfnet.visualize.features import read_features, responding_first
 from zfnet.visualize.output import Origin, write_arrays
 from zfnet.visualize.patches import look_again, tiles
 from zfnet.visualize.pictures import Gallery, open_gallery, some
@@ -47,18 +48,36 @@ def controls_stage(
     """
     origin = Origin(settings, weights=weights, spec=spec, manifest=manifest, features=features)
     gallery = open_gallery(weights, manifest, threads)
-    bare = replace(gallery, net=untrained(gallery.net, read_json(spec)))
+    table = read_features(features, gallery.shards)
+    bare = replace(gallery, net=untrained(gallery.net, own_spec(weights, spec)))
     arrays = {f"untrained/{name}": array for name, array in _seen(bare, settings).items()}
-    arrays |= clearness(gallery, pd.read_csv(features))
+    arrays |= clearness(gallery, table)
     arrays |= neighbours(gallery, bare.net, some(len(gallery), QUERIES, settings.seed))
     write_arrays(out, arrays)
     origin.write(out.with_suffix(".json"), images=len(gallery))
 
 
-def untrained(net: Network, spec: Mapping) -> Network:
+def own_spec(weights: Path, spec: Path) -> RunSpec:
+    """Read the spec of a training.
+
+    Raises
+    ------
+    ZfnetError
+        It is no spec, or the net was not trained by it.
+    """
+    found = read_spec(spec)
+    if load_metadata(weights).get("spec") != found.hash:
+        raise ZfnetError(
+            f"{spec}: not the spec by which {weights} was trained, so it does not say how that net began; give the "
+            "spec.json of its own run."
+        )
+    return found
+
+
+def untrained(net: Network, spec: RunSpec) -> Network:
     """A copy of a net with the weights it started from, which its spec says: recipe and random state."""
     copied = copy.deepcopy(net)
-    initialise(copied, Recipe(**spec["recipe"]), spec["seed"])
+    initialise(copied, spec.recipe, spec.seed)
     return copied
 
 
@@ -79,15 +98,17 @@ def _seen(gallery: Gallery, settings: Visualize) -> dict[str, np.ndarray]:
 
 
 def clearness(gallery: Gallery, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Gini coefficients of the maps that Figure 2 shows, deconvnet beside forward mask: layerL/gini float32 (M, 2)."""
-    place = {key: index for index, key in enumerate(gallery.shards.keys)}
+    """Gini coefficients of the maps that Figure 2 shows, deconvnet beside forward mask: layerL/gini float32 (M, 2).
+
+    table : as `read_features` gives it.
+    """
     first = table[(table["rank"] == 0) & (table["activation"] > 0)]
     found = {}
     for layer in MASKED:
         rows = first[first["layer"] == layer]
         if len(rows):
             values = torch.tensor(rows["activation"].to_numpy(np.float32))
-            images = torch.tensor([place[key] for key in rows["key"]])
+            images = torch.tensor(rows["picture"].to_numpy())
             parts = values, images, *(torch.tensor(rows[name].to_numpy()) for name in ("row", "column"))
             best = Strongest(*(part[:, None] for part in parts))
             ginis = [_ginis(gallery, layer, rows["map"], best, rule) for rule in ("deconvnet", "forward-mask")]

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
+from zfnet.data.loader import Shards
+from zfnet.errors import ZfnetError, first_line
 from zfnet.nets import Network
 from zfnet.progress import track
 from zfnet.settings import Visualize
@@ -22,6 +25,7 @@ from zfnet.visualize.pictures import GREY, Gallery, open_gallery
 from zfnet.visualize.strongest import LAYERS, Strongest, find_strongest, number, random_maps
 
 COLUMNS = ("layer", "map", "rank", "key", "label", "row", "column", "activation", "top", "left", "size")
+USED = {"layer": int, "map": int, "rank": int, "key": str, "row": int, "column": int, "activation": float}
 
 
 def features_stage(weights: Path, manifest: Path, settings: Visualize, out: Path, threads: int = 2) -> None:
@@ -42,6 +46,24 @@ def features_stage(weights: Path, manifest: Path, settings: Visualize, out: Path
     write_table(out.with_suffix(".csv"), COLUMNS, _rows(gallery, maps, found, tiles))
     write_arrays(out, _arrays(gallery.net, maps, found, tiles))
     origin.write(out.with_suffix(".json"), images=len(gallery), maps=maps, silent=_silent(strongest))
+
+
+def read_features(path: Path, shards: Shards) -> pd.DataFrame:
+    """Read the table that `features_stage` wrote: the columns of `USED`, and `picture`, its place in the data set.
+
+    Raises
+    ------
+    ZfnetError
+        It is another table, or names pictures that the data set lacks.
+    """
+    try:
+        table = pd.read_csv(path, usecols=list(USED), dtype=USED, keep_default_na=False)
+    except ValueError as error:  # empty, no text, other columns, other values
+        raise ZfnetError(f"{path}: not a table of features ({first_line(error)}); make the features again.") from None
+    place = {key: index for index, key in enumerate(shards.keys)}
+    if unknown := set(table["key"]) - place.keys():
+        raise ZfnetError(f"{path}: {min(unknown)} is no picture of this data set; make the features again.")
+    return table.assign(picture=[place[key] for key in table["key"]])
 
 
 def map_counts(settings: Visualize) -> dict[int, int]:

@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from zfnet.errors import ZfnetError
 from zfnet.nets import Network
 from zfnet.nets.geometry import receptive_fields
 from zfnet.progress import track
 from zfnet.settings import Visualize
 from zfnet.visualize.backward import RULES, descend, record, single_out
+from zfnet.visualize.features import read_features
 from zfnet.visualize.maximize import SETTINGS, Ascent, Best, maximise, middle
 from zfnet.visualize.output import Origin, write_arrays, write_table
 from zfnet.visualize.patches import Box, as_half, box, cut
@@ -74,17 +73,13 @@ def choose_units(gallery: Gallery, features: Path) -> list[Unit]:
     Raises
     ------
     ZfnetError
-        The table names pictures that the data set lacks.
+        It is no such table, or names pictures that the data set lacks.
     """
-    table = pd.read_csv(features)
-    place = {key: index for index, key in enumerate(gallery.shards.keys)}
-    if unknown := set(table["key"]) - place.keys():
-        raise ZfnetError(f"{features}: {min(unknown)} is no picture of this data set; make the features again.")
-    units = []
+    table, units = read_features(features, gallery.shards), []
     for layer in LAYERS:
         rows = table[(table["layer"] == layer) & (table["activation"] > 0)]
         rows = rows[rows["map"] == rows["map"].iloc[0]] if len(rows) else rows
-        pictures = [place[key] for key in rows["key"]]
+        pictures = rows["picture"].tolist()
         positions = list(zip(rows["row"], rows["column"], strict=True))
         units += [Unit(f"conv{layer}", int(rows["map"].iloc[0]), "", pictures, positions)] if pictures else []
     return [*units, _class_unit(gallery, units[-1])] if units else []
