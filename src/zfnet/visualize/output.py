@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from zfnet.files import atomic, sha256, write_json
+from zfnet.data.manifest import describe_archive
+from zfnet.files import atomic, write_json
 from zfnet.nets import device
 from zfnet.provenance import provenance
 
@@ -45,4 +46,7 @@ class Origin:
 
 
 def _hashes(value: Path | Sequence[Path]) -> Any:
-    return {"path": str(value), "sha256": sha256(value)} if isinstance(value, Path) else [_hashes(one) for one in value]
+    """Path and SHA-256; of a folder of pictures, that of its listing."""
+    if isinstance(value, Path):
+        return describe_archive(value).model_dump(include={"path", "sha256"})
+    return [_hashes(one) for one in value]
