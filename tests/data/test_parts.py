@@ -3,9 +3,12 @@
 import json
 
 import builders
+import numpy as np
 import pytest
 
-from zfnet.data.parts import PARTS, read_parts
+from zfnet.data import parts
+from zfnet.data.parts import PARTS, read_parts, read_pictures
+from zfnet.data.pictures import decode
 from zfnet.errors import ZfnetError
 
 FACE = [("left_eye", 8.0, 2.0, 2), ("right_eye", 3.5, 2.0, 1), ("nose", 5.0, 6.0, 2), ("left_ear", 0.0, 0.0, 0)]
@@ -36,7 +39,21 @@ def test_coco_key_points(write):
     animals = read_parts(*write({"b.jpg": FACE, "a.jpg": FACE}))
     assert [animal.key for animal in animals] == ["a", "b"]
     for animal in animals:
-        assert animal.parts == POINTS and animal.box == (1, 1, 5, 5) and animal.image.shape == (8, 12, 3)
+        assert animal.parts == POINTS and animal.box == (1, 1, 5, 5) and animal.size == (8, 12)
+
+
+def test_pictures_are_decoded_for_those_who_ask_and_damaged_ones_counted(write, monkeypatch, capsys):
+    images, keypoints = write({"b.jpg": FACE, "a.jpg": FACE, "c.jpg": FACE}, ("b.jpg", "a.jpg", "c.jpg"))
+    cut = {"a.jpg": builders.noise()[:-400], "c.jpg": builders.noise()}  # damaged behind its header
+    builders.put(images, builders.tar({"b.jpg": builders.picture(), **cut}))
+    monkeypatch.setattr(parts, "decode", lambda *given: decoded.append(given[1]) or decode(*given))
+    decoded = []
+    animals = read_parts(images, keypoints)
+    assert [animal.key for animal in animals] == ["a", "b", "c"] and decoded == []
+    found = list(read_pictures(images, animals[:2]))
+    assert decoded == ["b.jpg", "a.jpg"] and [animal.key for animal, _ in found] == ["b"]
+    assert np.array_equal(found[0][1], decode(builders.picture()))
+    assert "1 animals left out: the picture is damaged" in capsys.readouterr().out
 
 
 def test_a_table_of_points(write):
@@ -91,6 +108,11 @@ def test_nothing_left_is_an_error(write):
             ".json",
             "not a file of key points",
         ),
+        (
+            json.dumps(builders.keypoints({"a.jpg": FACE})).replace("[1, 1, 5, 5]", "[1, 1, NaN, 5]"),
+            ".json",
+            "annotations.0.bbox.2: Input should be a finite number",
+        ),
         ("key,part,x,y\na.jpg,nose,left,3", ".csv", "could not convert"),
         ("picture,part,x,y\na.jpg,nose,1,3", ".csv", "KeyError: 'key'"),
         ("key,part,x,y\n", ".csv", "no line"),
@@ -113,6 +135,6 @@ def test_a_missing_file_is_named(write, tmp_path):
 def test_the_real_dogs(real_data):
     animals = read_parts(real_data / "parts" / "dogs.tar", real_data / "parts" / "keypoints.json")
     assert len(animals) == 130 and len({animal.key for animal in animals}) == 130
-    assert all(max(animal.image.shape) <= 400 and set(PARTS) <= animal.parts.keys() for animal in animals)
+    assert all(max(animal.size) <= 400 and set(PARTS) <= animal.parts.keys() for animal in animals)
     upright = [a for a in animals if a.parts["nose"][1] > (a.parts["left eye"][1] + a.parts["right eye"][1]) / 2]
     assert len(upright) > 120  # noses are below eyes: x and y are not swapped

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from contextlib import suppress
 
 import builders
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zfnet.data.pictures import DamagedPicture, decode, is_picture, make_key
+from zfnet.data.pictures import DamagedPicture, decode, is_picture, make_key, read_size
 
 
 def by_pil(data: bytes) -> np.ndarray:
@@ -131,8 +132,19 @@ def huge_jpeg() -> bytes:
 @pytest.mark.filterwarnings("ignore:Image size:Warning")
 @pytest.mark.parametrize("make", [huge_jpeg, huge_png])
 def test_a_huge_size_is_refused_by_the_header_alone(make):
-    with pytest.raises(DamagedPicture, match="12000 x 12000 pixels, more than the limit of 120000000"):
-        decode(make(), pixel_limit=120_000_000)
+    for read in (decode, read_size):
+        with pytest.raises(DamagedPicture, match="12000 x 12000 pixels, more than the limit of 120000000"):
+            read(make(), pixel_limit=120_000_000)
+
+
+@pytest.mark.parametrize("form, mode", [("JPEG", "RGB"), ("JPEG", "CMYK"), ("PNG", "P"), ("GIF", "L"), ("BMP", "RGB")])
+def test_the_size_is_read_from_the_header_alone(form, mode):
+    data = builders.picture(size=(123, 67), form=form, mode=mode)
+    assert read_size(data) == decode(data).shape[:2] == (67, 123)
+    assert read_size(data[: len(data) - 20]) == (67, 123)
+    for nothing in (b"", b"<html>Sign in</html>"):
+        with pytest.raises(DamagedPicture, match=r"is empty|none of JPEG"):
+            read_size(nothing)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "CMYK"])
@@ -150,6 +162,8 @@ def test_hostile_bytes_are_decoded_or_damaged(noise, at, form):
     data = bytearray(builders.picture(form=form))
     at %= len(data)
     data[at : at + len(noise)] = noise
+    with suppress(DamagedPicture):
+        assert min(read_size(bytes(data), pixel_limit=1_000_000)) >= 0
     try:
         decoded = decode(bytes(data), pixel_limit=1_000_000)
     except DamagedPicture:

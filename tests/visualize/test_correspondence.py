@@ -1,26 +1,38 @@
 """Correspondence by hand, and masks where they should be."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from zfnet.data import parts
 from zfnet.data.parts import Animal
 from zfnet.errors import ZfnetError
 from zfnet.settings import Visualize
 from zfnet.visualize.correspondence import changes, choose_faces, compare, hamming, mask_face, signs
-from zfnet.visualize.faces import free_corners, make_face, mask_side
+from zfnet.visualize.faces import free_corners, make_face, make_plan, mask_side
 from zfnet.visualize.pictures import GREY
 
 PLACES = {"right eye": (90.0, 60.0), "left eye": (150.0, 60.0), "nose": (120.0, 110.0)}
 
 
-@pytest.fixture
-def animal() -> Animal:
-    """A picture whose key points are red dots."""
+BOX = (40.0, 20.0, 160.0, 170.0)
+
+
+def animal(key: str = "dog", **changes) -> Animal:
+    """A dog with its key points in `picture`."""
+    return replace(Animal(key, key, (200, 240), PLACES, BOX), **changes)
+
+
+def picture() -> np.ndarray:
+    """A picture with red dots at the key points."""
     image = np.full((200, 240, 3), 60, np.uint8)
     for x, y in PLACES.values():
         image[round(y) - 2 : round(y) + 3, round(x) - 2 : round(x) + 3] = 255, 0, 0
-    return Animal("dog", image, PLACES, (40.0, 20.0, 160.0, 170.0))
+    return image
 
 
 def test_signs_have_three_values():
@@ -60,8 +72,9 @@ def test_changes_are_signs_of_original_minus_masked(make_net, shards):
         assert found[layer].any()
 
 
-def test_masks_cover_their_parts_in_the_nets_own_pixels(animal):
-    face = make_face(animal, size=128, crop=112, share=0.18)
+def test_masks_cover_their_parts_in_the_nets_own_pixels():
+    plan = make_plan(animal(), size=128, crop=112, share=0.18)
+    face = make_face("dog", picture(), plan, size=128, crop=112)
     mask = mask_side(128, 0.18)
     masked = mask_face(face, mask, 4, np.random.default_rng(0))
     assert masked.shape == (8, 112, 112, 3)
@@ -93,14 +106,43 @@ def test_free_corners_are_those_of_a_plain_loop():
     assert free_corners(crop, mask, box, taken).tolist() == expected
 
 
-def test_animals_without_room_are_left_out(animal, make_net):
-    near = {**PLACES, "nose": (239.0, 199.0)}
-    unusable = Animal("edge", animal.image, near, animal.box)
-    crowded = Animal("small", animal.image, PLACES, (118.0, 108.0, 4.0, 4.0))
-    assert make_face(unusable, 128, 112, 0.18) is None
-    assert make_face(crowded, 128, 112, 0.18) is None
-    net = make_net()
+@pytest.fixture
+def kennel(tmp_path):
+    """A folder of as many pictures as there are names; the `damaged` ones end too early."""
+
+    def fill(names, damaged=()):
+        for name in names:
+            Image.fromarray(picture()).save(tmp_path / f"{name}.png")
+        for name in damaged:
+            path = tmp_path / f"{name}.png"
+            path.write_bytes(path.read_bytes()[:-150])
+        return tmp_path
+
+    return fill
+
+
+def test_animals_without_room_are_left_out(kennel, make_net):
+    unusable = animal("edge", parts={**PLACES, "nose": (239.0, 199.0)})
+    crowded = animal("small", box=(118.0, 108.0, 4.0, 4.0))
+    assert make_plan(unusable, 128, 112, 0.18) is None
+    assert make_plan(crowded, 128, 112, 0.18) is None
     with pytest.raises(ZfnetError, match="Only 1 of 3 animals have room"):
-        choose_faces([animal, unusable, crowded], net, Visualize())
-    others = [Animal(f"dog-{n}", animal.image, PLACES, animal.box) for n in range(9)]
-    assert len(choose_faces(others, net, Visualize())) == 5
+        choose_faces(kennel(["dog"]), [animal(), unusable, crowded], make_net(), Visualize())
+
+
+def test_only_drawn_pictures_are_decoded_and_the_next_takes_the_place_of_a_damaged_one(kennel, make_net, monkeypatch):
+    decoded, decode = [], parts.decode
+    monkeypatch.setattr(parts, "decode", lambda data, name, limit: decoded.append(name) or decode(data, name, limit))
+    animals = [animal(f"dog-{n}") for n in range(9)]
+    order = [f"dog-{n}" for n in np.random.default_rng(0).permutation(9)]
+    folder, settings = kennel(order), Visualize(correspondence_images=4)
+    assert [face.key for face in choose_faces(folder, animals, make_net(), settings)] == order[:4]
+    assert sorted(Path(name).stem for name in decoded) == sorted(order[:4])
+    kennel(order, damaged=[order[1], order[4]])
+    assert [face.key for face in choose_faces(folder, animals, make_net(), settings)] == [
+        *(order[0], order[2]),
+        *(order[3], order[5]),
+    ]
+    kennel(order, damaged=order[1:])
+    with pytest.raises(ZfnetError, match="Only 1 of 9"):
+        choose_faces(folder, animals, make_net(), settings)

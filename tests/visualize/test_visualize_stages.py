@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
+from PIL import Image
 from safetensors.numpy import load_file
 
 from zfnet.data.pictures import Picture, Source
@@ -171,6 +172,25 @@ def test_correspondence_of_real_dogs(weights, tmp_path, real_data):
     assert len(rows) == 4 * 2 * 10
     assert load_file(tmp_path / "correspondence.safetensors")["pictures"].shape == (5, 6, 64, 64, 3)
     _has_provenance(tmp_path / "correspondence.json")
+
+
+def test_correspondence_of_a_folder_of_pictures(weights, tmp_path):
+    """What is given may be an extracted tar."""
+    folder, names = tmp_path / "animals", [f"{number}.png" for number in range(3)]
+    folder.mkdir()
+    for name in names:
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 240, 3), np.uint8)).save(folder / name)
+    places = [("right eye", 90, 60), ("left eye", 150, 60), ("nose", 120, 110)]
+    lines = [f"{name},{part},{x},{y}\n" for name in names for part, x, y in places]
+    (tmp_path / "points.csv").write_text("".join(["key,part,x,y\n", *lines]))
+    out = tmp_path / "correspondence-pairs.csv"
+    correspondence.correspondence_stage(weights["zf-s1"], folder, tmp_path / "points.csv", SETTINGS, out, 1)
+    assert len(_rows(out, correspondence.COLUMNS)) == 4 * 2 * 3
+    before = _has_provenance(tmp_path / "correspondence.json")["provenance"]["inputs"]["images"]
+    (folder / "more.txt").write_text("changes the listing")
+    correspondence.correspondence_stage(weights["zf-s1"], folder, tmp_path / "points.csv", SETTINGS, out, 1)
+    after = _has_provenance(tmp_path / "correspondence.json")["provenance"]["inputs"]["images"]
+    assert before["path"] == after["path"] == str(folder) and before["sha256"] != after["sha256"]
 
 
 def test_a_net_for_other_squares_is_refused(weights, manifest, tmp_path):

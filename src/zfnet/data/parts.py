@@ -6,16 +6,16 @@ columns key, part, x, y. Left and right are the animal's own.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
-from zfnet.data.archives import members
-from zfnet.data.pictures import PIXEL_LIMIT, DamagedPicture, decode, is_picture, make_key
+from zfnet.data.archives import Member, members
+from zfnet.data.pictures import PIXEL_LIMIT, DamagedPicture, decode, is_picture, make_key, read_size
 from zfnet.errors import ZfnetError
 
 PARTS = ("right eye", "left eye", "nose")
@@ -30,13 +30,15 @@ class Animal:
     """One animal whose face is marked.
 
     key : of its picture, "key-2" and so on for further animals in the same
-    image : uint8 (H, W, 3), RGB
+    stem : of its picture's file name
+    size : height and width of the picture, pixels
     parts : "right eye", "left eye", "nose" (and what else is marked) -> (x, y), pixels
     box : (x, y, width, height), pixels; the whole picture where none is told
     """
 
     key: str
-    image: np.ndarray
+    stem: str
+    size: tuple[int, int]
     parts: dict[str, Point]
     box: Box
 
@@ -50,8 +52,13 @@ class Marks:
     box: Box | None
 
 
+T = TypeVar("T", Marks, Animal)
+
+
 def read_parts(images: Path, keypoints: Path, pixel_limit: int = PIXEL_LIMIT) -> list[Animal]:
     """Read all animals of which both eyes and the nose are visible; tell how many are left out, and why.
+
+    No picture is decoded, since few may be wanted (see `read_pictures`).
 
     Parameters
     ----------
@@ -70,7 +77,7 @@ def read_parts(images: Path, keypoints: Path, pixel_limit: int = PIXEL_LIMIT) ->
     """
     marks = read_marks(keypoints)
     marked = [one for one in marks if all(part in one.parts for part in PARTS)]
-    animals = list(_with_pictures(Path(images), marked, pixel_limit))
+    animals = list(_with_sizes(Path(images), marked, pixel_limit))
     _tell("both eyes and the nose are not all visible", len(marks) - len(marked))
     _tell("the picture is missing or damaged, or a point lies outside it", len(marked) - len(animals))
     if not animals:
@@ -79,6 +86,30 @@ def read_parts(images: Path, keypoints: Path, pixel_limit: int = PIXEL_LIMIT) ->
             " file names are those of the pictures."
         )
     return sorted(animals, key=lambda animal: animal.key)
+
+
+def read_pictures(
+    images: Path, animals: Iterable[Animal], pixel_limit: int = PIXEL_LIMIT
+) -> Iterator[tuple[Animal, np.ndarray]]:
+    """Decode the pictures of some animals, one at a time, in the order of the archive; tell how many are damaged.
+
+    Parameters
+    ----------
+    images, pixel_limit : as in `read_parts`, which gave the animals
+
+    Yields
+    ------
+    An animal and its picture, uint8 (H, W, 3), RGB.
+    """
+    wanted, damaged = _by_stem(animals), 0
+    for member in _pictures(Path(images), wanted):
+        try:
+            image = decode(member.read(), member.name, pixel_limit)
+        except DamagedPicture:
+            damaged += len(wanted[member.stem])
+            continue
+        yield from ((animal, image) for animal in wanted[member.stem])
+    _tell("the picture is damaged", damaged)
 
 
 def read_marks(path: Path) -> list[Marks]:
@@ -107,25 +138,40 @@ def read_marks(path: Path) -> list[Marks]:
 # Pictures -------------------------------------------------------------------------------------------------------------
 
 
-def _with_pictures(images: Path, marked: list[Marks], pixel_limit: int) -> Iterator[Animal]:
+def _with_sizes(images: Path, marked: list[Marks], pixel_limit: int) -> Iterator[Animal]:
     """Go through the pictures once and give out the animals of each."""
-    wanted: dict[str, list[Marks]] = {}
-    for one in marked:
-        wanted.setdefault(one.stem, []).append(one)
-    for member in members(images):
-        mine = wanted.pop(member.stem, []) if is_picture(member.name) else []
+    wanted = _by_stem(marked)
+    for member in _pictures(images, wanted):
         try:
-            image = decode(member.read(), member.name, pixel_limit) if mine else None
+            height, width = read_size(member.read(), member.name, pixel_limit)
         except DamagedPicture:
             continue
-        for number, one in enumerate(mine, 1):
-            if _inside(one, image.shape):
+        for number, one in enumerate(wanted[member.stem], 1):
+            if _inside(one, height, width):
                 key = make_key(one.stem if number == 1 else f"{one.stem}-{number}")
-                yield Animal(key, image, one.parts, one.box or (0.0, 0.0, *map(float, image.shape[1::-1])))
+                box = one.box or (0.0, 0.0, float(width), float(height))
+                yield Animal(key, one.stem, (height, width), one.parts, box)
 
 
-def _inside(marks: Marks, shape: tuple[int, ...]) -> bool:
-    return all(0 <= x < shape[1] and 0 <= y < shape[0] for x, y in (marks.parts[part] for part in PARTS))
+def _by_stem(some: Iterable[T]) -> dict[str, list[T]]:
+    """Marks or animals by the file name of their picture."""
+    found: dict[str, list[T]] = {}
+    for one in some:
+        found.setdefault(one.stem, []).append(one)
+    return found
+
+
+def _pictures(images: Path, stems: Iterable[str]) -> Iterator[Member]:
+    """The first picture of each of these names."""
+    missing = set(stems)
+    for member in members(images):
+        if is_picture(member.name) and member.stem in missing:
+            missing.remove(member.stem)
+            yield member
+
+
+def _inside(marks: Marks, height: int, width: int) -> bool:
+    return all(0 <= x < width and 0 <= y < height for x, y in (marks.parts[part] for part in PARTS))
 
 
 def _tell(reason: str, count: int) -> None:
@@ -145,7 +191,7 @@ class _Annotation(BaseModel):
     image_id: int
     category_id: int
     keypoints: list[float]
-    bbox: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
+    bbox: Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)] | None = None
 
 
 class _Category(BaseModel):

@@ -8,6 +8,7 @@ applied, colour profiles are not used, and an alpha channel is dropped rather th
 import io
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from posixpath import basename
@@ -17,7 +18,9 @@ import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
-PIXEL_LIMIT = 120_000_000
+from zfnet.settings import Data
+
+PIXEL_LIMIT = Data().pixel_limit
 SUFFIXES = (".jpg", ".jpeg", ".png")
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # by content: ImageNet has a PNG named .JPEG
 
@@ -103,6 +106,25 @@ def decode(data: bytes, name: str = "picture", pixel_limit: int = PIXEL_LIMIT) -
         return _decode_any(data, name, pixel_limit)
 
 
+def read_size(data: bytes, name: str = "picture", pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
+    """Read height and width of an encoded picture from its header, as `decode` would find them.
+
+    Raises
+    ------
+    DamagedPicture
+        `data` is empty, of no known format or too large; what is wrong behind the header only `decode` can tell.
+    """
+    if not data:
+        raise DamagedPicture(f"{name} is empty")
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        with _opened(data, name, pixel_limit) as image:
+            return image.height, image.width
+    _check_size(height, width, name, pixel_limit)
+    return height, width
+
+
 def _decode_jpeg(data: bytes, name: str, pixel_limit: int) -> np.ndarray:
     """Decode an ordinary JPEG: twice as fast as PIL, without the interpreter's lock, and equal to it bit for bit."""
     height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
@@ -113,11 +135,17 @@ def _decode_jpeg(data: bytes, name: str, pixel_limit: int) -> np.ndarray:
 
 
 def _decode_any(data: bytes, name: str, pixel_limit: int) -> np.ndarray:
-    """Decode with PIL. Its plugins raise almost anything on hostile input, so almost anything is caught."""
+    with _opened(data, name, pixel_limit) as image:
+        return _to_rgb(image)
+
+
+@contextmanager
+def _opened(data: bytes, name: str, pixel_limit: int) -> Iterator[Image.Image]:
+    """Open with PIL. Its plugins raise almost anything on hostile input, so almost anything is caught."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image.height, image.width, name, pixel_limit)
-            return _to_rgb(image)
+            yield image
     except (DamagedPicture, MemoryError):
         raise
     except Exception as error:

@@ -9,7 +9,7 @@ gives mean and deviation over pairs (D21). For the random row the r-th mask of o
 the other, and the distances are averaged over r.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.data.parts import PARTS, Animal, read_parts
+from zfnet.data.parts import PARTS, Animal, read_parts, read_pictures
 from zfnet.errors import ZfnetError
 from zfnet.nets import Network
 from zfnet.progress import track
 from zfnet.settings import Visualize
-from zfnet.visualize.faces import Face, make_face, mask_side
+from zfnet.visualize.faces import Face, make_face, make_plan, mask_side
 from zfnet.visualize.invariance import respond
 from zfnet.visualize.occlusion import cover
 from zfnet.visualize.output import Origin, write_arrays, write_table
@@ -46,7 +46,7 @@ def correspondence_stage(
     origin = Origin(settings, weights=weights, images=images, keypoints=keypoints)
     torch.set_num_threads(threads)
     net = open_net(weights)
-    faces = choose_faces(read_parts(images, keypoints), net, settings)
+    faces = choose_faces(images, read_parts(images, keypoints), net, settings)
     draw = np.random.default_rng(settings.seed)
     masked = [mask_face(face, mask_side(net.size, settings.mask), settings.random_masks, draw) for face in faces]
     signs = [changes(net, pictures) for pictures in track(masked, "Correspondence")]
@@ -56,23 +56,38 @@ def correspondence_stage(
     origin.write(out.with_name("correspondence.json"), animals=[face.key for face in faces], **side)
 
 
-def choose_faces(animals: Iterable[Animal], net: Network, settings: Visualize) -> list[Face]:
+def choose_faces(images: Path, animals: Sequence[Animal], net: Network, settings: Visualize) -> list[Face]:
     """Draw the animals at random among those that can be used (see `zfnet.visualize.faces`).
+
+    Only pictures that are drawn are decoded; for a damaged one the next is taken.
 
     Raises
     ------
     ZfnetError
         There are fewer than two.
     """
-    faces = [make_face(animal, net.size, net.crop, settings.mask) for animal in animals]
-    usable = [face for face in faces if face is not None]
-    if len(usable) < 2:
+    usable = [animal for animal in animals if make_plan(animal, net.size, net.crop, settings.mask)]
+    waiting = [usable[one] for one in np.random.default_rng(settings.seed).permutation(len(usable))]
+    faces, count = [], settings.correspondence_images
+    while waiting and len(faces) < count:
+        lacking = count - len(faces)
+        drawn, waiting = waiting[:lacking], waiting[lacking:]
+        faces += _read_faces(images, drawn, net, settings)
+    if len(faces) < min(2, count):
         raise ZfnetError(
-            f"Only {len(usable)} of {len(faces)} animals have room for masks on both eyes, the nose and elsewhere; "
+            f"Only {len(faces)} of {len(animals)} animals have room for masks on both eyes, the nose and elsewhere; "
             "at least 2 are needed. Give pictures with larger faces, or set visualize.mask smaller."
         )
-    order = np.random.default_rng(settings.seed).permutation(len(usable))
-    return [usable[one] for one in order[: settings.correspondence_images]]
+    return faces
+
+
+def _read_faces(images: Path, drawn: Sequence[Animal], net: Network, settings: Visualize) -> list[Face]:
+    """Faces of the animals whose pictures are whole, in the order in which they were drawn."""
+    faces = {}
+    for animal, image in read_pictures(images, drawn):
+        plan = make_plan(animal, net.size, net.crop, settings.mask)
+        faces[animal.key] = make_face(animal.key, image, plan, net.size, net.crop)
+    return [faces[animal.key] for animal in drawn if animal.key in faces]
 
 
 def mask_face(face: Face, mask: int, count: int, draw: np.random.Generator) -> Tensor:

@@ -25,8 +25,17 @@ class Face:
     free: np.ndarray  # int64 (n, 2), top left corners that random masks may have
 
 
-def make_face(animal: Animal, size: int, crop: int, share: float) -> Face | None:
-    """Cut an animal's picture and find the places of its masks; None where it cannot be used.
+@dataclass(frozen=True)
+class Plan:
+    """How an animal's picture is to be cut and masked."""
+
+    square: tuple[int, int, int]  # top, left and side, pixels of the picture
+    parts: dict[str, tuple[int, int]]  # as in `Face`
+    free: np.ndarray
+
+
+def make_plan(animal: Animal, size: int, crop: int, share: float) -> Plan | None:
+    """Find the square of an animal's picture and the places of its masks; None where it cannot be used.
 
     Parameters
     ----------
@@ -34,11 +43,10 @@ def make_face(animal: Animal, size: int, crop: int, share: float) -> Face | None
     crop : side of the net's input, pixels.
     share : side of a mask as a share of the picture's shorter side.
     """
-    side = min(animal.image.shape[:2])
+    side = min(animal.size)
     x, y, width, height = animal.box
-    left = _nearest(x + width / 2, side, animal.image.shape[1])
-    top = _nearest(y + height / 2, side, animal.image.shape[0])
-    square = short_side(animal.image[top : top + side, left : left + side], size)
+    left = _nearest(x + width / 2, side, animal.size[1])
+    top = _nearest(y + height / 2, side, animal.size[0])
     margin, zoom = (size - crop) // 2, size / side
     mask = mask_side(size, share)
 
@@ -52,7 +60,14 @@ def make_face(animal: Animal, size: int, crop: int, share: float) -> Face | None
     inside = all(0 <= start <= crop - mask for corner in parts.values() for start in corner)
     if not inside or not len(free):
         return None
-    return Face(animal.key, square[margin : margin + crop, margin : margin + crop], parts, free)
+    return Plan((top, left, side), parts, free)
+
+
+def make_face(key: str, image: np.ndarray, plan: Plan, size: int, crop: int) -> Face:
+    """Cut a picture, uint8 (H, W, 3), as planned."""
+    (top, left, side), margin = plan.square, (size - crop) // 2
+    square = short_side(image[top : top + side, left : left + side], size)
+    return Face(key, square[margin : margin + crop, margin : margin + crop], plan.parts, plan.free)
 
 
 def mask_side(size: int, share: float) -> int:
