@@ -1,6 +1,9 @@
 """Fixtures that the whole suite shares."""
 
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def real_data() -> Path:
     """The folder of the real archives."""
     return Path(os.environ["ZFNET_REAL_DATA"])
+
+
+@pytest.fixture
+def full_disk() -> AbstractContextManager[None]:
+    """A block in which no file can grow beyond a few bytes, which is as near to a full disk as a test can come."""
+
+    @contextmanager
+    def limited() -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited()
 
 
 @pytest.fixture(scope="session")

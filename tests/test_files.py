@@ -1,6 +1,14 @@
 """Atomic writes: what is half-written never looks finished."""
 
+import errno
+import os
+import socket
+import subprocess
+
+import numpy as np
 import pytest
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 
 from zfnet import files
 from zfnet.errors import ZfnetError
@@ -26,11 +34,37 @@ def test_the_temporary_file_keeps_the_name_and_its_folder_goes_with_all_that_is_
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):
-    for name in (".a-1.tar.123", ".a-2.tar.7", ".a-1.tar", ".b-1.tar.5"):
+    for name in (".a-1.tar.node.uni.123", ".a-1.tar.node2.1", ".a-2.tar.7", ".a-1.tar", ".b-1.tar.node.5"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "half").write_bytes(b"x")
     files.remove_unfinished(tmp_path / "a-*.tar")
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".a-1.tar", ".b-1.tar.5"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".a-1.tar", ".b-1.tar.node.5"]
+
+
+def test_the_next_to_write_a_file_removes_what_dead_processes_of_its_machine_left(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host, me = socket.gethostname(), os.getpid()
+    kept = [f".a[1].{host}.1", f".a[1].{host}.{me}", f".a[1].elsewhere.{dead.pid}", f".a1.{host}.{dead.pid}"]
+    kept += [f".a[1].{host}.text", f".a[1].{host}.{10**30}"]
+    for name in (*kept, f".a[1].{host}.{dead.pid}"):
+        (tmp_path / name).mkdir()
+    files.write_text(tmp_path / "a[1]", "whole")
+    kept.remove(f".a[1].{host}.{me}")  # one's own, of this very write
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([*kept, "a[1]"])
+
+
+def test_a_full_disk_is_an_error_of_the_system_also_where_safetensors_writes(tmp_path, full_disk):
+    with full_disk, pytest.raises(OSError) as caught, files.atomic(tmp_path / "a.safetensors") as beside:
+        save_file({"a": np.zeros(10_000)}, beside)
+    assert caught.value.errno == errno.EFBIG and caught.value.filename == str(tmp_path / "a.safetensors")
+    assert caught.value.strerror == os.strerror(errno.EFBIG) and list(tmp_path.iterdir()) == []
+
+
+def test_other_mistakes_in_writing_stay_what_they_are(tmp_path):
+    with pytest.raises(SafetensorError, match="no error of the system"), files.atomic(tmp_path / "a") as beside:
+        beside.touch()
+        raise SafetensorError("no error of the system")
 
 
 def test_a_file_is_readable_whoever_wrote_it(tmp_path):

@@ -3,11 +3,16 @@
 import hashlib
 import json
 import os
+import re
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from zfnet.errors import ZfnetError
 
@@ -20,6 +25,7 @@ def _umask() -> int:
 
 
 _UMASK = _umask()
+_HOST = socket.gethostname()
 
 
 @contextmanager
@@ -28,28 +34,61 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     A folder, since some writers (safetensors) make temporary files of their own beside what they are asked for, which
     a kill leaves behind. Some make files that only their owner may read; the finished file gets the usual permissions.
+    The folder's name tells machine and process, so that the next to write the same file can remove what a kill left.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written, also where safetensors has an error of its own for that.
     """
     path = Path(path)
-    hidden = path.with_name(f".{path.name}.{os.getpid()}")
+    hidden = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}")
     hidden.mkdir(parents=True, exist_ok=True)
+    _remove_left(path)
     try:
         beside = hidden / path.name
         yield beside
         beside.chmod(0o666 & ~_UMASK)
         _to_disk(beside)
         beside.replace(path)
+    except SafetensorError as error:
+        raise _from_system(error, path) from None
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Remove what killed processes left half-written beside `path`; only to be called while no other one writes it.
+    """Remove what killed processes of any machine left half-written beside `path`, while no other one writes it.
 
     The name may be a pattern (`*.tar`).
     """
     path = Path(path)
-    for hidden in path.parent.glob(f".{path.name}.[0-9]*"):
+    for hidden in path.parent.glob(f".{path.name}.*[0-9]"):
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what killed processes of this machine left half-written beside `path`."""
+    for hidden in path.parent.glob(f".{escape(path.name)}.{escape(_HOST)}.*"):
+        process = hidden.name.rpartition(".")[2]
+        if process.isdecimal() and not _is_running(int(process)):
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except (OverflowError, PermissionError):  # no number of a process; another user's
+        return True
+    return True
+
+
+def _from_system(error: SafetensorError, path: Path) -> Exception:
+    """What the system refused safetensors, as the error that everything else raises for it; else the error itself."""
+    number = re.search(r"(?:os error|code:) (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else error
 
 
 def _to_disk(path: Path) -> None:

@@ -140,6 +140,13 @@ def test_a_damaged_index_is_made_again(folder):
     assert torch.equal(Shards(folder / "manifest.json").squares(range(8)), wanted)
 
 
+def test_shards_on_a_full_disk_are_read(folder, full_disk):
+    with full_disk:
+        assert len(Shards(folder / "manifest.json")) == 8
+    assert not (folder / "index.safetensors").exists()
+    assert len(Shards(folder / "manifest.json")) == 8 and (folder / "index.safetensors").exists()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_shards_in_a_folder_that_cannot_be_written_to_are_read(folder):
     folder.chmod(0o500)

@@ -205,7 +205,7 @@ def test_finished_shards_of_other_settings_or_another_archive_are_not_taken_over
 
 def test_leftovers_of_a_longer_set_are_removed(tmp_path):
     prepare(tmp_path, make_source(tmp_path, 12))
-    half = tmp_path / "out/.drawn-000001.tar.99/drawn-000001.tar"
+    half = tmp_path / "out/.drawn-000001.tar.node.99/drawn-000001.tar"
     half.parent.mkdir()
     half.write_bytes(b"half written")
     prepare(tmp_path, make_source(tmp_path, 4))
