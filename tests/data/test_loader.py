@@ -14,6 +14,7 @@ from zfnet.data.loader import Shards
 from zfnet.data.resize import centre_square
 from zfnet.data.shards import write_shards
 from zfnet.data.statistics import read_statistics
+from zfnet.data.stream import RemoteShards
 from zfnet.errors import ZfnetError
 from zfnet.settings import Data
 
@@ -163,6 +164,30 @@ def test_a_shard_of_another_size_is_a_sentence(folder):
     (folder / "drawn-000001.tar").write_bytes(b"short")
     with pytest.raises(ZfnetError, match=r"drawn-000001.tar: the shard has 5 bytes, the manifest says \d+ bytes"):
         Shards(folder / "manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda path: path.unlink(), "is missing since the manifest was written"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1"), "has changed since the manifest was"),
+        (lambda path: path.write_bytes(b""), "has changed since the manifest was written"),
+    ],
+)
+def test_statistics_that_are_not_of_the_shards_are_a_sentence(folder, change, message):
+    change(folder / "statistics.safetensors")
+    with pytest.raises(ZfnetError, match=rf"statistics.safetensors: the file {message}"):
+        Shards(folder / "manifest.json")
+
+
+@pytest.mark.parametrize("read", [Shards, lambda manifest: list(RemoteShards(manifest).batches(4))])
+def test_a_label_that_is_no_number_is_a_sentence(folder, read):
+    path = folder / "drawn-000000.tar"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"class-2/0002.cls") + 512] = ord("x")
+    path.write_bytes(content)
+    with pytest.raises(ZfnetError, match=r"drawn-000000.tar: class-2/0002.cls: b'x' is no label"):
+        read(folder / "manifest.json")
 
 
 def test_a_shard_that_is_no_tar_is_a_sentence(folder):

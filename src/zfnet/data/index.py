@@ -14,9 +14,9 @@ from safetensors.numpy import save_file
 
 from zfnet.data.keys import Keys
 from zfnet.data.manifest import Manifest
-from zfnet.data.shardfile import members
+from zfnet.data.shardfile import members, read_label
 from zfnet.errors import ZfnetError
-from zfnet.files import atomic, text_hash
+from zfnet.files import atomic, sha256, text_hash
 
 _FILE = "index.safetensors"
 
@@ -38,9 +38,11 @@ def read_index(manifest: Manifest, folder: Path) -> Index:
     Raises
     ------
     ZfnetError
-        A shard is missing, has another size or holds another number of pictures than the manifest says.
+        A shard is missing, has another size or holds another number of pictures than the manifest says; a label is no
+        number; or the statistics are missing or others.
     """
     _check_sizes(manifest, folder)
+    _check_statistics(manifest, folder)
     stamp = text_hash(" ".join(shard.sha256 for shard in manifest.shards))
     if (index := _load(folder / _FILE, stamp)) is None:
         index = _walk(manifest, folder)
@@ -58,6 +60,16 @@ def _check_sizes(manifest: Manifest, folder: Path) -> None:
                 f"{path}: the shard {state}, the manifest says {shard.bytes} bytes; copy it again or prepare the data "
                 f"set again (delete {folder / 'manifest.json'})."
             )
+
+
+def _check_statistics(manifest: Manifest, folder: Path) -> None:
+    """The mean image and the covariance are those of the shards: their file is small enough to be read each time."""
+    path = folder / manifest.statistics
+    if not path.exists() or sha256(path) != manifest.statistics_sha256:
+        raise ZfnetError(
+            f"{path}: the file {'has changed' if path.exists() else 'is missing'} since the manifest was written; copy "
+            f"it again or prepare the data set again (delete {folder / 'manifest.json'})."
+        )
 
 
 def _walk(manifest: Manifest, folder: Path) -> Index:
@@ -90,7 +102,7 @@ def _row(content: mmap.mmap, parts: dict[str, tuple[int, int]], name: str) -> tu
     if not {"jpg", "cls"} <= parts.keys():
         raise ZfnetError(f"{name}: expected a .jpg and a .cls, found {sorted(parts)}; prepare the data set again.")
     offset, size = parts["cls"]
-    label = int(content[offset : offset + size])
+    label = read_label(content[offset : offset + size], name)
     return *parts["jpg"], *parts.get("json", (0, 0)), label
 
 

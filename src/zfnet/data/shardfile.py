@@ -75,6 +75,22 @@ def members(content: mmap.mmap, path: Path) -> Iterator[tuple[str, int, int]]:
         offset += -(-size // _BLOCK) * _BLOCK
 
 
+def read_label(content: bytes, name: str) -> int:
+    """Read the .cls of the picture `name`.
+
+    Raises
+    ------
+    ZfnetError
+        It is no number.
+    """
+    try:
+        return int(content)
+    except ValueError:
+        raise ZfnetError(
+            f"{name}.cls: {content[:20]!r} is no label, expected a whole number; prepare the data set again."
+        ) from None
+
+
 def _read_header(header: bytes, offset: int, path: Path) -> tuple[str, int]:
     try:
         name = header[:100].rstrip(b"\0").decode()

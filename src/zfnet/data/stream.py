@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from zfnet.data.loader import Batch, decode_square
 from zfnet.data.manifest import Manifest
+from zfnet.data.shardfile import read_label
 from zfnet.data.threads import in_order
 from zfnet.errors import ZfnetError
 
@@ -139,7 +140,7 @@ class RemoteShards:
             )
         if self.size is None:
             self.size = min(simplejpeg.decode_jpeg_header(content["jpg"])[:2])
-        return Sample(place, name, content["jpg"], int(content["cls"]))
+        return Sample(place, name, content["jpg"], read_label(content["cls"], name))
 
     def _decode(self, lot: list[Sample]) -> Batch:
         images = torch.empty(len(lot), self.size, self.size, 3, dtype=torch.uint8)
