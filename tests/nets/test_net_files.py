@@ -176,9 +176,17 @@ def change(header, *keys, value):
         (("operations", 1, "name"), "pad0", "names twice"),
         (("operations", 1, "options"), {"in_channels": 3}, "conv1: has the options in_channels; expected"),
         (("operations", 1, "options", "groups"), 0, "conv1: "),
-        (("operations", 1, "options", "out_channels"), 10**6, "conv1.bias is"),
+        (("operations", 1, "options", "out_channels"), 10**6, "conv2 does not fit its input"),
         (("operations", 1, "options", "out_channels"), 10**12, "operations.1.options.out_channels"),
         (("operations", 3, "options", "size"), [[1]], "operations.3.options.size"),
+        (("operations", 1, "options", "in_channels"), 5, r"conv1 does not fit its input \(2, 3, 35, 33\)"),
+        (("operations", 4, "options", "kernel_size"), [1], "operations.4.options.kernel_size"),
+        (("operations", 4, "options", "kernel_size"), [2, 2, 2], "pool1 does not fit"),
+        (("operations", 4, "options", "kernel_size"), [99, 99], "pool1 does not fit"),
+        (("operations", 4, "options", "kernel_size"), 2.5, "pool1 does not fit"),
+        (("operations", 10, "kind"), "relu", r"fc3 does not fit its input \(2, 4, 3, 3\)"),
+        (("operations", -1, "options", "in_features"), 8, "fc4 does not fit its input"),
+        (("classes",), 6, r"gives \(2, 5\) for two pictures; expected \(2, 6\)"),
     ],
 )
 def test_a_chain_that_lies_is_refused(adapted, path, keys, value, words):

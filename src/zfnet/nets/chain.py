@@ -6,13 +6,14 @@ JSON: {"crop": 224, "size": 256, "classes": 1000, "operations": [{"name": "conv1
 can name no code but the modules of `_MODULES`, and a net is tried out without memory before its weights are read.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import nn
 
-from zfnet.errors import ZfnetError
+from zfnet.errors import ZfnetError, first_line
 from zfnet.nets.network import Network, Operation
 from zfnet.nets.norm import ContrastNorm
 
@@ -33,6 +34,7 @@ Count = Annotated[int, Field(gt=0, le=10**6)]
 Side = Annotated[int, Field(gt=0, le=10**4)]
 Number = Annotated[float, Field(ge=-(10**6), le=10**6)]
 Whole = Annotated[int, Field(ge=0, le=10**6)]
+Sides = Annotated[list[Whole], Field(min_length=2, max_length=4)]  # a window's height and width, the pads of four sides
 
 
 class _Described(BaseModel):
@@ -42,7 +44,7 @@ class _Described(BaseModel):
 class _Part(_Described):
     name: str = Field(pattern=r"^[a-z]+\d+[a-z]?$")
     kind: str
-    options: dict[str, bool | Whole | Number | list[Whole] | None]
+    options: dict[str, bool | Whole | Number | Sides | None]
     layer: str | None = Field(pattern=r"^[a-z]+\d+[a-z]?$")
 
 
@@ -81,7 +83,25 @@ def from_json(data: Any) -> Network:
     layers = {part.layer: index for index, part in enumerate(chain.operations) if part.layer}
     if len({one.name for one in operations}) < len(operations) or not layers or chain.size < chain.crop:
         raise ZfnetError("Not the description of an adapted net (names twice, no layers, or a crop beyond its square).")
+    _try_out(operations, chain.crop, chain.classes)
     return Network(operations, layers, chain.crop, chain.size, chain.classes)
+
+
+@torch.no_grad()
+def _try_out(operations: Sequence[Operation], crop: int, classes: int) -> None:
+    """Run the operations without memory, so that one that does not fit its input is named."""
+    images = torch.empty(2, 3, crop, crop, device="meta")
+    for operation in operations:
+        if operation.kind == "norm":  # fits any maps and keeps their shape
+            continue
+        try:
+            images = operation.module(images)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            raise ZfnetError(
+                f"{operation.name} does not fit its input {tuple(images.shape)} ({first_line(error)})."
+            ) from None
+    if images.shape != (2, classes):
+        raise ZfnetError(f"The net gives {tuple(images.shape)} for two pictures; expected {(2, classes)}.")
 
 
 def _described(module: nn.Module, kind: str) -> dict[str, Any]:
