@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from zfnet import nets
 from zfnet.errors import Stopped, ZfnetError
@@ -172,6 +172,26 @@ def test_a_damaged_checkpoint_is_named(train, tmp_path, spec, content):
     path.write_bytes(content)
     with pytest.raises(ZfnetError, match=f"{path}: not a readable checkpoint"):
         train(spec())
+
+
+@pytest.mark.parametrize("header", [None, {"stamp": "{}"}, {"stamp": "{}", "progress": "{"}])
+def test_a_checkpoint_with_another_header_is_named(train, tmp_path, spec, header):
+    with pytest.raises(Stopped):
+        train(spec(), budget_minutes=0)
+    path = next((tmp_path / "run-checkpoints").glob(f"*/{FILE}"))
+    save_file({"a": torch.zeros(1)}, path, metadata=header)
+    with pytest.raises(ZfnetError, match=f"{path}: not a readable checkpoint"):
+        train(spec())
+
+
+def test_a_damaged_checkpoint_of_another_training_is_no_hindrance(train, tmp_path, spec, capsys):
+    with pytest.raises(Stopped):
+        train(spec(epochs=2), budget_minutes=0)
+    path = next((tmp_path / "run-checkpoints").glob(f"*/{FILE}"))
+    path.write_bytes(b"damaged")
+    assert train(spec(epochs=1))["epochs"] == 1
+    said = capsys.readouterr().out
+    assert "of other settings or data, and cannot be read. The old checkpoint stays in" in said and path.exists()
 
 
 def test_a_history_that_ran_ahead_is_cut_back(train, tmp_path, spec):

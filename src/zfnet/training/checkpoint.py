@@ -74,22 +74,28 @@ def load(folder: Path, stamp: Stamp) -> tuple[dict[str, Tensor], dict[str, Any]]
     path = folder / stamp.name / FILE
     if not path.exists():
         return None
-    header, tensors = _read(path)
-    if changes := differences(json.loads(header["stamp"]), stamp._asdict()):
+    before, progress, tensors = _read(path)
+    if changes := differences(before, stamp._asdict()):
         raise ZfnetError(
             f"{path}: this checkpoint belongs to another training ({'; '.join(changes)}); "
             "remove it to train from the start."
         )
-    return tensors, json.loads(header["progress"])
+    return tensors, progress
 
 
 def tell_others(folder: Path, stamp: Stamp, run: str) -> None:
     """Say how the newest checkpoint of the same run but another stamp differs from this training."""
     others = sorted(folder.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
     if others:
-        header, _ = _read(others[-1], tensors=False)
-        changes = "; ".join(differences(json.loads(header["stamp"]), stamp._asdict()))
-        print(f"{run}: trained anew, since this changed: {changes}. The old checkpoint stays in {others[-1].parent}.")
+        print(f"{run}: trained anew{_why(others[-1], stamp)}. The old checkpoint stays in {others[-1].parent}.")
+
+
+def _why(other: Path, stamp: Stamp) -> str:
+    try:
+        before, *_ = _read(other, tensors=False)
+    except ZfnetError:  # nothing to this training
+        return "; the last checkpoint is of other settings or data, and cannot be read"
+    return f", since this changed: {'; '.join(differences(before, stamp._asdict()))}"
 
 
 def differences(before: Any, after: Any, name: str = "") -> list[str]:
@@ -102,12 +108,14 @@ def differences(before: Any, after: Any, name: str = "") -> list[str]:
     return found
 
 
-def _read(path: Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _read(path: Path, tensors: bool = True) -> tuple[Any, Any, dict[str, Tensor]]:
+    """Stamp, progress and tensors of a checkpoint."""
     try:
         with safe_open(str(path), framework="pt") as file:
             header = file.metadata() or {}
             if not {"stamp", "progress"} <= header.keys():
                 raise SafetensorError("its header has no stamp")
-            return header, {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+            stamp, progress = json.loads(header["stamp"]), json.loads(header["progress"])
+            return stamp, progress, {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
         raise ZfnetError(f"{path}: not a readable checkpoint ({error}); remove it to train from the start.") from None
