@@ -95,6 +95,13 @@ def test_a_run_without_snapshots_is_told(tmp_path):
         evolution.find_snapshots(metrics)
 
 
+@pytest.mark.parametrize("content", ["[]", '{"snapshots": 3}', '{"snapshots": [3]}'])
+def test_metrics_of_something_else_are_told(tmp_path, content):
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(ZfnetError, match=r"metrics.json: not the metrics of a run"):
+        evolution.find_snapshots(tmp_path / "metrics.json")
+
+
 def test_invariance(weights, manifest, tmp_path):
     out = tmp_path / "invariance.csv"
     invariance.invariance_stage(weights["zf-s1"], manifest, SETTINGS, out, threads=1)

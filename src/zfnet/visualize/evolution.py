@@ -38,7 +38,7 @@ def evolution_stage(metrics: Path, manifest: Path, settings: Visualize, out: Pat
     Raises
     ------
     ZfnetError
-        The run kept no snapshots, or one is missing.
+        These are no metrics, the run kept no snapshots, or one is missing.
     """
     origin = Origin(settings, metrics=metrics, manifest=manifest)
     snapshots = find_snapshots(metrics)
@@ -57,7 +57,7 @@ def evolution_stage(metrics: Path, manifest: Path, settings: Visualize, out: Pat
 def find_snapshots(metrics: Path) -> dict[int, Path]:
     """The snapshots that a run's metrics name, by epoch in order."""
     found = {}
-    for name in read_json(metrics).get("snapshots") or []:
+    for name in _named(metrics):
         path = metrics.parent / "snapshots" / Path(name).name
         epoch = re.search(r"(\d+)$", path.stem)
         if epoch is None or not path.exists():
@@ -66,6 +66,14 @@ def find_snapshots(metrics: Path) -> dict[int, Path]:
     if not found:
         raise ZfnetError(f"{metrics}: the run kept no snapshots; set training.snapshots and train it again.")
     return dict(sorted(found.items()))
+
+
+def _named(metrics: Path) -> list[str]:
+    content = read_json(metrics)
+    names = (content.get("snapshots") or []) if isinstance(content, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ZfnetError(f"{metrics}: not the metrics of a run; give the metrics.json beside its weights.")
+    return names
 
 
 def _watch(
