@@ -1,10 +1,14 @@
 """ImageNet in all its forms: the same labels everywhere, choices that agree, and sentences for what is missing."""
 
+import io
+
 import builders
 import pytest
 from builders import TRUTH, WNIDS
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.lib.recfunctions import repack_fields
+from scipy.io import loadmat, savemat
 
 from zfnet.data import imagenet
 from zfnet.data.devkit import check_devkit, read_devkit
@@ -233,8 +237,21 @@ def test_a_damaged_file_of_the_devkit_is_named(name, data, message, tmp_path):
         read_devkit(builders.put(tmp_path / "kit.tar.gz", builders.packed(files)))
 
 
-def test_kaggles_table_without_its_columns_is_named(tmp_path):
-    builders.extract(builders.kaggle_files() | {"LOC_val_solution.csv": b"a,b\n1,2\n"}, tmp_path / "kaggle")
+@pytest.mark.parametrize("field", ["ILSVRC2012_ID", "WNID", "words", "num_children", "num_train_images"])
+def test_a_class_table_that_lacks_a_column_is_named(field, tmp_path):
+    files = builders.devkit_files()
+    (name,) = (name for name in files if name.endswith("meta.mat"))
+    table = loadmat(io.BytesIO(files[name]))["synsets"]
+    lacking = io.BytesIO()
+    savemat(lacking, {"synsets": repack_fields(table[[other for other in table.dtype.names if other != field]])})
+    path = builders.put(tmp_path / "kit.tar.gz", builders.packed(files | {name: lacking.getvalue()}))
+    with pytest.raises(ZfnetError, match=f"meta.mat cannot be read .*{field}"):
+        read_devkit(path)
+
+
+@pytest.mark.parametrize("table", [b"a,b\n1,2\n", b"ImageId,PredictionString\n" + b"x" * 200_000])
+def test_kaggles_table_without_its_columns_is_named(table, tmp_path):
+    builders.extract(builders.kaggle_files() | {"LOC_val_solution.csv": table}, tmp_path / "kaggle")
     with pytest.raises(ZfnetError, match="lacks ImageId or PredictionString"):
         read_devkit(tmp_path / "kaggle")
 

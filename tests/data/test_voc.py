@@ -27,6 +27,11 @@ def test_the_archive(tmp_path):
     assert found["2007_000001"].data == builders.voc_files()[f"{ROOT}/JPEGImages/2007_000001.jpg"]
 
 
+def test_a_stray_file_named_as_the_folder_is_passed_over(tmp_path):
+    source = voc.voc2012(write(tmp_path, {"VOC2012": b"stray"} | builders.voc_files()))
+    assert len(list(source.pictures())) == 2
+
+
 def test_classes_are_the_twenty_in_official_order(tmp_path):
     source = voc.voc2012(write(tmp_path, builders.voc_files()))
     assert len(source.classes) == 20 and source.classes == sorted(source.classes)

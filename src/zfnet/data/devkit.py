@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zfnet.data.archives import Member, kind, members
 from zfnet.errors import ZfnetError
@@ -85,36 +85,54 @@ def _files(path: Path) -> Iterator[Member]:
 
 
 def _official(meta: bytes, truth: str, path: Path) -> Devkit:
-    leaves = {int(node["ILSVRC2012_ID"]): node for node in _synsets(meta, path) if int(node["num_children"]) == 0}
-    ids = {number: str(node["WNID"]) for number, node in leaves.items()}
+    leaves = [node for node in _synsets(meta, path) if node.children == 0]
+    ids = {node.number: node.wnid for node in leaves}
     try:
         labels = [ids[int(line)] for line in truth.split()]
     except (ValueError, KeyError) as error:
         raise ZfnetError(f"{path}: {TRUTH} has a line that is no class of {META} ({error}); {OFFICIAL}.") from None
     return Devkit(
-        words={str(node["WNID"]): str(node["words"]) for node in leaves.values()},
-        counts={str(node["WNID"]): int(node["num_train_images"]) for node in leaves.values()},
+        words={node.wnid: node.words for node in leaves},
+        counts={node.wnid: node.images for node in leaves},
         truth={f"ILSVRC2012_val_{number:08d}": wnid for number, wnid in enumerate(labels, 1)},
         numbers={wnid: number for number, wnid in ids.items()},
     )
 
 
-def _synsets(meta: bytes, path: Path) -> list[Any]:
+class _Synset(NamedTuple):
+    number: int
+    wnid: str
+    words: str
+    children: int
+    images: int
+
+
+def _synsets(meta: bytes, path: Path) -> list[_Synset]:
     from scipy.io import loadmat  # half a second that only this reader needs
 
     try:
         synsets = loadmat(io.BytesIO(meta), squeeze_me=True, variable_names=["synsets"])["synsets"]
-        return [node for node in synsets if node["WNID"] and int(node["num_train_images"]) >= 0]
+        return [_synset(node) for node in synsets]
     except Exception as error:  # loadmat raises anything on a damaged file
         raise ZfnetError(f"{path}: {META} cannot be read ({error}); {OFFICIAL}.") from None
 
 
+def _synset(node: Any) -> _Synset:
+    return _Synset(
+        number=int(node["ILSVRC2012_ID"]),
+        wnid=str(node["WNID"]),
+        words=str(node["words"]),
+        children=int(node["num_children"]),
+        images=int(node["num_train_images"]),
+    )
+
+
 def _kaggle(mapping: str, solution: str, path: Path) -> Devkit:
     words = dict(line.split(" ", 1) for line in mapping.splitlines() if " " in line)
-    rows = list(csv.DictReader(io.StringIO(solution)))
+    rows = csv.DictReader(io.StringIO(solution))
     try:
         truth = {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
-    except (KeyError, IndexError, AttributeError):
+    except (KeyError, IndexError, AttributeError, csv.Error):
         raise ZfnetError(
             f"{path}: {SOLUTION} lacks ImageId or PredictionString; get it from Kaggle's ImageNet challenge."
         ) from None

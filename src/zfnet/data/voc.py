@@ -160,4 +160,4 @@ def _read_small(member: Member) -> bytes:
 
 
 def _is_in(member: Member, folder: str) -> bool:
-    return YEAR in member.parts and member.parts[-2] == folder
+    return YEAR in member.parts and member.parts[-2:-1] == (folder,)
