@@ -181,3 +181,13 @@ def test_a_failed_download_is_named(change, remote, tmp_path):
     change(remote / CONTENT["cifar10"][0])
     with pytest.raises(ZfnetError, match=r"cifar-10-python\.tar\.gz: the download failed .* set archives: cifar10"):
         fetch("cifar-10-python.tar.gz", tmp_path / "here")
+    assert list((tmp_path / "here").iterdir()) == []  # nothing that looks finished
+
+
+@pytest.mark.slow
+def test_what_is_there_is_kept_if_it_is_right_and_replaced_if_not(remote, tmp_path):
+    name, data = CONTENT["cifar10"]
+    builders.put(tmp_path / "here" / name, b"half a download")
+    assert fetch(name, tmp_path / "here").read_bytes() == data
+    (remote / name).unlink()
+    assert fetch(name, tmp_path / "here").read_bytes() == data

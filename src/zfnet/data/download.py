@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zfnet.errors import ZfnetError
+from zfnet.files import atomic
 
 
 class Remote(NamedTuple):
@@ -37,7 +38,7 @@ FILES = {key: remote.url.rsplit("/", 1)[-1] for key, remote in REMOTE.items()}
 
 
 def fetch(file: str, folder: Path) -> Path:
-    """Download one archive; what is there already is checked and kept.
+    """Download one archive; what is there already is checked and kept. A file has its name once it was found right.
 
     Parameters
     ----------
@@ -49,17 +50,21 @@ def fetch(file: str, folder: Path) -> Path:
     ZfnetError
         The name is none of these, the download failed, or what came has another checksum.
     """
-    from torchvision.datasets.utils import download_url  # two seconds that only this needs
+    from torchvision.datasets.utils import check_integrity, download_url  # two seconds that only this needs
 
     keys = {name: key for key, name in FILES.items()}
     if file not in keys:
         raise ZfnetError(f"{file}: cannot be fetched; choose one of {', '.join(keys)}.")
     url, md5 = REMOTE[keys[file]]
+    path = Path(folder) / file
+    if check_integrity(path, md5):
+        return path
     try:
-        download_url(url, str(folder), file, md5)
+        with atomic(path) as beside:
+            download_url(url, beside.parent, file, md5)
     except (OSError, RuntimeError, ValueError) as error:  # URLError is an OSError, a wrong checksum a RuntimeError
         raise ZfnetError(
             f"{url}: the download failed ({error}); try again, or fetch it by hand and set archives: {keys[file]} in"
             " config.yaml to it."
         ) from None
-    return Path(folder) / file
+    return path
