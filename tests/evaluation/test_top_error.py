@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from zfnet.errors import ZfnetError
 from zfnet.evaluation.ensemble import combine
 from zfnet.evaluation.errors import missed, top_error
-from zfnet.evaluation.submission import submission, write_submission
+from zfnet.evaluation.submission import submission
 
 few = st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0])  # few values, so that ties are common
 
@@ -74,10 +74,9 @@ def test_an_ensemble_needs_one_shape(members):
         combine(members)
 
 
-def test_a_submission_names_the_five_best_by_the_devkits_numbers(tmp_path):
+def test_a_submission_names_the_five_best_by_the_devkits_numbers():
     rows = [[0.05, 0.4, 0.3, 0.1, 0.1, 0.05], [0.5, 0.1, 0.1, 0.1, 0.1, 0.1]]
-    write_submission(tmp_path / "test.txt", rows, ids=[100, 7, 3, 44, 5, 999])
-    assert (tmp_path / "test.txt").read_text() == "7 3 44 5 100\n100 7 3 44 5\n"
+    assert submission(rows, ids=[100, 7, 3, 44, 5, 999]) == "7 3 44 5 100\n100 7 3 44 5\n"
 
 
 @given(rows=arrays(np.float32, (3, 8), elements=st.floats(0, 1, width=32), unique=True))

@@ -6,13 +6,11 @@ the 1000 classes of the challenge), not the labels of the net.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from zfnet.errors import ZfnetError
-from zfnet.files import write_text
 
 GUESSES = 5
 
@@ -34,11 +32,6 @@ def submission(probabilities: ArrayLike, ids: Sequence[int]) -> str:
     _check(probabilities, ids)
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :GUESSES]  # (N, 5); equal ones in order of the labels
     return "".join(" ".join(map(str, line)) + "\n" for line in np.asarray(ids)[best].tolist())
-
-
-def write_submission(path: str | Path, probabilities: ArrayLike, ids: Sequence[int]) -> None:
-    """Write `submission(probabilities, ids)` to `path`."""
-    write_text(path, submission(probabilities, ids))
 
 
 def _check(probabilities: np.ndarray, ids: Sequence[int]) -> None:

@@ -25,7 +25,9 @@ def cka(first: Tensor, second: Tensor) -> float:
 
     About 0 where they have nothing in common; 0 where one of them tells no pictures apart.
     """
-    return _alignment(_likeness(first), _likeness(second))
+    first, second = _likeness(first), _likeness(second)
+    norms = first.norm() * second.norm()
+    return float((first * second).sum() / norms) if norms > 0 else 0.0
 
 
 def to_the_last(views: Iterable[View], nets: Mapping[int, Network], layers: Sequence[str]) -> dict[str, np.ndarray]:
@@ -38,10 +40,10 @@ def to_the_last(views: Iterable[View], nets: Mapping[int, Network], layers: Sequ
         for epoch, net in nets.items():
             for layer, features in _features(net, view.inputs, layers).items():
                 seen[epoch][layer].append(features)
-    alike = {epoch: {layer: _likeness(torch.cat(parts)) for layer, parts in one.items()} for epoch, one in seen.items()}
-    last = alike[max(alike)]
+    last = seen[max(seen)]
     return {
-        layer: np.array([_alignment(one[layer], last[layer]) for one in alike.values()], np.float32) for layer in layers
+        layer: np.array([cka(torch.cat(one[layer]), torch.cat(last[layer])) for one in seen.values()], np.float32)
+        for layer in layers
     }
 
 
@@ -67,8 +69,3 @@ def _likeness(features: Tensor) -> Tensor:
     sums = alike.sum(0) / (count - 2)
     centred = alike - sums[:, None] - sums[None] + sums.sum() / (count - 1)
     return centred.fill_diagonal_(0)
-
-
-def _alignment(first: Tensor, second: Tensor) -> float:
-    norms = first.norm() * second.norm()
-    return float((first * second).sum() / norms) if norms > 0 else 0.0
