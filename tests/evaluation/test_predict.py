@@ -7,6 +7,8 @@ from fake_shards import FakeShards
 
 from zfnet.errors import ZfnetError
 from zfnet.evaluation.predict import centre, evaluating, ten_crop
+from zfnet.nets import save
+from zfnet.visualize.pictures import open_net
 
 
 def by_hand(net, shards, index, top, left, flip):
@@ -59,6 +61,23 @@ def test_nothing_of_the_net_is_changed(net, shards):
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     assert torch.equal(found, ten_crop(net, shards, [0], batch=1))  # dropout was off
     net(torch.zeros(1, 3, 64, 64)).sum().backward()
+
+
+@pytest.fixture
+def tf32():
+    """What cuDNN does by itself, and does again afterwards."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    yield
+    torch.backends.cudnn.allow_tf32 = before
+
+
+def test_a_gpu_rounds_nothing_to_tf32(tf32, net, shards, tmp_path):
+    save(net, tmp_path / "weights.safetensors")
+    for look in (lambda: ten_crop(net, shards, [0], batch=1), lambda: open_net(tmp_path / "weights.safetensors")):
+        torch.backends.cudnn.allow_tf32 = True
+        look()
+        assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_modes_come_back_after_an_error(net):

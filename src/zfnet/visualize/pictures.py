@@ -15,6 +15,7 @@ from torch import Tensor
 
 from zfnet.data.loader import Shards
 from zfnet.errors import ZfnetError
+from zfnet.evaluation.predict import full_precision
 from zfnet.evaluation.stage import same_classes
 from zfnet.nets import Network, device, load
 
@@ -90,13 +91,14 @@ def _require_labels(shards: Shards) -> None:
 
 
 def open_net(weights: Path) -> Network:
-    """Load a net onto the device, to be looked at only.
+    """Load a net onto the device, to be looked at only, in full precision.
 
     Raises
     ------
     ZfnetError
         The file is missing or damaged, or its training diverged.
     """
+    full_precision()
     net = load(weights).to(device()).eval()
     if not all(parameter.isfinite().all() for parameter in net.parameters()):
         raise ZfnetError(f"{weights}: weights are not finite, the training diverged; train again at a lower rate.")
