@@ -23,6 +23,7 @@ from torch import Tensor
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
 from zfnet.data.loader import Shards
 from zfnet.errors import ZfnetError
+from zfnet.evaluation.predict import full_precision
 from zfnet.files import atomic, read_json, remove_unfinished, sha256, write_json
 from zfnet.nets import Network, device, load
 from zfnet.nets.geometry import stage_output
@@ -119,6 +120,7 @@ def features_stage(weights: Path, manifest: Path, settings: Transfer, out_dir: P
         Gets layer-L.npy and index.json.
     """
     torch.set_num_threads(threads)
+    full_precision()
     net, shards = load(weights).to(device()), Shards(manifest)
     layers = LAYERS.get(shards.manifest.name, settings.layers)
     outputs = {layer: stage_output(net, layer) for layer in layers}
