@@ -173,12 +173,12 @@ def test_too_little_memory_is_a_sentence_in_training_and_in_testing(monkeypatch)
     rows = np.random.default_rng(0).normal(size=(60, 100)).astype(np.float32)
     layer = Layer.open(rows, np.arange(50), torch.device("cpu"))
     monkeypatch.setattr(memory, "available", lambda device: 10_000)
-    wanted = r"0\.\d GiB of memory are needed on cpu and 0.0 are free; .* leave the layer out of transfer.layers"
+    wanted = r"0\.\d GiB of memory are needed on cpu and 0\.\d are free; .* leave the layer out of transfer.layers"
     for pictures in ((40, 1), (1, 49)):
         monkeypatch.setattr(memory, "available", lambda device, n=pictures: layer.needs(*n) - 1)
-        with pytest.raises(ZfnetError, match=rf"A fold of {pictures[0]} \+ {pictures[1]} pictures: {wanted}"):
+        with pytest.raises(ZfnetError, match=rf"features: a fold of {pictures[0]} \+ {pictures[1]} pictures: {wanted}"):
             layer.coordinates(np.arange(pictures[0]), np.arange(pictures[0], sum(pictures)))
-    with pytest.raises(ZfnetError, match=rf"The Gram matrix of 50 pictures: {wanted}"):
+    with pytest.raises(ZfnetError, match=rf"features: the Gram matrix of 50 pictures: {wanted}"):
         Layer.open(rows, np.arange(50), torch.device("cpu"))
 
 

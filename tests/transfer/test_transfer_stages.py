@@ -219,6 +219,7 @@ def test_an_empty_class_is_named_and_left_out(write_features, tmp_path):
     assert record["too_few"] == {"nothing": 0}
     assert record["left_out"] == ["class nothing: 0 pictures, where 6 for training and one for testing are needed."]
     assert {row["classes"] for row in table(tmp_path / "t.csv")} == {"3"}
+    assert record["at_edge"] == {"svm": 1, "softmax": 1}  # grids of two values have nothing else
 
 
 def test_voc_stage_wants_annotations(write_features, tmp_path):

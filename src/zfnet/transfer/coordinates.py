@@ -28,38 +28,49 @@ class Layer:
 
     rows : float32 or float16 (N, d), memory mapped;  gram : float64 (M, M) or None
     place : where each picture is in `gram`
+    name : what sentences call it
     """
 
     rows: np.ndarray
     gram: Tensor | None
     place: np.ndarray
     device: torch.device
+    name: str
 
     @classmethod
-    def open(cls, rows: np.ndarray, used: np.ndarray, device: torch.device) -> "Layer":
+    def open(cls, rows: np.ndarray, used: np.ndarray, device: torch.device, name: str = "features") -> "Layer":
         """Take the features of a layer, of which only the pictures `used` will be asked for."""
         used = np.unique(used)
         place = np.full(len(rows), -1)
         place[used] = np.arange(len(used))
         wide = rows.shape[1] > len(used)
         if wide:
-            memory.require(16 * len(used) ** 2 + 2 * BLOCK_BYTES, f"The Gram matrix of {len(used)} pictures", device)
-        return cls(rows, gram_matrix(rows, used, device) if wide else None, place, device)
+            what = f"{name}: the Gram matrix of {len(used):,} pictures"
+            memory.require(16 * len(used) ** 2 + 2 * BLOCK_BYTES, what, device)
+        return cls(rows, gram_matrix(rows, used, device) if wide else None, place, device, name)
 
-    def coordinates(self, train: np.ndarray, test: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Return float32 (n, D) and (m, D) for the pictures `train` and `test`, D <= max(d, n)."""
-        memory.require(self.needs(len(train), len(test)), f"A fold of {len(train)} + {len(test)} pictures", self.device)
+    def coordinates(self, train: np.ndarray, test: np.ndarray, fit: int = 0) -> tuple[Tensor, Tensor]:
+        """Return float32 (n, D) and (m, D) for the pictures `train` and `test`, D <= max(d, n).
+
+        What is made of them will take `fit` bytes beside them, for which there has to be room, too.
+        """
+        what = f"{self.name}: a fold of {len(train):,} + {len(test):,} pictures"
+        memory.require(self.needs(len(train), len(test), fit), what, self.device)
         if self.gram is not None:
             of_train, of_test = self.place[train], self.place[test]
-            return from_gram(self.gram[of_train][:, of_train], self.gram[of_test][:, of_train])
+            return from_gram(self.gram[of_train[:, None], of_train], self.gram[of_test[:, None], of_train])
         return from_rows(self._read(train), self._read(test))
 
-    def needs(self, train: int, test: int) -> int:
-        """Return the bytes that `coordinates` takes for so many pictures: inner products and what is made of them,
-        the factors of `zfnet.transfer.precondition` among it."""
-        if self.gram is not None:
-            return 8 * train * (5 * train + 2 * test)
-        return 4 * self.rows.shape[1] * (3 * (train + test) + 6 * self.rows.shape[1])
+    def dimensions(self, train: int) -> int:
+        """Return how many coordinates there are at most, of so many training pictures."""
+        return min(self.rows.shape[1], train)
+
+    def needs(self, train: int, test: int, fit: int = 0) -> int:
+        """Return the bytes that `coordinates` takes for so many pictures, or afterwards, with them, a fit."""
+        width, dimensions = self.rows.shape[1], self.dimensions(train)
+        read = 0 if self.gram is not None else 12 * width * (train + test)  # as they are, centred, scaled
+        products = 8 * train * (4 * train + 3 * test) if width > train else 0
+        return memory.SLACK + max(read + products, 4 * dimensions * (train + test) + fit)
 
     def _read(self, rows: np.ndarray) -> Tensor:
         return torch.from_numpy(np.asarray(self.rows[rows])).to(self.device).float()
@@ -109,10 +120,10 @@ def from_gram(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     mean = train.mean(0)
     train, test = _centre(train, mean), _centre(test, mean)
     size = train.diagonal().mean().clamp_min(1e-30)
-    spread, axes = torch.linalg.eigh(train / size)  # (n,) ascending, (n, n)
+    spread, axes = torch.linalg.eigh(train.div_(size))  # (n,) ascending, (n, n)
     seen = spread > 1e-9 * spread[-1]
     roots, axes = spread[seen].sqrt(), axes[:, seen]
-    return (axes * roots).float(), (test / size @ (axes / roots)).float()
+    return (axes * roots).float(), (test.div_(size) @ (axes / roots)).float()
 
 
 def _centre(products: Tensor, mean: Tensor) -> Tensor:

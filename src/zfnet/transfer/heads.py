@@ -21,8 +21,10 @@ import torch
 from torch import Tensor
 
 from zfnet.errors import ZfnetError
+from zfnet.transfer import blocks
 from zfnet.transfer.losses import LOSSES, Kind, signed
-from zfnet.transfer.newton import Newton
+
+SKLEARN_BYTES = 40  # per feature of a sample: float64 twice or three times, and liblinear's pairs of index and value
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,12 @@ class Head:
     """P linear classifiers of K classes, trained side by side.
 
     weights : (d, P, K);  biases : (P, K)
+    solved : bool (P, K), or (P, 1) of a softmax: the fit ended as `tolerance` of `fit` says; None: not known
     """
 
     weights: Tensor
     biases: Tensor
+    solved: Tensor | None = None
 
     def scores(self, x: Tensor) -> Tensor:
         """Return f = X w + b, (n, P, K), of features (n, d)."""
@@ -64,7 +68,8 @@ def fit(
     tolerance
         A problem is solved by a whole step that promised to lower the objective by at most this share of it; what is
         left then is a small part of that. Or where |g|²/2 of its gradient g, which bounds the distance to the optimum
-        where the bias is regularised, is at most this share, and |g| at most its root times that at w = 0.
+        where the bias is regularised (a free bias is weighed by its curvature), is at most this share, and |g| at most
+        its root times that at w = 0.
     solver
         "sklearn": LinearSVC and LogisticRegression, the reference.
 
@@ -79,8 +84,15 @@ def fit(
 
         return fit_sklearn(x, targets, costs, kind, tolerance)
     ones = torch.cat([x, x.new_ones(len(x), 1)], 1)  # (n, d + 1): the last weight is the bias
-    w = Newton(ones, targets, costs, kind, tolerance).solve()
-    return Head(w[:-1], w[-1])
+    w, solved = blocks.solve(ones, targets, costs, kind, tolerance)
+    return Head(w[:-1], w[-1], solved)
+
+
+def fit_bytes(n: int, d: int, classes: int, problems: int, kind: Kind, solver: str = "zfnet") -> int:
+    """Return the bytes that `fit` takes beside its arguments: P problems of K classes on float32 (n, d)."""
+    if solver == "sklearn":
+        return SKLEARN_BYTES * n * d + 4 * d * classes * problems
+    return 4 * n * (d + 1) + blocks.solve_bytes(n, d + 1, classes, problems, kind)
 
 
 def objective(head: Head, x: Tensor, targets: Tensor, costs: Tensor, kind: Kind) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from zfnet.errors import ZfnetError
 
 GIB = 1 << 30
+SLACK = 64 << 20  # what allocators and libraries keep between arrays
 LIMITS = (  # of a control group, version 2 and 1: its limit, what it holds, how much of that is a cache of files
     ("memory.max", "memory.current", "file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache"),
@@ -38,7 +39,8 @@ def require(needed: int, what: str, device: torch.device, alternative: str = ALT
 def available(device: torch.device) -> int:
     """Return the free bytes of a device, counting what the system holds as a cache as free; a job's limit counts."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for its next arrays
+        return torch.cuda.mem_get_info(device)[0] + kept
     table = Path("/proc/meminfo")
     if table.exists():
         fields = dict(line.split(":", 1) for line in table.read_text(encoding="ascii").splitlines())

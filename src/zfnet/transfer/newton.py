@@ -8,7 +8,7 @@ exact enough: most of the time of the plain method goes into columns that wait f
 import torch
 from torch import Tensor
 
-from zfnet.transfer.losses import CURVATURES, LOSSES, Kind, signed
+from zfnet.transfer.losses import CURVATURES, LOSSES, Kind
 from zfnet.transfer.precondition import Preconditioner
 
 STEPS = 100  # of Newton at most; 5 to 15 are usual
@@ -19,7 +19,7 @@ CROWDED = 0.9  # share of the columns still in use, below which the others are t
 
 
 class Newton:
-    """Solver of P problems over the same samples.
+    """Solver of problems over the same samples, P at a time.
 
     A softmax couples the K columns of a problem. The columns of one-vs-rest heads are problems of their own: K is 1
     here, and P counts them all. Vectors are (d, P, K), scores (n, P, K), inner products and step lengths (P, 1).
@@ -28,60 +28,86 @@ class Newton:
     ----------
     x : float (n, d)
         Features; the last column of ones, whose weight is the bias.
-    targets, costs, kind, tolerance
+    kind, tolerance
         As for `zfnet.transfer.heads.fit`.
     """
 
-    def __init__(self, x: Tensor, targets: Tensor, costs: Tensor, kind: Kind, tolerance: float):
+    def __init__(self, x: Tensor, kind: Kind, tolerance: float):
         self.x, self.tolerance = x, tolerance
         self.rough = x.bfloat16() if x.dtype == torch.float32 and fast_in_bf16(x.device) else x
         self.loss, self.curvature, self.joint = LOSSES[kind], CURVATURES[kind], kind == "softmax"
-        self.shape = (x.shape[1], costs.shape[1], targets.shape[1])  # of the solution
-        targets, costs = signed(targets, kind).to(x), costs.to(x)
-        self.targets = targets[:, None] if self.joint else targets.repeat(1, self.shape[1])[:, :, None]
-        self.costs = (costs if self.joint else costs.repeat_interleave(self.shape[2], 1))[:, :, None]
         self.penalty = x.new_ones(x.shape[1], 1, 1)
         self.penalty[-1] = float(kind == "svm")
         self.preconditioner = Preconditioner(x, self.penalty)
 
-    def solve(self) -> Tensor:
-        """Return the weights, (d, P, K)."""
-        solution = self.x.new_zeros(self.x.shape[1], self.costs.shape[1], self.targets.shape[2])
+    def solve(self, targets: Tensor, costs: Tensor) -> tuple[Tensor, Tensor]:
+        """Solve some problems.
+
+        Parameters
+        ----------
+        targets : (n, P, K) as the loss wants them, or (n, 1, K) the same for all problems
+        costs : (n, P, 1)
+
+        Returns
+        -------
+        Tensor, Tensor
+            The weights (d, P, K), and whether each problem is solved, bool (P,): by a direction that promised to lower
+            the objective by at most `tolerance` of it, and led to no shortened step, or where `_unsolved` says so. It
+            is not where the steps ran out before, or where no step lowered the objective though much was promised.
+        """
+        self.targets, self.costs = targets, costs
+        solution = self.x.new_zeros(self.x.shape[1], costs.shape[1], targets.shape[2])
+        solved = torch.zeros(costs.shape[1], dtype=torch.bool, device=costs.device)
         w, scores = solution.clone(), self.x.new_zeros(len(self.x), *solution.shape[1:])
         left = torch.arange(w.shape[1], device=w.device)  # problems still being solved
         start = None
         for _ in range(STEPS):
-            loss = self.loss(scores, self.targets)
-            gradient = self.penalty * w + self._pull(self.costs * loss.slope, self.x)
+            gradient, loss, second = self._look(w, scores)
             start = _dot(gradient, gradient) if start is None else start
-            objective = _dot(self.penalty * w, w) / 2 + _sum(self.costs * loss.value)
-            share = self._unsolved(gradient, objective, start)
-            direction = self._direction(gradient, loss.second, share)
+            objective = _dot(self.penalty * w, w) / 2 + loss
+            share = self._unsolved(gradient, second, objective, start)
+            direction, exact = self._direction(gradient, second, share)
             change = _product(self.x, direction)
-            step = self._step(w, direction, gradient, scores, change, loss.value) * (share > 0)
+            step = self._step(w, direction, gradient, scores, change, loss) * (share > 0)
             w, scores = w + step * direction, scores + step * change
             solution[:, left] = w
-            near = -_dot(gradient, direction) / 2 <= self.tolerance * objective
-            going = ((step > 0) & ~(near & (step > 0.5)))[:, 0]
+            near = exact & (-_dot(gradient, direction) / 2 <= self.tolerance * objective)
+            met = (share == 0) | (near & ((step > 0.5) | (step == 0)))  # 0: rounding hides what is left
+            solved[left] = met[:, 0]
+            going = ((step > 0) & ~met)[:, 0]
             if not going.any():
                 break
             if not going.all():
                 left, start, w, scores = left[going], start[going], w[:, going], scores[:, going]
                 self.costs = self.costs[:, going]
-                self.targets = self.targets if self.joint else self.targets[:, going]
-        return solution.reshape(self.shape)
+                self.targets = self.targets if self.targets.shape[1] == 1 else self.targets[:, going]
+        return solution, solved
 
-    def _unsolved(self, gradient: Tensor, objective: Tensor, start: Tensor) -> Tensor:
-        """Return |g| / |g at w = 0|, and 0 where a problem is solved."""
+    def _look(self, w: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradient (d, P, K), the weighed loss (P, 1) and `Loss.second` (n, P, K)."""
+        loss = self.loss(scores, self.targets)
+        gradient = self.penalty * w + self._pull(self.costs * loss.slope, self.x)
+        return gradient, _sum(self.costs * loss.value), loss.second
+
+    def _unsolved(self, gradient: Tensor, second: Tensor, objective: Tensor, start: Tensor) -> Tensor:
+        """Return |g| / |g at w = 0|, and 0 where a problem is solved: where it is small, and so is a bound of the rest.
+
+        All second derivatives by a penalised weight are at least 1, so that Σ g²/2 bounds what is left to gain. A free
+        bias is worth g²/2 divided by its own.
+        """
         size = _dot(gradient, gradient)
-        far = size / 2 > self.tolerance * objective
+        rest = gradient.square()
+        if self.penalty[-1] == 0:
+            rest[-1] /= (self.costs * self.curvature.alone(second)).sum(0).clamp_min(1e-30)
+        far = _sum(rest) / 2 > self.tolerance * objective
         share = (size / start.clamp_min(1e-30)).sqrt()
         return share * (far | (share > self.tolerance**0.5))
 
-    def _direction(self, gradient: Tensor, second: Tensor, share: Tensor) -> Tensor:
-        """Solve H d = -g by conjugate gradients, the more exactly the nearer the end; return d.
+    def _direction(self, gradient: Tensor, second: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Solve H d = -g by conjugate gradients, the more exactly the nearer the end.
 
-        Products in bf16 are good enough here: the outer steps, whose gradients are exact, make up for their rounding.
+        Return d, and whether it is as exact as wanted, bool (P, 1). Products in bf16 are good enough here: the outer
+        steps, whose gradients are exact, make up for their rounding.
         """
         direction = torch.zeros_like(gradient)
         costs, residual = self.costs, -gradient
@@ -90,6 +116,7 @@ class Newton:
         norm = _dot(residual, search)
         goal = torch.where(share > 0, norm * share.sqrt().clamp(max=0.1), torch.inf)
         left = torch.arange(len(norm), device=norm.device)
+        exact = torch.zeros_like(norm, dtype=torch.bool)
         for _ in range(TURNS):
             going = (norm > goal)[:, 0]
             if not going.any():
@@ -107,19 +134,19 @@ class Newton:
             residual = residual - length * curved
             step = self.preconditioner.solve(residual, levels)
             norm, before = _dot(residual, step).where(curvature > 0, 0), norm
+            exact[left] |= (norm <= goal) & (curvature > 0)
             search = step + (norm / before.clamp_min(1e-30)) * search
-        return direction
+        return direction, exact
 
-    def _step(self, w: Tensor, direction: Tensor, gradient: Tensor, scores: Tensor, change: Tensor, value: Tensor):
+    def _step(self, w: Tensor, direction: Tensor, gradient: Tensor, scores: Tensor, change: Tensor, now: Tensor):
         """Go to the least value along the line; halve the way until the objective falls by a share of its promise."""
         linear, square = _dot(self.penalty * w, direction), _dot(self.penalty * direction, direction)
-        promise, now = _dot(gradient, direction), _sum(self.costs * value)
+        promise = _dot(gradient, direction)
         slack = 1e-6 * (now + _dot(self.penalty * w, w) / 2)  # what rounding may hide
         step = torch.ones_like(now)
         for _ in range(SEARCHES):
-            there = self.loss(scores + step * change, self.targets)
-            slope = linear + step * square + _sum(self.costs * there.slope * change)
-            bend = square + _sum(self.costs * change * self.curvature.times(there.second, change))
+            slope, bend = self._along(scores + step * change, change)
+            slope, bend = slope + linear + step * square, bend + square
             step = (step - slope / bend.clamp_min(1e-30)).clamp(*STRETCH)
         for _ in range(20):
             trial = _sum(self.costs * self.loss(scores + step * change, self.targets).value)
@@ -129,6 +156,12 @@ class Newton:
                 return step
             step = torch.where(bad, step / 2, step)
         return torch.where(bad, 0, step)
+
+    def _along(self, scores: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the first and second derivative of the weighed loss along a change of the scores, (P, 1)."""
+        loss = self.loss(scores, self.targets)
+        bend = _sum(self.costs * change * self.curvature.times(loss.second, change))
+        return _sum(self.costs * loss.slope * change), bend
 
     def _pull(self, slopes: Tensor, x: Tensor) -> Tensor:
         """Take slopes by the scores (n, P, K) to slopes by the weights (d, P, K)."""

@@ -1,6 +1,7 @@
 """The same heads by scikit-learn (liblinear and L-BFGS): `solver: sklearn`, and the oracle of the tests."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -21,20 +22,34 @@ def fit_sklearn(x: Tensor, targets: Tensor, costs: Tensor, kind: Kind, tolerance
     """
     features, truth = x.double().cpu().numpy(), targets.cpu().numpy()
     heads = [_fit_one(features, truth, cost, kind, tolerance) for cost in costs.T.double().cpu().numpy()]
-    weights, biases = zip(*heads, strict=True)
-    return Head(torch.from_numpy(np.stack(weights, 1)).to(x), torch.from_numpy(np.stack(biases)).to(x))
+    weights, biases, solved = zip(*heads, strict=True)
+    parts = (np.stack(weights, 1), np.stack(biases), np.stack(solved))
+    weights, biases, solved = (torch.from_numpy(part).to(x.device) for part in parts)
+    return Head(weights.to(x), biases.to(x), solved)
 
 
 def _fit_one(x: np.ndarray, truth: np.ndarray, cost: np.ndarray, kind: Kind, tolerance: float):
+    """Return weights (d, K), biases (K,), and whether scikit-learn's criterion was met, (K,), or (1,) of a softmax."""
     rows, c = cost > 0, float(cost.max())
     if not (truth[rows] == 1).any(0).all():
         raise ZfnetError("solver sklearn: a class has no training picture in one of the folds; use solver: zfnet.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        if kind == "softmax":
-            return _multinomial(x[rows], truth[rows].argmax(1), truth.shape[1], c, tolerance)
-        columns = [_binary(x[rows][y != 0.5], y[y != 0.5] > 0, kind, c, tolerance) for y in truth[rows].T]
-    return np.stack([w for w, _ in columns], 1), np.array([b for _, b in columns])
+    if kind == "softmax":
+        (w, b), met = _watched(_multinomial, x[rows], truth[rows].argmax(1), truth.shape[1], c, tolerance)
+        return w, b, np.array([met])
+    columns = [_watched(_binary, x[rows][y != 0.5], y[y != 0.5] > 0, kind, c, tolerance) for y in truth[rows].T]
+    weights, biases = zip(*(found for found, _ in columns), strict=True)
+    return np.stack(weights, 1), np.array(biases), np.array([met for _, met in columns])
+
+
+def _watched(train: Callable, *arguments) -> tuple[tuple, bool]:
+    """Train; return the result, and whether scikit-learn did not warn that the fit has not converged."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ConvergenceWarning)
+        found = train(*arguments)
+    others = [one for one in said if one.category is not ConvergenceWarning]
+    for one in others:
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return found, len(others) == len(said)
 
 
 def _binary(x: np.ndarray, y: np.ndarray, kind: Kind, c: float, tolerance: float) -> tuple[np.ndarray, float]:

@@ -6,6 +6,7 @@ picture per class nothing can be set aside, and the middle of the grid is taken:
 and C hardly matters. Fits that only serve the choice stop at a tolerance of 0.01.
 """
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from zfnet.settings import Heads
-from zfnet.transfer.heads import Head, Kind, fit
+from zfnet.transfer.heads import Head, Kind, fit, fit_bytes
 
 VALIDATION_TOLERANCE = 1e-2  # moves accuracies by about a tenth of a point, and takes half the time
 
@@ -45,6 +46,27 @@ def fit_chosen(
         c = grid[int(np.argmax(_validate(x, targets, groups, kind, heads, score, grid)))]
     costs = x.new_full((len(x), 1), c)
     return fit(x, targets, costs, kind, heads.tolerance, heads.solver), c
+
+
+def choice_bytes(n: int, d: int, classes: int, kind: Kind, heads: Heads) -> int:
+    """Return the bytes that `fit_chosen` takes beside its arguments: K classes on float32 (n, d)."""
+    problems = heads.inner_folds * len(heads.svm_c if kind == "svm" else heads.softmax_c)
+    scores = 8 * n * classes * problems  # they, and they with their biases
+    return scores + fit_bytes(n, d, classes, problems, kind, heads.solver)
+
+
+def unsolved(head: Head, what: str) -> bool:
+    """Tell whether a fit ended before its tolerance was met, and say so on stderr; `what`: the fit in words."""
+    left = int((~head.solved).sum())
+    if left:
+        print(
+            f"zfnet: {what}: {left} of {head.solved.numel()} problems ended before transfer.heads.tolerance was met "
+            "and may predict otherwise than at the optimum; leave the largest values of C out of transfer.heads, or "
+            "set a larger tolerance.",
+            file=sys.stderr,
+            flush=True,
+        )
+    return left > 0
 
 
 def inner_folds(labels: np.ndarray, folds: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from zfnet.transfer.features import Features
 from zfnet.transfer.heads import Kind, one_hot
 from zfnet.transfer.measures import class_accuracy
 from zfnet.transfer.rows import write_rows
-from zfnet.transfer.selection import fit_chosen, inner_folds
+from zfnet.transfer.selection import choice_bytes, fit_chosen, inner_folds, unsolved
 from zfnet.transfer.splits import Split, Splits, make_splits
 
 COLUMNS = ["set", "head", "layer", "size", "fold", "accuracy", "c", "classes", "train_images", "test_images"]
@@ -55,8 +55,9 @@ def heads_stage(
     weights, manifest
         The net and the data set the features should be of; None: whatever they are of.
     out_csv
-        One row per head, layer, size and fold; a .json beside it has the folds, what was left out, and where the
-        numbers come from.
+        One row per head, layer, size and fold; a .json beside it has the folds, what was left out, how many fits ended
+        before their tolerance was met ("unconverged"; each is named on stderr), how many chose the smallest or the
+        largest C of their grid ("at_edge", by head: a wider one might be better), and where the numbers come from.
     """
     torch.set_num_threads(threads)
     start, features = time.monotonic(), Features(features_dir)
@@ -64,13 +65,21 @@ def heads_stage(
     splits = caltech_splits(features.name, features.labels, features.keys, features.classes, settings)
     tasks = protocol(splits.sizes, table_sizes(features.name, settings), settings.layers)
     rows = sorted(_run(features, splits, tasks, settings.heads), key=lambda row: (row["layer"], row["head"]))
+    unconverged = sum(row.pop("unsolved") for row in rows)
     write_rows(out_csv, COLUMNS, [row | {"set": features.name} for row in rows])
     write_json(
         Path(out_csv).with_suffix(".json"),
         splits.record(features.keys)
         | {"net": features.index["net"], "data": features.index["data"], "views": features.index["views"]}
+        | {"unconverged": unconverged, "at_edge": _at_edge(rows, settings.heads)}
         | {"provenance": provenance(seed=settings.seed, seconds=time.monotonic() - start, device=str(device()))},
     )
+
+
+def _at_edge(rows: list[dict[str, Any]], heads: Heads) -> dict[str, int]:
+    """Count the fits of each head whose C is at an end of its grid."""
+    edges = {kind: {min(grid), max(grid)} for kind, grid in (("svm", heads.svm_c), ("softmax", heads.softmax_c))}
+    return {kind: sum(row["head"] == kind and row["c"] in ends for row in rows) for kind, ends in edges.items()}
 
 
 def protocol(sizes: tuple[int, ...], table: tuple[int, ...], layers: tuple[str, ...]) -> list[Task]:
@@ -114,7 +123,8 @@ def _run(features: Features, splits: Splits, tasks: list[Task], heads: Heads) ->
     rows, opened = [], None
     for task in track(tasks, f"heads on {features.name}", len(tasks)):
         if opened != task.layer:
-            layer, opened = Layer.open(features.layer(task.layer), splits.used, device()), task.layer
+            name, opened = f"{features.name}, layer {task.layer}", task.layer
+            layer = Layer.open(features.layer(task.layer), splits.used, device(), name)
         for fold in range(len(splits.orders)):
             rows.append(_one(layer, features.labels, splits, task, splits.split(fold, task.size), heads))
     return rows
@@ -122,8 +132,9 @@ def _run(features: Features, splits: Splits, tasks: list[Task], heads: Heads) ->
 
 def _one(layer: Layer, labels: np.ndarray, splits: Splits, task: Task, split: Split, heads: Heads) -> dict[str, Any]:
     """Train one head on one fold and test it."""
-    train, test = layer.coordinates(split.train, split.test)
-    known, classes = labels[split.train], splits.classes
+    known, classes, n = labels[split.train], splits.classes, len(split.train)
+    needs = choice_bytes(n, layer.dimensions(n), len(classes), task.head, heads)
+    train, test = layer.coordinates(split.train, split.test, needs)
 
     def score(scores: np.ndarray, samples: np.ndarray) -> float:
         return class_accuracy(classes[scores.argmax(1)], known[samples])
@@ -140,4 +151,5 @@ def _one(layer: Layer, labels: np.ndarray, splits: Splits, task: Task, split: Sp
         "classes": len(classes),
         "train_images": len(split.train),
         "test_images": len(split.test),
+        "unsolved": unsolved(head, f"{layer.name}, {task.head}, {task.size} per class, fold {split.fold}, C = {c:g}"),
     }

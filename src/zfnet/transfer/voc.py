@@ -12,7 +12,7 @@ was used): those of `val` for its own program, those of the test set (`zfnet.tra
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,11 +29,20 @@ from zfnet.transfer.features import Features
 from zfnet.transfer.heads import Kind, one_hot
 from zfnet.transfer.measures import average_precision, mean_average_precision
 from zfnet.transfer.rows import write_rows
-from zfnet.transfer.selection import fit_chosen
+from zfnet.transfer.selection import choice_bytes, fit_chosen, unsolved
 
 COLUMNS = ["class", "head", "positives", "images", "ap"]
 KINDS: tuple[Kind, ...] = ("softmax", "sigmoid")
 LAYER = "7"
+NAME = f"voc2012, layer {LAYER}"
+
+
+class Learned(NamedTuple):
+    """What one head says of other pictures."""
+
+    probabilities: np.ndarray  # float32 (m, K)
+    c: float  # the chosen C
+    unsolved: bool  # the fit ended before its tolerance was met
 
 
 def truth_table(annotations: list[dict[str, Any]], classes: list[str]) -> np.ndarray:
@@ -86,17 +95,19 @@ def voc_stage(
     weights, manifest
         The net and the data set the features should be of; None: whatever they are of.
     out_csv
-        Average precision per class and head. Beside it: a .json with means and provenance, scores.safetensors
+        Average precision per class and head. Beside it: a .json with means, fits that ended before their tolerance
+        was met ("unconverged"; each is named on stderr) and provenance, scores.safetensors
         ("softmax", "sigmoid" float32 (N, 20), "truth" int8 (N, 20)) and the predictions, val/results.
     """
     torch.set_num_threads(threads)
     start, features = time.monotonic(), Features(features_dir)
     features.expect(weights, manifest)
     truth, train, val = read_truth(features)
-    layer = Layer.open(features.layer(LAYER), np.r_[train, val], device())
-    x, x_val = layer.coordinates(train, val)
+    layer = Layer.open(features.layer(LAYER), np.r_[train, val], device(), NAME)
+    needs = max(learn_bytes(truth[train], layer.dimensions(len(train)), kind, settings) for kind in KINDS)
+    x, x_val = layer.coordinates(train, val, needs)
     found = {kind: learn(x, truth[train], x_val, kind, settings) for kind in KINDS}
-    scores = {kind: values for kind, (values, _) in found.items()}
+    scores = {kind: one.probabilities for kind, one in found.items()}
     folder = Path(out_csv).parent
     with atomic(folder / "scores.safetensors") as beside:
         save_file(scores | {"truth": truth[val]}, beside)
@@ -104,7 +115,8 @@ def voc_stage(
     write_rows(out_csv, COLUMNS, [row for kind in KINDS for row in _rows(kind, scores[kind], truth[val], features)])
     summary = {
         "mean_ap": {kind: round(mean_average_precision(scores[kind], truth[val]), 4) for kind in KINDS},
-        "c": {kind: c for kind, (_, c) in found.items()},
+        "c": {kind: one.c for kind, one in found.items()},
+        "unconverged": sum(one.unsolved for one in found.values()),
         "images": {"train": len(train), "val": len(val)},
         "target": settings.voc_target,
         "left_out": _left_out(truth[train], truth[val], features.classes),
@@ -141,8 +153,8 @@ def read_truth(features: Features) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return truth_table(annotations, features.classes), train, val
 
 
-def learn(x: Tensor, truth: np.ndarray, x_test: Tensor, kind: Kind, settings: Transfer) -> tuple[np.ndarray, float]:
-    """Train one head; return the probabilities of other pictures, float32 (m, K), and the chosen C.
+def learn(x: Tensor, truth: np.ndarray, x_test: Tensor, kind: Kind, settings: Transfer) -> Learned:
+    """Train one head, and predict other pictures.
 
     Parameters
     ----------
@@ -162,7 +174,14 @@ def learn(x: Tensor, truth: np.ndarray, x_test: Tensor, kind: Kind, settings: Tr
 
     groups = dealt[pictures]  # by picture, so that no picture is in two inner folds
     head, c = fit_chosen(x[places], targets.to(x), groups, kind, settings.heads, score)
-    return probabilities(head.scores(x_test)[:, 0].cpu().numpy(), kind), c
+    what = f"{NAME}, {kind} of {len(truth):,} pictures, C = {c:g}"
+    return Learned(probabilities(head.scores(x_test)[:, 0].cpu().numpy(), kind), c, unsolved(head, what))
+
+
+def learn_bytes(truth: np.ndarray, d: int, kind: Kind, settings: Transfer) -> int:
+    """Return the bytes that `learn` takes beside its arguments, with d features a picture."""
+    n = int((truth > 0).sum()) if kind == "softmax" else len(truth)
+    return 4 * n * d + choice_bytes(n, d, truth.shape[1], kind, settings.heads)
 
 
 def probabilities(scores: np.ndarray, kind: Kind) -> np.ndarray:

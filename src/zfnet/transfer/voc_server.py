@@ -17,7 +17,7 @@ from zfnet.provenance import provenance
 from zfnet.settings import Transfer
 from zfnet.transfer.coordinates import Layer
 from zfnet.transfer.features import Features
-from zfnet.transfer.voc import LAYER, learn, read_truth, write_predictions
+from zfnet.transfer.voc import LAYER, NAME, learn, learn_bytes, read_truth, write_predictions
 
 
 def voc_test_stage(
@@ -55,12 +55,15 @@ def voc_test_stage(
     learned = np.sort(np.r_[train, val])
     rows = np.concatenate([known.layer(LAYER), test.layer(LAYER)])
     unseen = np.arange(len(known), len(rows))
-    x, x_test = Layer.open(rows, np.r_[learned, unseen], device()).coordinates(learned, unseen)
-    scores, c = learn(x, truth[learned], x_test, "softmax", settings)
+    layer = Layer.open(rows, np.r_[learned, unseen], device(), NAME)
+    needs = learn_bytes(truth[learned], layer.dimensions(len(learned)), "softmax", settings)
+    x, x_test = layer.coordinates(learned, unseen, needs)
+    found = learn(x, truth[learned], x_test, "softmax", settings)
     folder = Path(out_json).parent
-    write_predictions(folder, "test", test.keys, known.classes, scores)
+    write_predictions(folder, "test", test.keys, known.classes, found.probabilities)
     summary = {
-        "c": c,
+        "c": found.c,
+        "unconverged": int(found.unsolved),
         "images": {"learned": len(learned), "test": len(test)},
         "target": settings.voc_target,
         "net": known.index["net"],
