@@ -64,7 +64,9 @@ def test_where_no_step_helps_a_head_is_solved_only_if_little_was_promised(kind, 
     monkeypatch.undo()
     left = excess(head, x, targets, costs, kind)
     assert len(calls) <= stops + 1
-    assert (left[head.solved] < 2e-5).all() and (left[~head.solved] > 1e-6).all()
+    assert (left[head.solved] < 2e-5).all() and (
+        left[~head.solved] > 1e-9
+    ).all()  # scores may move where that hardly does
     assert head.solved.any() == (stops > 0) and not head.solved.all()
 
 
@@ -95,6 +97,16 @@ def test_a_free_bias_of_little_curvature_is_found_as_exactly(n, d, classes):
     x, targets, _ = problem(n, d, classes)
     costs = torch.full((n, 1), 0.03)
     assert excess(fit(x, targets, costs, "sigmoid"), x, targets, costs, "sigmoid").max() < 1.1e-5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_class_without_samples_is_done_soon(kind, monkeypatch):
+    """The free bias of a sigmoid then has no optimum: each step lowers the objective by the same share of it."""
+    x, targets, costs = problem()
+    targets = torch.cat([targets, torch.zeros(len(targets), 1)], 1)
+    monkeypatch.setattr(newton, "STEPS", 60)
+    head = fit(x, targets, costs, kind)
+    assert head.solved.all()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from zfnet.errors import ZfnetError
+from zfnet.settings import Heads
 from zfnet.transfer import coordinates, memory, newton
 from zfnet.transfer.coordinates import Layer, from_gram, from_rows
 from zfnet.transfer.heads import Head, fit, objective, one_hot
 from zfnet.transfer.losses import LOSSES
 from zfnet.transfer.precondition import Preconditioner
+from zfnet.transfer.selection import choice_bytes
 
 KINDS = sorted(LOSSES)
 
@@ -171,15 +173,24 @@ def test_a_wide_layer_is_read_from_its_file_in_any_blocks(tmp_path, monkeypatch)
 
 def test_too_little_memory_is_a_sentence_in_training_and_in_testing(monkeypatch):
     rows = np.random.default_rng(0).normal(size=(60, 100)).astype(np.float32)
-    layer = Layer.open(rows, np.arange(50), torch.device("cpu"))
-    monkeypatch.setattr(memory, "available", lambda device: 10_000)
+    layer = Layer.open(rows, np.arange(50), torch.device("cpu"), "caltech101, layer 1")
     wanted = r"0\.\d GiB of memory are needed on cpu and 0\.\d are free; .* leave the layer out of transfer.layers"
-    for pictures in ((40, 1), (1, 49)):
-        monkeypatch.setattr(memory, "available", lambda device, n=pictures: layer.needs(*n) - 1)
-        with pytest.raises(ZfnetError, match=rf"features: a fold of {pictures[0]} \+ {pictures[1]} pictures: {wanted}"):
-            layer.coordinates(np.arange(pictures[0]), np.arange(pictures[0], sum(pictures)))
+    for train, test in ((40, 1), (1, 49)):
+        monkeypatch.setattr(memory, "available", lambda device, n=(train, test): layer.needs(*n) - 1)
+        with pytest.raises(ZfnetError, match=rf"caltech101, layer 1: a fold of {train} \+ {test} pictures: {wanted}"):
+            layer.coordinates(np.arange(train), np.arange(train, train + test))
     with pytest.raises(ZfnetError, match=rf"features: the Gram matrix of 50 pictures: {wanted}"):
         Layer.open(rows, np.arange(50), torch.device("cpu"))
+
+
+def test_the_memory_of_the_fit_that_follows_counts_too(monkeypatch):
+    """As at size 60 of Caltech-256 on layer 1: coordinates fit, the fit with its factors does not."""
+    layer = Layer(np.empty((60, 290_400), np.float16), torch.empty(0), np.empty(0), torch.device("cpu"), "layer 1")
+    fit = choice_bytes(15_420, layer.dimensions(15_420), 257, "svm", Heads())
+    assert layer.needs(15_420, 6_425) < 11e9 < layer.needs(15_420, 6_425, fit) < 14e9
+    monkeypatch.setattr(memory, "available", lambda device: int(11e9))
+    with pytest.raises(ZfnetError, match=r"layer 1: a fold of 15,420 \+ 6,425 pictures: 1\d\.\d GiB of memory"):
+        layer.coordinates(np.arange(15_420), np.arange(6_425), fit)
 
 
 @pytest.mark.parametrize(("line", "base", "names"), [

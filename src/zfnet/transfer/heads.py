@@ -66,10 +66,8 @@ def fit(
     kind
         "svm", "softmax" or "sigmoid", as above.
     tolerance
-        A problem is solved by a whole step that promised to lower the objective by at most this share of it; what is
-        left then is a small part of that. Or where |g|²/2 of its gradient g, which bounds the distance to the optimum
-        where the bias is regularised (a free bias is weighed by its curvature), is at most this share, and |g| at most
-        its root times that at w = 0.
+        A problem is solved by a whole step that promised to lower the objective by at most this share of it, and moved
+        the scores by at most the root of this share of their spread; what is left then is a small part of that.
     solver
         "sklearn": LinearSVC and LogisticRegression, the reference.
 

@@ -15,6 +15,7 @@ STEPS = 100  # of Newton at most; 5 to 15 are usual
 TURNS = 250  # of conjugate gradients within a step
 SEARCHES = 3  # Newton steps along a direction: they cost no matrix product, and save steps that do
 STRETCH = (0.1, 10.0)  # of a step
+ROUNDING = 1e-6  # of an objective in float32: a smaller part of it cannot be seen
 CROWDED = 0.9  # share of the columns still in use, below which the others are taken out of the products
 
 
@@ -51,34 +52,32 @@ class Newton:
         Returns
         -------
         Tensor, Tensor
-            The weights (d, P, K), and whether each problem is solved, bool (P,): by a direction that promised to lower
-            the objective by at most `tolerance` of it, and led to no shortened step, or where `_unsolved` says so. It
-            is not where the steps ran out before, or where no step lowered the objective though much was promised.
+            The weights (d, P, K), and whether each problem is solved, bool (P,), as `_met` says. It is not where the
+            steps ran out before, or where no step lowered the objective though much was promised.
         """
         self.targets, self.costs = targets, costs
         solution = self.x.new_zeros(self.x.shape[1], costs.shape[1], targets.shape[2])
         solved = torch.zeros(costs.shape[1], dtype=torch.bool, device=costs.device)
         w, scores = solution.clone(), self.x.new_zeros(len(self.x), *solution.shape[1:])
         left = torch.arange(w.shape[1], device=w.device)  # problems still being solved
-        start = None
+        start = None  # |g|² and the objective at w = 0, (2, P, 1)
         for _ in range(STEPS):
             gradient, loss, second = self._look(w, scores)
-            start = _dot(gradient, gradient) if start is None else start
-            objective = _dot(self.penalty * w, w) / 2 + loss
-            share = self._unsolved(gradient, second, objective, start)
+            size, objective = _dot(gradient, gradient), _dot(self.penalty * w, w) / 2 + loss
+            start = torch.stack([size, objective]) if start is None else start
+            share = (size / start[0].clamp_min(1e-30)).sqrt()
             direction, exact = self._direction(gradient, second, share)
             change = _product(self.x, direction)
-            step = self._step(w, direction, gradient, scores, change, loss) * (share > 0)
+            step = self._step(w, direction, gradient, scores, change, loss)
+            promise = -_dot(gradient, direction) / 2
+            met = exact & self._met(promise, objective, start[1], step, scores, change)
             w, scores = w + step * direction, scores + step * change
-            solution[:, left] = w
-            near = exact & (-_dot(gradient, direction) / 2 <= self.tolerance * objective)
-            met = (share == 0) | (near & ((step > 0.5) | (step == 0)))  # 0: rounding hides what is left
-            solved[left] = met[:, 0]
+            solution[:, left], solved[left] = w, met[:, 0]
             going = ((step > 0) & ~met)[:, 0]
             if not going.any():
                 break
             if not going.all():
-                left, start, w, scores = left[going], start[going], w[:, going], scores[:, going]
+                left, start, w, scores = left[going], start[:, going], w[:, going], scores[:, going]
                 self.costs = self.costs[:, going]
                 self.targets = self.targets if self.targets.shape[1] == 1 else self.targets[:, going]
         return solution, solved
@@ -89,19 +88,21 @@ class Newton:
         gradient = self.penalty * w + self._pull(self.costs * loss.slope, self.x)
         return gradient, _sum(self.costs * loss.value), loss.second
 
-    def _unsolved(self, gradient: Tensor, second: Tensor, objective: Tensor, start: Tensor) -> Tensor:
-        """Return |g| / |g at w = 0|, and 0 where a problem is solved: where it is small, and so is a bound of the rest.
+    def _met(self, promise: Tensor, objective: Tensor, first: Tensor, step: Tensor, scores: Tensor, change: Tensor):
+        """Tell where the last step was small: what is left then is a small part of it.
 
-        All second derivatives by a penalised weight are at least 1, so that Σ g²/2 bounds what is left to gain. A free
-        bias is worth g²/2 divided by its own.
+        It promised to lower the objective by at most `tolerance` of it, and moved the scores by at most the root of
+        that of their spread over the samples: at a small C predictions differ where objectives hardly do. It was whole,
+        or rounding hides the rest. Or it promised nothing to speak of beside the objective at w = 0, which is so where
+        a class has no samples and its free bias has no optimum.
         """
-        size = _dot(gradient, gradient)
-        rest = gradient.square()
-        if self.penalty[-1] == 0:
-            rest[-1] /= (self.costs * self.curvature.alone(second)).sum(0).clamp_min(1e-30)
-        far = _sum(rest) / 2 > self.tolerance * objective
-        share = (size / start.clamp_min(1e-30)).sqrt()
-        return share * (far | (share > self.tolerance**0.5))
+        if self.joint:  # one number more in all scores of a sample changes nothing
+            change = change - change.mean(2, keepdim=True)
+        spread = scores - scores.mean(0)
+        settled = _dot(change, change) <= self.tolerance * _dot(spread, spread)
+        little = settled & (promise <= self.tolerance * objective)
+        whole = (step > 0.5) | (step == 0) | (promise <= ROUNDING * objective)
+        return (little & whole) | (promise <= ROUNDING * self.tolerance * first)
 
     def _direction(self, gradient: Tensor, second: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
         """Solve H d = -g by conjugate gradients, the more exactly the nearer the end.
@@ -114,9 +115,9 @@ class Newton:
         levels = self.preconditioner.levels((costs * self.curvature.alone(second)).mean(0))  # (P, K)
         search = self.preconditioner.solve(residual, levels)
         norm = _dot(residual, search)
-        goal = torch.where(share > 0, norm * share.sqrt().clamp(max=0.1), torch.inf)
+        goal = norm * share.sqrt().clamp(max=0.1)
         left = torch.arange(len(norm), device=norm.device)
-        exact = torch.zeros_like(norm, dtype=torch.bool)
+        exact = norm <= goal  # where there is nothing to solve
         for _ in range(TURNS):
             going = (norm > goal)[:, 0]
             if not going.any():
@@ -142,7 +143,7 @@ class Newton:
         """Go to the least value along the line; halve the way until the objective falls by a share of its promise."""
         linear, square = _dot(self.penalty * w, direction), _dot(self.penalty * direction, direction)
         promise = _dot(gradient, direction)
-        slack = 1e-6 * (now + _dot(self.penalty * w, w) / 2)  # what rounding may hide
+        slack = ROUNDING * (now + _dot(self.penalty * w, w) / 2)
         step = torch.ones_like(now)
         for _ in range(SEARCHES):
             slope, bend = self._along(scores + step * change, change)
