@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from zfnet.agreement import disagreements
 from zfnet.data.download import FILES as REMOTE_FILES
 from zfnet.data.world import FILES as WORLD_FILES
 from zfnet.errors import ZfnetError
@@ -41,6 +40,8 @@ def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
         An unknown preset; else every unknown key and wrong value in one message; else, in one message, all that does
         not fit together.
     """
+    from zfnet.agreement import disagreements  # knows the nets, which the stages' own settings files do not need
+
     given = {key: value for key, value in config.items() if value is not None}
     name = given.get("preset", "demo")
     settings = _validate(_merge(_preset(name, presets), given))

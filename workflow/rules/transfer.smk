@@ -112,7 +112,7 @@ rule voc:
 
 rule voc_test:
     input:
-        settings=stage("transfer-voc", transfer="seed voc_target heads"),
+        settings=rules.voc.input.settings,
         features="<results>/transfer/features/voc2012/index.json",
         test="<results>/transfer/features/voc2012-test/index.json",
     output:

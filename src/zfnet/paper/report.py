@@ -213,7 +213,7 @@ def _figure(results: Results, name: str, weight: Weight) -> dict[str, Any]:
     path = results.root / "figures" / f"{name}.png"
     return {
         "kind": "figure",
-        "image": embedded(path, weight.widest) if path.exists() else None,
+        "image": embedded(path, weight) if path.exists() else None,
         "files": downloads(results.root / "figures", name, weight.heaviest),
     }
 

@@ -12,22 +12,26 @@ TYPES = {".csv": "text/csv", ".md": "text/markdown", ".tex": "application/x-tex"
 
 
 class Weight(NamedTuple):
-    """How heavy a page may be: pixels of the width of a figure, bytes of a file that it carries; others it names."""
+    """How heavy a page may be: the width of a figure in pixels, the quality of WebP, and the bytes of a file that the
+    page carries; heavier ones it names."""
 
     widest: int
+    quality: int
     heaviest: int
 
 
-USUAL, LIGHT = Weight(1800, 1_000_000), Weight(1000, 20_000)
+USUAL, LIGHT = Weight(1800, 84, 1_000_000), Weight(720, 60, 8_000)
 
 
-def embedded(path: Path, widest: int) -> dict[str, Any]:
+def embedded(path: Path, weight: Weight) -> dict[str, Any]:
     """A picture as data: URL in WebP, with its size in pixels; drawings without loss."""
     with Image.open(path) as opened:
         image = opened.convert("RGB")
-    if image.width > widest:
-        image = image.resize((widest, round(image.height * widest / image.width)), Image.Resampling.LANCZOS)
-    data = _webp(image, lossless=True) if path.stat().st_size <= LOSSLESS else _webp(image, quality=84)
+    if image.width > weight.widest:
+        height = round(image.height * weight.widest / image.width)
+        image = image.resize((weight.widest, height), Image.Resampling.LANCZOS)
+    drawn = path.stat().st_size <= LOSSLESS
+    data = _webp(image, lossless=True) if drawn else _webp(image, quality=weight.quality)
     return {"url": _url("image/webp", data), "width": image.width, "height": image.height}
 
 
