@@ -19,7 +19,7 @@ test-all: $(READY)
 
 # Ours beside what one would use otherwise, on this machine, to be run while nothing else does: docs/performance.md
 bench: $(READY)
-	$(BIN)/zfnet bench
+	$(BIN)/python -m benchmarks
 
 lint: $(READY)
 	$(BIN)/ruff check .

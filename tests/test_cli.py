@@ -8,8 +8,8 @@ import pytest
 
 from zfnet import cli
 from zfnet.commands.common import by_folder, on_gpu
-from zfnet.data.world import archives
-from zfnet.training import lease
+from zfnet.core import gpu_lock
+from zfnet.synthetic import world
 
 
 def run(monkeypatch, *arguments: str) -> None:
@@ -82,7 +82,7 @@ def test_a_world_without_settings_is_a_sentence(monkeypatch, capsys, tmp_path):
 def test_as_many_processes_draw_the_world_as_told(monkeypatch, tmp_path):
     (tmp_path / "settings.json").write_text('{"world": {}}')
     asked = []
-    monkeypatch.setattr(archives, "generate", lambda world, folder, workers: asked.append(workers))
+    monkeypatch.setattr(world, "generate", lambda world, folder, workers: asked.append(workers))
     with pytest.raises(SystemExit):
         run(monkeypatch, "world", "--settings", str(tmp_path / "settings.json"), "--out", "world", "--threads", "3")
     assert asked == [3]
@@ -125,9 +125,9 @@ def test_inputs_are_named_by_their_folders():
 
 def test_a_heavy_command_holds_a_gpu(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(lease, "devices", lambda: ["GPU-a"])
-    monkeypatch.setattr(lease.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(gpu_lock, "devices", lambda: ["GPU-a"])
+    monkeypatch.setattr(gpu_lock.tempfile, "gettempdir", lambda: str(tmp_path))
     seen = []
-    on_gpu(lambda value: seen.append((value, lease.os.environ["CUDA_VISIBLE_DEVICES"])))(3)
+    on_gpu(lambda value: seen.append((value, gpu_lock.os.environ["CUDA_VISIBLE_DEVICES"])))(3)
     assert seen == [(3, "GPU-a")]
-    assert "CUDA_VISIBLE_DEVICES" not in lease.os.environ
+    assert "CUDA_VISIBLE_DEVICES" not in gpu_lock.os.environ

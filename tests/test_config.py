@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from zfnet import config
-from zfnet.errors import ZfnetError
+from zfnet.config import PRESETS
+from zfnet.core.errors import ZfnetError
 from zfnet.settings import Recipe, Settings
-from zfnet.training.annealing import Schedule, advance
-
-PRESETS = Path(__file__).parents[1] / "workflow" / "presets"
+from zfnet.training.lr_schedule import Schedule, advance
 
 
 @pytest.mark.parametrize("preset", ["demo", "mini", "paper"])

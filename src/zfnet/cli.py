@@ -8,8 +8,8 @@ import sys
 
 import typer
 
-from zfnet.commands import data, own, paper, training, transfer, upkeep, visualize
-from zfnet.errors import Stopped, ZfnetError
+from zfnet.commands import data, explore, installation, paper, training, transfer, visualize
+from zfnet.core.errors import Stopped, ZfnetError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # known without the name of a file
 PANELS = {
@@ -18,8 +18,8 @@ PANELS = {
     "Visualizing and understanding": visualize,
     "Transfer": transfer,
     "Tables, figures, claims": paper,
-    "With your own network and pictures": own,
-    "This installation": upkeep,
+    "With your own network and pictures": explore,
+    "This installation": installation,
 }
 
 app = typer.Typer(

@@ -1,6 +1,6 @@
 """From config.yaml and a preset to typed settings; all mistakes are reported at once, each with its path.
 
-A preset is a file of values (workflow/presets/NAME.yaml), config.yaml overrides any of them, and a stage of the
+A preset is a file of values (zfnet/presets/NAME.yaml), config.yaml overrides any of them, and a stage of the
 workflow is handed only the settings it uses (`stage_text`), so that an unrelated change makes nothing again.
 """
 
@@ -15,13 +15,13 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from zfnet.data.download import FILES as REMOTE_FILES
-from zfnet.data.world import FILES as WORLD_FILES
-from zfnet.errors import ZfnetError
-from zfnet.files import canonical_json, read_json
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import canonical_json, read_json
+from zfnet.data.readers.download import FILES as REMOTE_FILES
 from zfnet.settings import Archives, Settings
+from zfnet.synthetic import FILES as WORLD_FILES
 
-PRESETS = Path(__file__).parents[2] / "workflow" / "presets"  # of the checkout that is installed
+PRESETS = Path(__file__).with_name("presets")
 
 
 def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
@@ -40,7 +40,7 @@ def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
         An unknown preset; else every unknown key and wrong value in one message; else, in one message, all that does
         not fit together.
     """
-    from zfnet.agreement import disagreements  # knows the nets, which the stages' own settings files do not need
+    from zfnet.config_checks import disagreements  # knows the nets, which the stages' own settings files do not need
 
     given = {key: value for key, value in config.items() if value is not None}
     name = given.get("preset", "demo")

@@ -1,6 +1,6 @@
 """Every setting of the workflow: typed, with its unit and the decision of the paper it stands for.
 
-A preset (workflow/presets/*.yaml) is a set of values for these fields and config.yaml overrides single ones;
+A preset (zfnet/presets/*.yaml) is a set of values for these fields and config.yaml overrides single ones;
 zfnet.config puts them together and reports all mistakes at once. D-numbers are explained in docs/decisions.md.
 """
 

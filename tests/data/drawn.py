@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zfnet.data.pictures import Picture, Source
+from zfnet.data.readers.images import Picture, Source
 
 SIDES = [(40, 60), (60, 40), (32, 32), (21, 33), (90, 50)]  # larger, smaller and just as large as 32
 

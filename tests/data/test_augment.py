@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from zfnet.core.errors import ZfnetError
 from zfnet.data import augment
 from zfnet.data.augment import Crops, centre_crops, colour_noise, epoch_order, prepare, random_crops, ten_crops
-from zfnet.errors import ZfnetError
 
 SIZE, CROP = 16, 12
 

@@ -3,8 +3,8 @@
 import builders
 import pytest
 
-from zfnet.data import caltech
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers import caltech
 
 
 @pytest.fixture(params=["tar.gz", "zip", "folder"])

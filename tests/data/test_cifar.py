@@ -6,10 +6,10 @@ import builders
 import numpy as np
 import pytest
 
-from zfnet.data import cifar
-from zfnet.data.cifar import unpickle
-from zfnet.data.pictures import decode
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers import cifar
+from zfnet.data.readers.cifar import unpickle
+from zfnet.data.readers.images import decode
 
 FOLDER = "cifar-10-batches-py"
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.lib.recfunctions import repack_fields
 from scipy.io import loadmat, savemat
 
-from zfnet.data import imagenet
-from zfnet.data.devkit import check_devkit, read_devkit
-from zfnet.data.shards import write_shards
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers import imagenet
+from zfnet.data.readers.devkit import check_devkit, read_devkit
+from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data, Subset
 
 CLASSES = ["n00000001", "n00000002", "n00000003"]

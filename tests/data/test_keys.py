@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zfnet.data import keys as module
-from zfnet.data.keys import Keys, Seen
+from zfnet.data.shards import keys as module
+from zfnet.data.shards.keys import Keys, Seen
 
 NAMES = st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1), max_size=30)
 

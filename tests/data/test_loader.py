@@ -8,14 +8,15 @@ from drawn import make_source, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zfnet.data import index, loader
+from zfnet.core.errors import ZfnetError
+from zfnet.data import loader
 from zfnet.data.augment import epoch_order
 from zfnet.data.loader import Shards
 from zfnet.data.resize import centre_square
-from zfnet.data.shards import write_shards
-from zfnet.data.statistics import read_statistics
+from zfnet.data.shards import index
+from zfnet.data.shards.channel_stats import read_statistics
+from zfnet.data.shards.writer import write_shards
 from zfnet.data.stream import RemoteShards
-from zfnet.errors import ZfnetError
 from zfnet.settings import Data
 
 COUNT = 43

@@ -3,9 +3,9 @@ import hashlib
 import pytest
 from drawn import make_source
 
-from zfnet.data.manifest import Manifest, describe_archive
-from zfnet.data.shards import write_shards
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.data.shards.manifest import Manifest, describe_archive
+from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
 

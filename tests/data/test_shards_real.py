@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from zfnet.data.loader import Shards
-from zfnet.data.sets import SQUARE, source
-from zfnet.data.shards import write_shards
+from zfnet.data.readers.datasets import SQUARE, source
+from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
 pytestmark = pytest.mark.real

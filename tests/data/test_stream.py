@@ -14,10 +14,10 @@ from drawn import make_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zfnet.core.errors import ZfnetError
 from zfnet.data.loader import Shards
-from zfnet.data.shards import write_shards
+from zfnet.data.shards.writer import write_shards
 from zfnet.data.stream import RemoteShards
-from zfnet.errors import ZfnetError
 from zfnet.settings import Data
 
 COUNT = 23

@@ -9,10 +9,10 @@ from threading import Thread
 import builders
 import pytest
 
-from zfnet.data import download
-from zfnet.data.download import fetch
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers import download
+from zfnet.data.readers.download import fetch
 from zfnet.data.verify import OFFICIAL, check_archives
-from zfnet.errors import ZfnetError
 from zfnet.settings import Archives
 
 FACE = [("left_eye", 8.0, 2.0, 2), ("right_eye", 3.5, 2.0, 1), ("nose", 5.0, 6.0, 2)]

@@ -3,9 +3,9 @@
 import builders
 import pytest
 
-from zfnet.data import voc
-from zfnet.data.voc import read_objects
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers import voc
+from zfnet.data.readers.voc import read_objects
 
 ROOT = "VOCdevkit/VOC2012"
 

@@ -8,11 +8,11 @@ import torch
 from fake_shards import FakeShards
 from safetensors.numpy import load_file
 
-from zfnet.errors import ZfnetError
-from zfnet.evaluation import stage
-from zfnet.evaluation.errors import top_error
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import read_json
+from zfnet.evaluation import evaluate_run
 from zfnet.evaluation.predict import centre
-from zfnet.files import read_json
+from zfnet.evaluation.top_k import top_error
 from zfnet.nets import save
 from zfnet.settings import Evaluation
 
@@ -26,7 +26,7 @@ def evaluated(net, tmp_path, monkeypatch):
         sets[manifest.parent.name].path = manifest
         return sets[manifest.parent.name]
 
-    monkeypatch.setattr(stage, "Shards", opened)
+    monkeypatch.setattr(evaluate_run, "Shards", opened)
     save(net, run / "weights.safetensors")
 
     def evaluate(**classes):
@@ -34,7 +34,7 @@ def evaluated(net, tmp_path, monkeypatch):
         manifests = (tmp_path / name / "manifest.json" for name in ("val", "train"))
         settings = Evaluation(batch=4, train_images=9, seed=3)
         results = run / "evaluation.json", run / "predictions.safetensors"
-        stage.evaluate_run(run / "weights.safetensors", *manifests, settings, *results)
+        evaluate_run.evaluate_run(run / "weights.safetensors", *manifests, settings, *results)
         return run
 
     return evaluate
@@ -50,7 +50,7 @@ def test_an_evaluation_follows_from_its_predictions(net, evaluated):
     assert found["val"]["images"] == 11 and found["val"]["ten"] == ten
     middle = {f"top{k}": 100 * arrays[f"centre_missed{k}"].mean() for k in (1, 5)}
     assert found["val"]["centre"] == pytest.approx(middle)
-    part = stage.subset(20, 9, seed=3)
+    part = evaluate_run.subset(20, 9, seed=3)
     seen = top_error(centre(net, train, part, 4), train.labels[part], 1)
     assert found["train"]["images"] == 9 and found["train"]["centre"]["top1"] == seen
     assert set(found["val"]) == {"images", "ten", "centre"} and set(found["train"]) == {"images", "centre"}
@@ -58,7 +58,7 @@ def test_an_evaluation_follows_from_its_predictions(net, evaluated):
 
 def test_errors_do_not_depend_on_how_many_pictures_are_counted_together(net):
     shards, every = FakeShards(20, seed=1), np.arange(20)
-    whole, pieces = (stage.centre_misses(net, shards, every, 4, together=together) for together in (20, 7))
+    whole, pieces = (evaluate_run.centre_misses(net, shards, every, 4, together=together) for together in (20, 7))
     for k in (1, 5):
         np.testing.assert_array_equal(pieces[k], whole[k])
         assert 100 * whole[k].mean() == top_error(centre(net, shards, every, 4), shards.labels, k)
@@ -82,10 +82,10 @@ def test_a_set_with_as_many_but_other_classes_is_refused(net, evaluated, tmp_pat
 
 
 def test_the_part_of_the_training_set_is_fixed_by_its_seed():
-    part = stage.subset(100, 30, seed=1)
+    part = evaluate_run.subset(100, 30, seed=1)
     assert len(set(part.tolist())) == 30 and (np.diff(part) > 0).all() and part.max() < 100
-    assert (part == stage.subset(100, 30, seed=1)).all() and (part != stage.subset(100, 30, seed=2)).any()
-    assert stage.subset(5, None, 0).tolist() == stage.subset(5, 9, 0).tolist() == [0, 1, 2, 3, 4]
+    assert (part == evaluate_run.subset(100, 30, seed=1)).all() and (part != evaluate_run.subset(100, 30, seed=2)).any()
+    assert evaluate_run.subset(5, None, 0).tolist() == evaluate_run.subset(5, 9, 0).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_perfect_net_has_no_errors(net, shards):
@@ -94,5 +94,5 @@ def test_a_perfect_net_has_no_errors(net, shards):
     with torch.no_grad():
         net.fc8.weight.zero_()
         net.fc8.bias.copy_(torch.nn.functional.one_hot(torch.tensor(2), 7))
-    _, errors = stage.evaluate(net, shards, shards, Evaluation(batch=8))
+    _, errors = evaluate_run.evaluate(net, shards, shards, Evaluation(batch=8))
     assert errors["val"]["ten"] == errors["val"]["centre"] == errors["train"]["centre"] == {"top1": 0.0, "top5": 0.0}

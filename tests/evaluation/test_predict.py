@@ -5,10 +5,10 @@ import pytest
 import torch
 from fake_shards import FakeShards
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.evaluation.predict import centre, evaluating, ten_crop
 from zfnet.nets import save
-from zfnet.visualize.pictures import open_net
+from zfnet.visualize.net_inputs import open_net
 
 
 def by_hand(net, shards, index, top, left, flip):

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.evaluation.ensemble import combine
-from zfnet.evaluation.errors import missed, top_error
-from zfnet.evaluation.submission import submission
+from zfnet.evaluation.submission_file import submission
+from zfnet.evaluation.top_k import missed, top_error
 
 few = st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0])  # few values, so that ties are common
 

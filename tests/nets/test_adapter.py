@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.nets import adapt
-from zfnet.nets.norm import ContrastNorm
+from zfnet.nets.contrast_norm import ContrastNorm
 
 
 def chain(*more: nn.Module) -> nn.Sequential:

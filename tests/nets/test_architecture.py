@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.nets.architecture import Architecture, describe
 
 WIDE = {3: 512, 4: 1024, 5: 512}

@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zfnet.errors import ZfnetError
-from zfnet.nets import build, device, parameters
+from zfnet.core.device import device
+from zfnet.core.errors import ZfnetError
+from zfnet.nets import build, parameters
 
 NETS = [
     ("zf", {}),

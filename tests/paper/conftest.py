@@ -9,8 +9,12 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from zfnet.files import write_json
-from zfnet.paper import claims, figures, printed, report, tables
+from zfnet.core.files import write_json
+from zfnet.paper import published
+from zfnet.paper.claims import decide
+from zfnet.paper.figures import figure
+from zfnet.paper.report import page
+from zfnet.paper.tables import table
 from zfnet.settings import Paper, Settings
 
 CLASSES = 20
@@ -42,12 +46,12 @@ def reported(results, tmp_path_factory) -> Path:
     """The results with all tables, two figures, claims and the report made; tests must not change it."""
     root = tmp_path_factory.mktemp("report") / "demo"
     shutil.copytree(results, root)
-    for number in tables.NUMBERS:
-        tables.table_stage(number, root, root / "tables" / f"table{number}.csv")
+    for number in table.NUMBERS:
+        table.table_stage(number, root, root / "tables" / f"table{number}.csv")
     for name in ("figure3", "figure9"):
-        figures.figure_stage(name, root, root / "figures" / f"{name}.png")
-    claims.claims_stage(root, Paper(resamples=200), root / "claims.csv")
-    report.report_stage(root, Settings(), root / "report.html")
+        figure.figure_stage(name, root, root / "figures" / f"{name}.png")
+    decide.claims_stage(root, Paper(resamples=200), root / "claims.csv")
+    page.report_stage(root, Settings(), root / "report.html")
     return root
 
 
@@ -278,7 +282,7 @@ def write_transfer(folder, rng):
         write_csv(folder / "heads" / f"{dataset}.csv", heads, names)
         write_csv(folder / "scratch" / f"{dataset}.csv", scratch, "set size fold accuracy")
         write_json(folder / "heads" / f"{dataset}.json", {"left_out": [], "provenance": PROVENANCE})
-    classes = printed.table(6).index[:20]
+    classes = published.table(6).index[:20]
     rows = [(name, head, 8, 160, rng.uniform(20, 99)) for name in classes for head in ("softmax", "sigmoid")]
     write_csv(folder / "voc" / "ap.csv", rows, "class head positives images ap")
     truth = np.where(rng.random((160, 20)) < 0.1, 1, -1).astype(np.int8)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.drawing.mosaic import GREY, blocks, contrast, mosaic
 from zfnet.nets.architecture import describe
-from zfnet.paper import figure3, figures
-from zfnet.paper.figure2 import layer_pictures
+from zfnet.paper.figures import figure, figure3
+from zfnet.paper.figures.figure2 import layer_pictures
 from zfnet.paper.results import Results
-from zfnet.paper.tiles import GREY, blocks, contrast, mosaic
 
 
 def test_zero_stays_grey_and_the_strongest_value_reaches_the_edge():
@@ -61,9 +61,9 @@ def test_figure_3_says_the_published_sizes_at_full_width():
     ]
 
 
-@pytest.mark.parametrize("name", figures.NAMES)
+@pytest.mark.parametrize("name", figure.NAMES)
 def test_every_figure_is_drawn_as_png_and_pdf(results, tmp_path, name):
-    figures.figure_stage(name, results, tmp_path / f"{name}.png")
+    figure.figure_stage(name, results, tmp_path / f"{name}.png")
     with Image.open(tmp_path / f"{name}.png") as image:
         assert image.width >= 1400
         assert np.asarray(image.convert("L")).std() > 5
@@ -72,17 +72,17 @@ def test_every_figure_is_drawn_as_png_and_pdf(results, tmp_path, name):
 
 def test_a_figure_has_the_same_bytes_every_time(results, tmp_path):
     for name in ("a", "b"):
-        figures.figure_stage("figure8", results, tmp_path / f"{name}.png")
+        figure.figure_stage("figure8", results, tmp_path / f"{name}.png")
     for ending in ("png", "pdf"):
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
 
 
-@pytest.mark.parametrize("name", figures.NAMES)
+@pytest.mark.parametrize("name", figure.NAMES)
 def test_missing_inputs_are_a_sentence_that_names_the_file(empty, tmp_path, name):
     with pytest.raises(ZfnetError, match=r"no such file; (make|run|start)"):
-        figures.figure_stage(name, empty, tmp_path / "figure.png")
+        figure.figure_stage(name, empty, tmp_path / "figure.png")
 
 
 def test_an_unknown_figure_is_a_sentence():
     with pytest.raises(ZfnetError, match=r"no figure 'figure1' .*choose one of figure2, .*methods"):
-        figures.module("figure1")
+        figure.module("figure1")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zfnet.paper.index import entries, index, kind
+from zfnet.paper.report.folder_index import entries, index, kind
 
 ROOT = Path(__file__).parents[2]
 

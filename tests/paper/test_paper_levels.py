@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zfnet.paper.findings import Contrast, conclude, contrast, equivalence
+from zfnet.paper.claims.verdicts import Contrast, conclude, contrast, equivalence
+from zfnet.paper.claims.visual_measures import difference_terms
 from zfnet.paper.statistics import nets_interval, t_interval, units_interval
-from zfnet.paper.visual_measures import difference_terms
 
 LEVEL, SIDE = 0.95, 0.025
 WORLDS = 1500

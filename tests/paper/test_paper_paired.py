@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from zfnet.errors import ZfnetError
-from zfnet.files import write_json
-from zfnet.paper import table4, table5, table7
-from zfnet.paper.paired import COLUMNS
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import write_json
 from zfnet.paper.results import Results
-from zfnet.paper.tables import table_stage
+from zfnet.paper.tables import table4, table5, table7
+from zfnet.paper.tables.paired import COLUMNS
+from zfnet.paper.tables.table import table_stage
 
 
 def write_csv(path, rows, names):

@@ -7,9 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from zfnet.paper import figures, report, tables
-from zfnet.paper.claims import statements
+from zfnet.paper.claims.decide import statements
+from zfnet.paper.figures import figure
+from zfnet.paper.report import page
 from zfnet.paper.results import Results
+from zfnet.paper.tables import table
 from zfnet.settings import Settings
 
 VOID = {"meta", "img", "br", "wbr", "line", "polyline", "rect", "path"}
@@ -98,7 +100,7 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(text):
 def test_all_claims_items_and_runs_are_on_the_page(reported, text, parsed):
     ids = set(parsed.ids)
     assert statements().keys() <= ids
-    assert report.captions().keys() <= ids
+    assert page.captions().keys() <= ids
     assert {f"run-{run}" for run in Results(reported).runs} <= ids
 
 
@@ -121,32 +123,32 @@ def test_what_was_not_measured_is_not_made_up(text):
 
 
 def test_an_empty_folder_still_gives_a_page(empty):
-    page = report.page(Results(empty), Settings())
-    assert page.count("is not there yet") == len(report.captions())
-    assert "The claims were not decided" in page
-    assert Page(page).open == []
+    text = page.page(Results(empty), Settings())
+    assert text.count("is not there yet") == len(page.captions())
+    assert "The claims were not decided" in text
+    assert Page(text).open == []
 
 
 def test_text_from_files_is_escaped(reported, tmp_path):
     shutil.copytree(reported, tmp_path / "demo")
     written = (tmp_path / "demo/claims.csv").read_text()
     (tmp_path / "demo/claims.csv").write_text(written.replace("ZF net beats", "<script>alert(1)</script>"))
-    page = report.page(Results(tmp_path / "demo"), Settings())
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
+    text = page.page(Results(tmp_path / "demo"), Settings())
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
 
 
 def test_every_cited_decision_is_explained_and_every_item_has_a_caption(parsed):
-    captions = report.captions()
-    items = {f"table{n}" for n in tables.NUMBERS} | set(figures.NAMES)
+    captions = page.captions()
+    items = {f"table{n}" for n in table.NUMBERS} | set(figure.NAMES)
     assert items <= captions.keys()
     assert {d for item in captions.values() for d in item["decisions"]} <= set(parsed.ids)
     assert all(item["alt"] for name, item in captions.items() if not name.startswith("table"))
 
 
 def test_chapters_hold_every_item_and_every_claim_once():
-    items = [item for chapter in report.chapters().values() for item in chapter["items"]]
-    assert sorted(items) == sorted(report.captions())
-    assert report.chapter_of("ZF-T2, K-T2") == "imagenet"
-    assert report.chapter_of("TK-5, ZF-F6") == "architecture"
-    assert report.chapter_of("K 3.3") == "beyond"
+    items = [item for chapter in page.chapters().values() for item in chapter["items"]]
+    assert sorted(items) == sorted(page.captions())
+    assert page.chapter_of("ZF-T2, K-T2") == "imagenet"
+    assert page.chapter_of("TK-5, ZF-F6") == "architecture"
+    assert page.chapter_of("K 3.3") == "beyond"

@@ -4,20 +4,21 @@ from xml.etree import ElementTree
 
 import pytest
 
-from zfnet.files import write_json, write_text
-from zfnet.paper import report_curves, report_effects, tables
-from zfnet.paper.report_documents import REPOSITORY, Decision, citation, decisions, edges, set_to
-from zfnet.paper.report_graph import layout, levels, reduced
-from zfnet.paper.report_origins import cost, origins, stages, totals
-from zfnet.paper.report_pictures import downloads
-from zfnet.paper.report_tables import table_view
+from zfnet.core.files import write_json, write_text
+from zfnet.paper.report import curves, effects
+from zfnet.paper.report.comparison import table_view
+from zfnet.paper.report.documents import REPOSITORY, Decision, citation, decisions, edges, set_to
+from zfnet.paper.report.embedded import downloads
+from zfnet.paper.report.origins import cost, origins, stages, totals
+from zfnet.paper.report.workflow_graph import layout, levels, reduced
 from zfnet.paper.results import Results
+from zfnet.paper.tables import table
 from zfnet.settings import Settings
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
 def test_deviations_say_direction_side_and_size_without_colours(results):
-    spec = tables.module(2)
+    spec = table.module(2)
     frame = spec.table(Results(results))
     frame.loc["zf", ["ours_val_top1", "ours_val_top5"]] = [30.0, 16.6]
     row = next(row for row in table_view(frame, spec)["rows"] if row["key"] == "zf")
@@ -26,34 +27,34 @@ def test_deviations_say_direction_side_and_size_without_colours(results):
 
 
 def test_where_neither_is_better_nothing_is_coloured(results):
-    frame = tables.module(1).table(Results(results))
-    pairs = [pair for row in table_view(frame, tables.module(1))["rows"] for pair in row["pairs"]]
+    frame = table.module(1).table(Results(results))
+    pairs = [pair for row in table_view(frame, table.module(1))["rows"] for pair in row["pairs"]]
     assert {(pair.symbol, pair.side, pair.size) for pair in pairs} == {("", "", "")}
 
 
 # ---- curves ----------------------------------------------------------------------------------------------------------
 def test_every_training_with_a_history_is_drawn(results):
     found = Results(results)
-    groups = report_curves.groups(found)
+    groups = curves.groups(found)
     drawn = {line.run for group in groups for panel in group.panels for line in panel.lines if line.points}
     assert drawn == set(found.runs)
     assert ("krizhevsky", 3) in {(net, trainings) for group in groups for net, trainings, _ in group.key}
 
 
 def test_curves_keep_their_order_and_scale(results):
-    group = report_curves.groups(Results(results))[0]
+    group = curves.groups(Results(results))[0]
     loss = group.panels[0].lines[0]
     points = [tuple(map(float, point.split(","))) for point in loss.points.split()]
     assert len(points) == 8
-    assert points[0][0] == report_curves.LEFT
-    assert points[-1][0] == report_curves.WIDTH - report_curves.RIGHT
+    assert points[0][0] == curves.LEFT
+    assert points[-1][0] == curves.WIDTH - curves.RIGHT
     assert points[0][1] < points[-1][1]  # the loss falls, and y grows downwards
 
 
 def test_the_rate_falls_where_the_history_says(results):
     found = Results(results)
-    assert report_curves.rate_falls(found.history(found.runs["zf-s1"])) == [6]
-    assert report_curves.rate_falls([{"epoch": 1, "rate": 0.1}, {"epoch": 2, "rate": 0.1}]) == []
+    assert curves.rate_falls(found.history(found.runs["zf-s1"])) == [6]
+    assert curves.rate_falls([{"epoch": 1, "rate": 0.1}, {"epoch": 2, "rate": 0.1}]) == []
 
 
 def test_the_curves_are_a_drawing_of_their_own(reported):
@@ -62,20 +63,20 @@ def test_the_curves_are_a_drawing_of_their_own(reported):
     lines = drawing.findall(".//{http://www.w3.org/2000/svg}polyline")
     assert len(lines) == sum(
         bool(line.points)
-        for group in report_curves.groups(Results(reported))
+        for group in curves.groups(Results(reported))
         for panel in group.panels
         for line in panel.lines
     )
 
 
 def test_labels_are_moved_apart_in_their_order():
-    assert report_curves.spread({"a": 10, "b": 12, "c": 50}, 10, 60) == {"a": 2, "b": 12, "c": 50}
-    assert report_curves.spread({"a": 58, "b": 59}, 10, 55) == {"a": 45, "b": 55}
+    assert curves.spread({"a": 10, "b": 12, "c": 50}, 10, 60) == {"a": 2, "b": 12, "c": 50}
+    assert curves.spread({"a": 58, "b": 59}, 10, 55) == {"a": 45, "b": 55}
 
 
 @pytest.mark.parametrize(("low", "high", "expected"), [(1, 6, [1, 2, 3, 4, 5, 6]), (0, 2.2, [0, 0.5, 1, 1.5, 2])])
 def test_ticks_are_round(low, high, expected):
-    assert report_curves.ticks(low, high) == expected
+    assert curves.ticks(low, high) == expected
 
 
 # ---- workflow --------------------------------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ def test_a_difference_is_drawn_where_its_numbers_lie(tmp_path):
         "C1,within,0.5,-1.0,2.0,3,0.9,-1.5,1.5,0.3,2\n"
         "C2,one,4.0,,,1,,0.0,,,1\n",
     )
-    found = report_effects.effects(Results(tmp_path))
+    found = effects.effects(Results(tmp_path))
     below, within = found["C1"]
     (single,) = found["C2"]
     assert [one.value for one in (below, within)] == pytest.approx(

@@ -6,8 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from zfnet.errors import ZfnetError
-from zfnet.paper.findings import Contrast, conclude, contrast, directed, equivalence, equivalence_level, over_nets
+from zfnet.core.errors import ZfnetError
+from zfnet.paper.claims.verdicts import (
+    Contrast,
+    conclude,
+    contrast,
+    directed,
+    equivalence,
+    equivalence_level,
+    over_nets,
+)
 from zfnet.paper.statistics import Interval, holm, nets_interval, t_interval, units_interval
 
 VALUES = st.lists(st.floats(-100, 100).map(lambda x: round(x, 3)), min_size=3, max_size=12)

@@ -11,10 +11,10 @@ import simplejpeg
 import torch
 
 from zfnet.data.loader import Batch
-from zfnet.data.pictures import Picture, Source
-from zfnet.data.shards import write_shards
+from zfnet.data.readers.images import Picture, Source
+from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Annealing, Data, Recipe
-from zfnet.training.runs import NetSpec, RunSpec
+from zfnet.training.experiments import NetSpec, RunSpec
 
 SIZE, CROP, CLASSES = 72, 64, 4
 

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
+from zfnet.core.seeds import generator
 from zfnet.nets import build
 from zfnet.settings import Recipe
 from zfnet.training import compiled
 from zfnet.training.compiled import may_compile
-from zfnet.training.initialise import initialise
-from zfnet.training.learner import Learner, Part
-from zfnet.training.randomness import generator
+from zfnet.training.init_weights import initialise
+from zfnet.training.train_step import Learner, Part
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 RECIPE = Recipe(std=0.03, rate=0.01, dropout=0.0, colour=0.1, colour_stop=0.5, precision="bf16", renormalise=0.05)

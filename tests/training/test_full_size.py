@@ -8,14 +8,14 @@ from math import log
 import numpy as np
 import pytest
 
-from zfnet.data import sets
 from zfnet.data.augment import epoch_order
 from zfnet.data.loader import Shards
-from zfnet.data.shards import write_shards
+from zfnet.data.readers import datasets
+from zfnet.data.shards.writer import write_shards
 from zfnet.nets import build
 from zfnet.settings import Data, KrizhevskyRecipe, Recipe, Subset
-from zfnet.training.initialise import initialise
-from zfnet.training.learner import Learner
+from zfnet.training.init_weights import initialise
+from zfnet.training.train_step import Learner
 
 BATCH, LAST, ENOUGH = 32, 20, 0.96  # chance is left when the mean loss of the last updates is below 0.96 ln(classes)
 RECIPES = {
@@ -30,7 +30,7 @@ def photographs(real_data, tmp_path_factory) -> Shards:
     data = Data(imagenet=Subset(classes=5))
     archives = [real_data / "imagenet" / name for name in ("ILSVRC2012_img_train.tar", "ILSVRC2012_devkit_t12.tar.gz")]
     path = tmp_path_factory.mktemp("photographs") / "manifest.json"
-    write_shards(sets.source("imagenet-train", archives, data), data, path, square=True, threads=2)
+    write_shards(datasets.source("imagenet-train", archives, data), data, path, square=True, threads=2)
     return Shards(path)
 
 

@@ -14,14 +14,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from zfnet.files import read_json
+from zfnet.core.files import read_json
 from zfnet.training.checkpoint import FILE
 
 pytestmark = pytest.mark.slow  # dozens of processes
 
 TIMES = ("images_per_second", "wait_share", "seconds")
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["zfnet.cli", "zfnet.training.stage"])
+SERVER.set_forkserver_preload(["zfnet.cli", "zfnet.training.train_run"])
 
 
 def zfnet(log: Path, environment: dict[str, str], *arguments: str) -> None:

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from zfnet import nets
-from zfnet.errors import Stopped, ZfnetError
-from zfnet.training import learner, trainer, validation
+from zfnet.core.errors import Stopped, ZfnetError
+from zfnet.training import train_step, trainer, validation
 from zfnet.training.checkpoint import FILE, alone
 from zfnet.training.interrupt import Interrupt
 
@@ -133,7 +133,7 @@ def test_a_finished_training_is_only_written_again(train, tmp_path, spec, monkey
     before = weights(tmp_path / "run")
     for path in (tmp_path / "run").iterdir():
         path.unlink()
-    monkeypatch.setattr(learner, "update", lambda *_: pytest.fail("it learned again"))
+    monkeypatch.setattr(train_step, "update", lambda *_: pytest.fail("it learned again"))
     assert train(spec(), "run") == first
     assert_same(weights(tmp_path / "run"), before)
     assert len(history(tmp_path / "run")) == 3
@@ -213,14 +213,14 @@ def test_only_one_process_trains_a_run(train, tmp_path, spec):
 
 def test_a_signal_stops_in_good_order(train, tmp_path, spec, monkeypatch):
     train(spec(), "whole")
-    steps, learn = iter(range(100)), learner.update
+    steps, learn = iter(range(100)), train_step.update
 
     def update(*arguments):
         if next(steps) == 4:
             os.kill(os.getpid(), signal.SIGTERM)
         return learn(*arguments)
 
-    monkeypatch.setattr(learner, "update", update)
+    monkeypatch.setattr(train_step, "update", update)
     with pytest.raises(Stopped, match=r"zf-s1: stopped in epoch 2 after step 2 of 3, because SIGTERM was received"):
         train(spec(), "stopped")
     assert not (tmp_path / "stopped/weights.safetensors").exists()
@@ -271,14 +271,14 @@ def test_a_set_smaller_than_a_batch_is_one_batch(train, tmp_path, spec):
 
 
 def test_variants_of_one_seed_see_the_same_crops_in_the_same_order(train, spec, monkeypatch):
-    seen, views = {}, learner.training_views
+    seen, views = {}, train_step.training_views
 
     def record(images, net, *rest):
         found = views(images, net, *rest)
         seen.setdefault(run, []).append(found.clone())
         return found
 
-    monkeypatch.setattr(learner, "training_views", record)
+    monkeypatch.setattr(train_step, "training_views", record)
     for run in ("zf", "krizhevsky"):
         train(spec(run, name=run, epochs=1), run)
     assert all(map(torch.equal, seen["zf"], seen["krizhevsky"]))

@@ -8,10 +8,10 @@ import pytest
 import torch
 from scenes import encoded, scene
 
+from zfnet.core.files import write_json
 from zfnet.data.loader import Shards
-from zfnet.data.pictures import Picture, Source
-from zfnet.data.shards import write_shards
-from zfnet.files import write_json
+from zfnet.data.readers.images import Picture, Source
+from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
 

@@ -8,19 +8,19 @@ import pytest
 import torch
 from test_heads import KINDS, problem
 
-from zfnet.transfer import blocks, precondition
-from zfnet.transfer.heads import fit
-from zfnet.transfer.newton import Newton
-from zfnet.transfer.precondition import Preconditioner
+from zfnet.transfer.heads import blocks, preconditioner
+from zfnet.transfer.heads.linear import fit
+from zfnet.transfer.heads.newton import Newton
+from zfnet.transfer.heads.preconditioner import Preconditioner
 
 MEASURED = """
 import json, sys
 import numpy as np, torch
 from zfnet.settings import Heads
 from zfnet.transfer import blocks
-from zfnet.transfer.coordinates import Layer
-from zfnet.transfer.heads import one_hot
-from zfnet.transfer.selection import choice_bytes, fit_chosen, inner_folds
+from zfnet.transfer.heads.feature_kernel import Layer
+from zfnet.transfer.heads.linear import one_hot
+from zfnet.transfer.heads.cross_validation import choice_bytes, fit_chosen, inner_folds
 
 kind, n, width, classes, working = json.loads(sys.argv[1])
 torch.set_num_threads(2)
@@ -81,7 +81,7 @@ def test_few_factors_are_held_however_far_apart_the_heads_are():
     found = Preconditioner(x, torch.ones(x.shape[1], 1, 1, dtype=torch.float64))
     weights = torch.logspace(-12, 9, 60, base=2, dtype=torch.float64)[:, None]
     levels = found.levels(weights)
-    assert 1 < len(found.factors) <= precondition.FACTORS and set(levels.flatten().tolist()) == set(found.factors)
+    assert 1 < len(found.factors) <= preconditioner.FACTORS and set(levels.flatten().tolist()) == set(found.factors)
     assert (levels - weights.log2().clamp_min(-found.trace.log2().item())).abs().max() <= 4  # half of a step of 8
     found.levels(weights[-3:])
     assert set(found.factors) == {8, 9}  # as fine as they can be
@@ -92,7 +92,7 @@ def test_few_factors_reach_the_same_optimum(kind, monkeypatch):
     x, targets, costs = problem(dtype=torch.float64)
     found = []
     for factors in (1, 50):
-        monkeypatch.setattr(precondition, "FACTORS", factors)
+        monkeypatch.setattr(preconditioner, "FACTORS", factors)
         found.append(fit(x, targets, costs, kind, tolerance=1e-14).weights)
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-6)
 

@@ -7,13 +7,13 @@ import torch
 from test_heads import KINDS, problem
 from test_transfer_stages import HEADS, clusters
 
-from zfnet.files import read_json
+from zfnet.core.files import read_json
 from zfnet.settings import Transfer
-from zfnet.transfer import newton, reference
-from zfnet.transfer.heads import Head, fit, objective
-from zfnet.transfer.newton import Newton
-from zfnet.transfer.stage import heads_stage
-from zfnet.transfer.voc import voc_stage
+from zfnet.transfer.caltech_heads import heads_stage
+from zfnet.transfer.heads import newton, sklearn_solver
+from zfnet.transfer.heads.linear import Head, fit, objective
+from zfnet.transfer.heads.newton import Newton
+from zfnet.transfer.voc_heads import voc_stage
 
 
 def excess(head, x, targets, costs, kind):
@@ -114,8 +114,8 @@ def test_scikit_learn_is_heard(kind, monkeypatch):
     x, targets, costs = problem()
     assert fit(x, targets, costs[:, 1:2], kind, solver="sklearn").solved.all()
     for name in ("LinearSVC", "LogisticRegression"):
-        model = getattr(reference, name)
-        monkeypatch.setattr(reference, name, functools.partial(_hurried, model))
+        model = getattr(sklearn_solver, name)
+        monkeypatch.setattr(sklearn_solver, name, functools.partial(_hurried, model))
     head = fit(x, targets, costs[:, 1:2], kind, solver="sklearn")
     assert head.solved.shape == (1, 1 if kind == "softmax" else 5) and not head.solved.any()
 

@@ -11,22 +11,23 @@ import torch
 from PIL import Image
 from scenes import cropped, recompressed, scene
 
-from zfnet.bench.memory import peak_mb
+from benchmarks.memory import peak_mb
+from zfnet.core import memory
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import read_json
 from zfnet.data.loader import Shards
-from zfnet.data.sets import SQUARE, source
-from zfnet.data.shards import write_shards
-from zfnet.data.world import generate
-from zfnet.errors import ZfnetError
-from zfnet.files import read_json
+from zfnet.data.readers.datasets import SQUARE, source
+from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data, Transfer, World
-from zfnet.transfer import duplicates, memory
-from zfnet.transfer import search as search_module
-from zfnet.transfer.calibration import CHANGES as COPIES
-from zfnet.transfer.calibration import IN_SHARDS, in_shards, recalls, share
-from zfnet.transfer.duplicates import _read_queries, duplicates_stage
-from zfnet.transfer.search import search
-from zfnet.transfer.sketches import bounds, sketch
-from zfnet.transfer.thumbnails import (
+from zfnet.synthetic import generate
+from zfnet.transfer.duplicates import pairs as search_module
+from zfnet.transfer.duplicates import search_stage
+from zfnet.transfer.duplicates.bounds import bounds, sketch
+from zfnet.transfer.duplicates.calibration import CHANGES as COPIES
+from zfnet.transfer.duplicates.calibration import IN_SHARDS, in_shards, recalls, share
+from zfnet.transfer.duplicates.pairs import search
+from zfnet.transfer.duplicates.search_stage import _read_queries, duplicates_stage
+from zfnet.transfer.duplicates.thumbnails import (
     CUTS,
     VIEWS,
     correlate,
@@ -270,7 +271,7 @@ def test_too_little_memory_for_the_thumbnails_is_a_sentence_before_they_are_read
     monkeypatch.setattr(memory, "available", lambda device: needed)
     assert _read_queries([caltech, caltech], 32).nbytes == needed
     monkeypatch.setattr(memory, "available", lambda device: needed - 1)
-    monkeypatch.setattr(duplicates, "query_thumbnails", None)
+    monkeypatch.setattr(search_stage, "query_thumbnails", None)
     wanted = f"of {2 * len(caltech)} pictures: .* needed on cpu .* make transfer.duplicates_size smaller"
     with pytest.raises(ZfnetError, match=wanted):
         _read_queries([caltech, caltech], 32)
@@ -278,8 +279,8 @@ def test_too_little_memory_for_the_thumbnails_is_a_sentence_before_they_are_read
 
 PASSING = """
 import numpy as np, torch
-from zfnet.transfer.search import search
-from zfnet.transfer.thumbnails import CUTS, VIEWS
+from zfnet.transfer.duplicates.pairs import search
+from zfnet.transfer.duplicates.thumbnails import CUTS, VIEWS
 
 def memory():
     return int(open("/proc/self/statm").read().split()[1])

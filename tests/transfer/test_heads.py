@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from zfnet.errors import ZfnetError
+from zfnet.core import memory
+from zfnet.core.errors import ZfnetError
 from zfnet.settings import Heads
-from zfnet.transfer import coordinates, memory, newton
-from zfnet.transfer.coordinates import Layer, from_gram, from_rows
-from zfnet.transfer.heads import Head, fit, objective, one_hot
-from zfnet.transfer.losses import LOSSES
-from zfnet.transfer.precondition import Preconditioner
-from zfnet.transfer.selection import choice_bytes
+from zfnet.transfer.heads import feature_kernel, newton
+from zfnet.transfer.heads.cross_validation import choice_bytes
+from zfnet.transfer.heads.feature_kernel import Layer, from_gram, from_rows
+from zfnet.transfer.heads.linear import Head, fit, objective, one_hot
+from zfnet.transfer.heads.losses import LOSSES
+from zfnet.transfer.heads.preconditioner import Preconditioner
 
 KINDS = sorted(LOSSES)
 
@@ -163,10 +164,10 @@ def test_mistakes_are_sentences():
 def test_a_wide_layer_is_read_from_its_file_in_any_blocks(tmp_path, monkeypatch):
     rows = np.random.default_rng(0).normal(2, 1, size=(30, 101)).astype(np.float16)
     np.save(tmp_path / "rows.npy", rows)
-    monkeypatch.setattr(coordinates, "BLOCK_BYTES", 4 * 25 * 7)
-    monkeypatch.setattr(coordinates, "STRIPE", 9)
+    monkeypatch.setattr(feature_kernel, "BLOCK_BYTES", 4 * 25 * 7)
+    monkeypatch.setattr(feature_kernel, "STRIPE", 9)
     used = np.arange(3, 28)
-    found = coordinates.gram_matrix(np.load(tmp_path / "rows.npy", mmap_mode="r"), used, torch.device("cpu"))
+    found = feature_kernel.gram_matrix(np.load(tmp_path / "rows.npy", mmap_mode="r"), used, torch.device("cpu"))
     centred = rows[used].astype(np.float64) - rows[used].astype(np.float64).mean(0)
     torch.testing.assert_close(found, torch.from_numpy(centred @ centred.T), rtol=1e-5, atol=1e-4)
 

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from zfnet.settings import Heads
-from zfnet.transfer.coordinates import Layer
-from zfnet.transfer.heads import Head, fit, objective, one_hot
+from zfnet.transfer.heads.feature_kernel import Layer
+from zfnet.transfer.heads.linear import Head, fit, objective, one_hot
 
 TESTED, CLASSES = 1500, 6
 GRIDS = {"svm": Heads().svm_c, "softmax": (0.01, 1.0, 100.0)}

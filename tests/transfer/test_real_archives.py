@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from zfnet.data.sets import SQUARE, source
-from zfnet.data.shards import write_shards
-from zfnet.files import read_json
+from zfnet.core.files import read_json
+from zfnet.data.readers.datasets import SQUARE, source
+from zfnet.data.shards.writer import write_shards
 from zfnet.nets import build, save
 from zfnet.settings import Data, Heads, Transfer
-from zfnet.transfer.features import features_stage
-from zfnet.transfer.stage import heads_stage
-from zfnet.transfer.voc import voc_stage
+from zfnet.transfer.caltech_heads import heads_stage
+from zfnet.transfer.extract_features import features_stage
+from zfnet.transfer.voc_heads import voc_stage
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

@@ -8,16 +8,16 @@ import torch
 from safetensors.numpy import load_file
 from scenes import scene
 
+from zfnet.core.errors import Stopped, ZfnetError
+from zfnet.core.files import read_json, write_json
 from zfnet.data.loader import Shards
-from zfnet.errors import Stopped, ZfnetError
-from zfnet.files import read_json, write_json
 from zfnet.settings import Heads, Nets, Recipe, Settings, Transfer
-from zfnet.transfer import scratch
-from zfnet.transfer.scratch import scratch_stage
-from zfnet.transfer.selection import fit_chosen, inner_folds
-from zfnet.transfer.stage import Task, heads_stage, protocol
-from zfnet.transfer.voc import samples, truth_table, voc_stage
-from zfnet.transfer.voc_server import voc_test_stage
+from zfnet.transfer import from_scratch
+from zfnet.transfer.caltech_heads import Task, heads_stage, protocol
+from zfnet.transfer.from_scratch import scratch_stage
+from zfnet.transfer.heads.cross_validation import fit_chosen, inner_folds
+from zfnet.transfer.voc_heads import samples, truth_table, voc_stage
+from zfnet.transfer.voc_submission import voc_test_stage
 
 HEADS = Heads(svm_c=(0.01, 1.0), softmax_c=(0.1, 10.0))
 
@@ -250,7 +250,7 @@ def test_scratch_stops_goes_on_and_does_nothing_twice(prepare, tmp_path, monkeyp
     def trained_again(*arguments):
         raise AssertionError("a finished net was trained again")
 
-    monkeypatch.setattr(scratch, "train", trained_again)
+    monkeypatch.setattr(from_scratch, "train", trained_again)
     scratch_stage(path, settings, checkpoints, out, threads=1)
     assert table(out) == rows and len(Shards(path)) == 12
 
@@ -269,7 +269,7 @@ def test_nets_from_scratch_know_their_classes_and_look_as_features_do(prepare, t
         looked.append((net.classes, shards.labels[indices].tolist()))
         return torch.eye(3)[shards.labels[indices]]  # right everywhere
 
-    monkeypatch.setattr(scratch, {"centre": "centre", "ten": "ten_crop"}[views], look)
+    monkeypatch.setattr(from_scratch, {"centre": "centre", "ten": "ten_crop"}[views], look)
     settings = Settings(nets=Nets(width=1 / 16, crop=64), transfer=transfer)
     scratch_stage(path, settings, tmp_path / "checkpoints", tmp_path / "scratch.csv", threads=1)
     (row,) = table(tmp_path / "scratch.csv")
@@ -288,7 +288,7 @@ def test_test_pictures_have_no_part_in_the_mean_image_of_a_net_from_scratch(prep
         seen.append((train.mean, train.covariance, train.squares(indices, 1).double()))
         raise Stopped("seen enough")
 
-    monkeypatch.setattr(scratch, "train", watched)
+    monkeypatch.setattr(from_scratch, "train", watched)
     with pytest.raises(Stopped):
         scratch_stage(path, Settings(nets=Nets(width=1 / 16, crop=64), transfer=transfer), tmp_path, tmp_path / "t.csv")
     mean, covariance, squares = seen[0]

@@ -11,8 +11,8 @@ from PIL import Image
 from torch import nn
 
 from zfnet.data.loader import Shards
-from zfnet.data.pictures import Picture, Source
-from zfnet.data.shards import write_shards
+from zfnet.data.readers.images import Picture, Source
+from zfnet.data.shards.writer import write_shards
 from zfnet.nets import Network, adapt, build, save
 from zfnet.settings import Data
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import cosine_similarity
 from zennit.composites import DeconvNet, GuidedBackprop
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.nets import adapt
 from zfnet.nets.geometry import receptive_fields
 from zfnet.visualize import RULES, Rule, project, saliency_map, unpool

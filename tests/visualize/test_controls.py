@@ -5,18 +5,18 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.nets import build, load, save
 from zfnet.nets.geometry import receptive_fields
 from zfnet.settings import Recipe, Visualize
-from zfnet.training.initialise import initialise
-from zfnet.training.runs import NetSpec, RunSpec
-from zfnet.visualize import features
+from zfnet.training.experiments import NetSpec, RunSpec
+from zfnet.training.init_weights import initialise
+from zfnet.visualize import top_patches
 from zfnet.visualize.backward import project
 from zfnet.visualize.controls import clearness, controls_stage, gini, same_class, untrained
-from zfnet.visualize.features import read_features
+from zfnet.visualize.net_inputs import Gallery
 from zfnet.visualize.patches import as_half, box, cut
-from zfnet.visualize.pictures import Gallery
+from zfnet.visualize.top_patches import read_features
 
 FEW = Visualize(maps=(2, 2, 2, 2, 2), top=3, filters_maps=2, control_maps=3)
 
@@ -36,7 +36,9 @@ def given(make_net, manifest, tmp_path_factory):
     folder = tmp_path_factory.mktemp("controls")
     save(make_net(), folder / "weights.safetensors", spec=SPEC.hash)
     (folder / "spec.json").write_text(SPEC.text)
-    features.features_stage(folder / "weights.safetensors", manifest, FEW, folder / "features.safetensors", threads=1)
+    top_patches.features_stage(
+        folder / "weights.safetensors", manifest, FEW, folder / "features.safetensors", threads=1
+    )
     return {
         "weights": folder / "weights.safetensors",
         "spec": folder / "spec.json",

@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from zfnet.data import parts
-from zfnet.data.parts import Animal
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers import keypoints
+from zfnet.data.readers.keypoints import Animal
 from zfnet.settings import Visualize
 from zfnet.visualize.correspondence import changes, choose_faces, compare, hamming, mask_face, signs
-from zfnet.visualize.faces import free_corners, make_face, make_plan, mask_side
-from zfnet.visualize.pictures import GREY
+from zfnet.visualize.face_masks import free_corners, make_face, make_plan, mask_side
+from zfnet.visualize.net_inputs import GREY
 
 PLACES = {"right eye": (90.0, 60.0), "left eye": (150.0, 60.0), "nose": (120.0, 110.0)}
 
@@ -131,8 +131,10 @@ def test_animals_without_room_are_left_out(kennel, make_net):
 
 
 def test_only_drawn_pictures_are_decoded_and_the_next_takes_the_place_of_a_damaged_one(kennel, make_net, monkeypatch):
-    decoded, decode = [], parts.decode
-    monkeypatch.setattr(parts, "decode", lambda data, name, limit: decoded.append(name) or decode(data, name, limit))
+    decoded, decode = [], keypoints.decode
+    monkeypatch.setattr(
+        keypoints, "decode", lambda data, name, limit: decoded.append(name) or decode(data, name, limit)
+    )
     animals = [animal(f"dog-{n}") for n in range(9)]
     order = [f"dog-{n}" for n in np.random.default_rng(0).permutation(9)]
     folder, settings = kennel(order), Visualize(correspondence_images=4)

@@ -8,7 +8,7 @@ import torch
 
 from zfnet.settings import Visualize
 from zfnet.visualize.filters import bands, measure, phase_dependence, responses, shift_change
-from zfnet.visualize.pictures import Gallery
+from zfnet.visualize.net_inputs import Gallery
 
 
 @pytest.mark.parametrize(("frequency", "band"), [(0.0, 0), (0.05, 0), (0.25, 1), (0.45, 2)])

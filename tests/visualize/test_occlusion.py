@@ -4,10 +4,10 @@ import pytest
 import torch
 from captum.attr import Occlusion
 
-from zfnet.data.loose import Loose
+from zfnet.data.image_folder import Loose
 from zfnet.settings import Visualize
+from zfnet.visualize.net_inputs import GREY, Gallery, mean_crop, to_inputs
 from zfnet.visualize.occlusion import LAYER, Square, cover, scaled, slide, strongest_map, the_four
-from zfnet.visualize.pictures import GREY, Gallery, mean_crop, to_inputs
 
 
 def test_thirty_places_a_side_at_both_crops():

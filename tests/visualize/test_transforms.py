@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.settings import Visualize
 from zfnet.visualize.examples import choose, probabilities
 from zfnet.visualize.invariance import amounts, compare, respond
-from zfnet.visualize.pictures import Gallery, centre, to_inputs
+from zfnet.visualize.net_inputs import Gallery, centre, to_inputs
 from zfnet.visualize.transforms import horizontal, rotation, scale, vertical, warp
 
 

@@ -12,14 +12,14 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from zfnet.data.pictures import Picture, Source
-from zfnet.data.shards import write_shards
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers.images import Picture, Source
+from zfnet.data.shards.writer import write_shards
 from zfnet.nets import build, save
 from zfnet.settings import Data, Visualize
-from zfnet.visualize import correspondence, evolution, features, filters, invariance, occlusion
-from zfnet.visualize.pictures import open_gallery
-from zfnet.visualize.strongest import Strongest
+from zfnet.visualize import correspondence, evolution, filters, invariance, occlusion, top_patches
+from zfnet.visualize.net_inputs import open_gallery
+from zfnet.visualize.top_activations import Strongest
 
 SETTINGS = Visualize(
     maps=(3, 4, 3, 2, 2),
@@ -40,8 +40,8 @@ SETTINGS = Visualize(
 
 def test_features(weights, manifest, tmp_path):
     out = tmp_path / "features-zf-s1.safetensors"
-    features.features_stage(weights["zf-s1"], manifest, SETTINGS, out, threads=1)
-    arrays, rows = load_file(out), _rows(out.with_suffix(".csv"), features.COLUMNS)
+    top_patches.features_stage(weights["zf-s1"], manifest, SETTINGS, out, threads=1)
+    arrays, rows = load_file(out), _rows(out.with_suffix(".csv"), top_patches.COLUMNS)
     assert arrays["layer1/filters"].shape == (8, 7, 7, 3)
     for layer, (maps, side) in enumerate([(3, 7), (5, 27), (3, 64), (2, 64), (2, 64)], 1):
         assert arrays[f"layer{layer}/maps"].shape == (maps,)
@@ -60,7 +60,7 @@ def test_features(weights, manifest, tmp_path):
 def test_maps_that_respond_come_before_silent_ones():
     values = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
     best = Strongest(values, *(torch.arange(8).reshape(4, 2) for _ in range(3)))
-    maps, found = features.responding_first({"conv2": [7, 5, 2, 9]}, {"conv2": best}, {2: 3})
+    maps, found = top_patches.responding_first({"conv2": [7, 5, 2, 9]}, {"conv2": best}, {2: 3})
     assert maps == {"conv2": [5, 9, 7]}
     assert found["conv2"].images.tolist() == [[2, 3], [6, 7], [0, 1]]
 
@@ -205,7 +205,7 @@ def test_a_net_for_other_squares_is_refused(weights, manifest, tmp_path):
 
     save(build("zf", classes=4, width=1 / 12, crop=64, size=80), tmp_path / "weights.safetensors")
     with pytest.raises(ZfnetError, match=r"squares of 80 px, those of .* have 72 px"):
-        features.features_stage(tmp_path / "weights.safetensors", manifest, SETTINGS, tmp_path / "out.safetensors")
+        top_patches.features_stage(tmp_path / "weights.safetensors", manifest, SETTINGS, tmp_path / "out.safetensors")
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:

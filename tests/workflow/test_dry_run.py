@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zfnet.data.world import FILES, generate
 from zfnet.settings import World
+from zfnet.synthetic import FILES, generate
 
 ROOT = Path(__file__).parents[2]
 TINY = World(

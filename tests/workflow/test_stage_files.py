@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zfnet.transfer.features import LAYERS
+from zfnet.transfer.extract_features import LAYERS
 
 ROOT = Path(__file__).parents[2]
 OTHER = {"caltech101": "caltech256", "caltech256": "caltech101"}
 USED_BY = {  # stage: sub-tree, modules that are handed it
     **{
-        f"visualize-{name}": ("visualize", [f"visualize/{name}.py"])
+        f"visualize-{name}": ("visualize", [f"visualize/{name.replace('features', 'top_patches')}.py"])
         for name in ("features", "controls", "evolution", "invariance", "occlusion", "correspondence", "filters")
     },
-    "evaluation": ("evaluation", ["evaluation/stage.py"]),
-    "submission": ("evaluation", ["evaluation/server.py"]),
-    "transfer-duplicates": ("transfer", ["transfer/duplicates.py"]),
-    **{f"transfer-features-{name}": ("transfer", ["transfer/features.py"]) for name in (*OTHER, *LAYERS)},
-    **{f"transfer-heads-{name}": ("transfer", ["transfer/stage.py"]) for name in OTHER},
-    "transfer-voc": ("transfer", ["transfer/voc.py", "transfer/voc_server.py"]),
+    "evaluation": ("evaluation", ["evaluation/evaluate_run.py"]),
+    "submission": ("evaluation", ["evaluation/predict_test_set.py"]),
+    "transfer-duplicates": ("transfer", ["transfer/duplicates/search_stage.py"]),
+    **{f"transfer-features-{name}": ("transfer", ["transfer/extract_features.py"]) for name in (*OTHER, *LAYERS)},
+    **{f"transfer-heads-{name}": ("transfer", ["transfer/caltech_heads.py"]) for name in OTHER},
+    "transfer-voc": ("transfer", ["transfer/voc_heads.py", "transfer/voc_submission.py"]),
 }
 
 

@@ -7,10 +7,10 @@ from snakemake.io import expand
 
 from zfnet import config as zfconfig
 from zfnet.data.verify import check_archives
-from zfnet.errors import ZfnetError
-from zfnet.files import canonical_json, write_if_changed
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import canonical_json, write_if_changed
 from zfnet.settings import Archives
-from zfnet.training.runs import specs, variant_of
+from zfnet.training.experiments import specs, variant_of
 
 
 def sentence_or(value):
@@ -137,7 +137,7 @@ def manifest(name):
 
 zfconfig.own_commands_first()
 check_profile()
-settings = sentence_or(lambda: zfconfig.load(config, Path(workflow.basedir, "workflow/presets")))
+settings = sentence_or(lambda: zfconfig.load(config))
 RESULTS = f"{settings.results}/{settings.preset}"
 LOGS = f"logs/{settings.preset}"
 WHERE = zfconfig.archives(settings, Path(RESULTS, "world"), Path("downloads"))

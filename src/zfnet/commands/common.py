@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 
 if TYPE_CHECKING:
     from zfnet.settings import Settings
@@ -29,7 +29,7 @@ def on_gpu(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def leased(*args: Any, **options: Any) -> None:
-        from zfnet.training.lease import lease
+        from zfnet.core.gpu_lock import lease
 
         with lease(options.get("ranks", 1), options.get("share", 1)):
             command(*args, **options)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zfnet.commands.common import Out, SettingsFile, Threads, read
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 
 
 def world(
@@ -15,7 +15,7 @@ def world(
     threads: Threads = 2,
 ) -> None:
     """Draw a miniature of all data sets in the official archive formats."""
-    from zfnet.data.world import generate
+    from zfnet.synthetic import generate
 
     wanted = read(settings).world
     if wanted is None:
@@ -31,12 +31,12 @@ def shards(
     threads: Threads = 2,
 ) -> None:
     """Prepare a data set: official archive to WebDataset shards and manifest.json."""
-    from zfnet.data import sets
-    from zfnet.data.shards import write_shards
+    from zfnet.data.readers import datasets
+    from zfnet.data.shards.writer import write_shards
 
     data = read(settings).data
-    source = sets.source(name, archives, data)
-    write_shards(source, data, out, square=sets.SQUARE[name], threads=threads)
+    source = datasets.source(name, archives, data)
+    write_shards(source, data, out, square=datasets.SQUARE[name], threads=threads)
 
 
 def fetch(
@@ -46,7 +46,7 @@ def fetch(
     out: Annotated[Path, typer.Option("--out", help="the folder to put it in")],
 ) -> None:
     """Download an archive that needs no account, and check it."""
-    from zfnet.data.download import fetch
+    from zfnet.data.readers.download import fetch
 
     fetch(file, out)
 

@@ -9,7 +9,7 @@ from zfnet.commands.common import Out, Results, SettingsFile, read
 
 def table(number: Annotated[int, typer.Argument(min=1, max=7)], results: Results, out: Out) -> None:
     """Write one table: our values beside the printed ones (csv, md, tex)."""
-    from zfnet.paper.tables import table_stage
+    from zfnet.paper.tables.table import table_stage
 
     table_stage(number, results, out)
 
@@ -20,14 +20,14 @@ def figure(
     out: Out,
 ) -> None:
     """Draw one figure in the paper's layout (png, pdf)."""
-    from zfnet.paper.figures import figure_stage
+    from zfnet.paper.figures.figure import figure_stage
 
     figure_stage(name, results, out)
 
 
 def claims(results: Results, settings: SettingsFile, out: Out) -> None:
     """Decide the papers' claims from this run's results."""
-    from zfnet.paper.claims import claims_stage
+    from zfnet.paper.claims.decide import claims_stage
 
     claims_stage(results, read(settings).paper, out)
 
@@ -39,7 +39,7 @@ def report(
     light: Annotated[bool, typer.Option("--light", help="smaller pictures, no PDF files: to send or publish")] = False,
 ) -> None:
     """Write report.html: every table, figure and claim on one page."""
-    from zfnet.paper.report import report_stage
+    from zfnet.paper.report.page import report_stage
 
     report_stage(results, read(settings), out, light)
 

@@ -32,11 +32,11 @@ def train(
 ) -> None:
     """Train one net; the same command goes on where a stopped one ended."""
     if ranks > 1 and "RANK" not in os.environ:
-        from zfnet.training.launch import launch
+        from zfnet.training.torchrun import launch
 
         launch(ranks, sys.argv[1:])
         return
-    from zfnet.training.stage import train_run
+    from zfnet.training.train_run import train_run
 
     train_run(spec, train, val, exclude, checkpoints, weights, metrics, threads, minutes, budget, step, events)
 
@@ -52,7 +52,7 @@ def evaluate(
     threads: Threads = 2,
 ) -> None:
     """Ten-crop errors of a net (Tables 2 and 3)."""
-    from zfnet.evaluation.stage import evaluate_run
+    from zfnet.evaluation.evaluate_run import evaluate_run
 
     evaluate_run(weights, val, train, read(settings).evaluation, out, predictions, threads)
 
@@ -67,7 +67,7 @@ def submission(
     threads: Threads = 2,
 ) -> None:
     """Predict ImageNet's test set, for its server (Table 2)."""
-    from zfnet.evaluation.server import submission_stage
+    from zfnet.evaluation.predict_test_set import submission_stage
 
     submission_stage(weights, data, devkit, read(settings).evaluation, out, threads)
 

@@ -17,7 +17,7 @@ def duplicates(
     threads: Threads = 2,
 ) -> None:
     """Search a training set for near-duplicates of other sets' pictures (section 5.2)."""
-    from zfnet.transfer.duplicates import duplicates_stage
+    from zfnet.transfer.duplicates.search_stage import duplicates_stage
 
     duplicates_stage(train, by_folder(others), read(settings).transfer, out, threads)
 
@@ -25,7 +25,7 @@ def duplicates(
 @on_gpu
 def transfer_features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Read the features of a data set from every layer of a frozen net."""
-    from zfnet.transfer.features import features_stage
+    from zfnet.transfer.extract_features import features_stage
 
     features_stage(weights, data, read(settings).transfer, out.parent, threads)
 
@@ -40,7 +40,7 @@ def heads(
     data: FeaturesOf = None,
 ) -> None:
     """Train softmax and linear SVM heads on Caltech features (Tables 4, 5 and 7, Figure 9)."""
-    from zfnet.transfer.stage import heads_stage
+    from zfnet.transfer.caltech_heads import heads_stage
 
     heads_stage(features.parent, read(settings).transfer, out, threads, weights, data)
 
@@ -55,7 +55,7 @@ def scratch(
     budget: Annotated[float | None, typer.Option(help="minutes after which to save and stop (exit 75)")] = None,
 ) -> None:
     """Train whole nets on a small data set alone (Tables 4 and 5)."""
-    from zfnet.transfer.scratch import scratch_stage
+    from zfnet.transfer.from_scratch import scratch_stage
 
     scratch_stage(data, read(settings), checkpoints, out, threads, budget)
 
@@ -70,7 +70,7 @@ def voc(
     data: FeaturesOf = None,
 ) -> None:
     """Classify PASCAL VOC 2012 (Table 6)."""
-    from zfnet.transfer.voc import voc_stage
+    from zfnet.transfer.voc_heads import voc_stage
 
     voc_stage(features.parent, read(settings).transfer, out, threads, weights, data)
 
@@ -87,7 +87,7 @@ def voc_test(
     test_data: FeaturesOf = None,
 ) -> None:
     """Predict the test set of PASCAL VOC 2012, for its server."""
-    from zfnet.transfer.voc_server import voc_test_stage
+    from zfnet.transfer.voc_submission import voc_test_stage
 
     voc_test_stage(features.parent, test.parent, read(settings).transfer, out, threads, weights, data, test_data)
 

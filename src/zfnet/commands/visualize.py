@@ -11,7 +11,7 @@ from zfnet.commands.common import Out, Prepared, SettingsFile, Threads, Weights,
 @on_gpu
 def features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Find the strongest activations and project them to pixels (Figures 2 and 6)."""
-    from zfnet.visualize.features import features_stage
+    from zfnet.visualize.top_patches import features_stage
 
     features_stage(weights, data, read(settings).visualize, out, threads)
 
@@ -101,7 +101,7 @@ def compare_methods(
     threads: Threads = 2,
 ) -> None:
     """Look at the same units by every method, and by what is often done otherwise."""
-    from zfnet.visualize.methods import methods_stage
+    from zfnet.visualize.method_comparison import methods_stage
 
     methods_stage(weights, data, features, read(settings).visualize, out, threads)
 

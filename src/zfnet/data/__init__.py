@@ -1,0 +1,1 @@
+"""Official archives to shards, and shards to batches."""

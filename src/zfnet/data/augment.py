@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 
 
 class Crops(NamedTuple):

@@ -22,13 +22,13 @@ import simplejpeg
 import torch
 from torch import Tensor
 
+from zfnet.core.errors import ZfnetError
 from zfnet.data.buffers import Buffers
-from zfnet.data.index import Index, read_index
-from zfnet.data.keys import Keys
-from zfnet.data.manifest import Manifest
 from zfnet.data.resize import centre_square
-from zfnet.data.statistics import read_statistics
-from zfnet.errors import ZfnetError
+from zfnet.data.shards.channel_stats import read_statistics
+from zfnet.data.shards.index import Index, read_index
+from zfnet.data.shards.keys import Keys
+from zfnet.data.shards.manifest import Manifest
 
 _PREFETCH = 3  # batches under way
 _TASK = 16  # pictures a thread decodes before it asks for more

@@ -20,11 +20,11 @@ import simplejpeg
 import torch
 from pydantic import ValidationError
 
+from zfnet.core.errors import ZfnetError
+from zfnet.core.threads import in_order
 from zfnet.data.loader import Batch, decode_square
-from zfnet.data.manifest import Manifest
-from zfnet.data.shardfile import read_label
-from zfnet.data.threads import in_order
-from zfnet.errors import ZfnetError
+from zfnet.data.shards.manifest import Manifest
+from zfnet.data.shards.tar import read_label
 
 _CHUNK = 1 << 16
 

@@ -11,12 +11,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from zfnet.data.archives import check_end, kind, members
-from zfnet.data.devkit import check_devkit
-from zfnet.data.imagenet import find_tree, groups
-from zfnet.data.parts import read_marks
-from zfnet.data.pictures import is_picture
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers.devkit import check_devkit
+from zfnet.data.readers.imagenet import find_tree, groups
+from zfnet.data.readers.images import is_picture
+from zfnet.data.readers.keypoints import read_marks
+from zfnet.data.readers.members import check_end, kind, members
 from zfnet.settings import Archives
 
 LOOK = 10_000  # members among which an archive must show what it is

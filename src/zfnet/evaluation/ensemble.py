@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 
 
 def combine(probabilities: Sequence[ArrayLike]) -> np.ndarray:

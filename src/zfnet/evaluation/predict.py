@@ -13,11 +13,11 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from zfnet.core.errors import ZfnetError
+from zfnet.core.progress import track
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
 from zfnet.data.loader import Shards
-from zfnet.errors import ZfnetError
 from zfnet.nets import Network
-from zfnet.progress import track
 
 
 def ten_crop(net: Network, shards: Shards, indices: ArrayLike, batch: int, threads: int = 2) -> Tensor:

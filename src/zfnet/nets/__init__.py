@@ -3,7 +3,7 @@
 Importing this package is cheap; torch is loaded when one of the names below is first used.
 """
 
-from zfnet.lazy import exports
+from zfnet.core.lazy import exports
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
@@ -15,11 +15,10 @@ __getattr__, __dir__, __all__ = exports(
         "Step": "network",
         "Trace": "network",
         "build": "network",
-        "device": "network",
         "parameters": "network",
         "adapt": "adapter",
-        "load": "files",
-        "load_metadata": "files",
-        "save": "files",
+        "load": "weights_file",
+        "load_metadata": "weights_file",
+        "save": "weights_file",
     },
 )

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.nets.contrast_norm import ContrastNorm
 from zfnet.nets.network import Network, Operation
-from zfnet.nets.norm import ContrastNorm
 
 
 class _Part(NamedTuple):

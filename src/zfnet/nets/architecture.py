@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 
 Count = Annotated[int, Field(gt=0, le=10**6)]  # larger ones are mistakes, or a file that lies
 NormAlpha = Literal["over_n", "per_term"]

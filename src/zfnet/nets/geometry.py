@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.nets.network import Network, Operation
 
 

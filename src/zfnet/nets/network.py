@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zfnet.nets.architecture import Architecture, describe, require_known
-from zfnet.nets.norm import ContrastNorm
+from zfnet.nets.contrast_norm import ContrastNorm
 
 _MODULES = {
     "pad": nn.ZeroPad2d,
@@ -140,7 +140,7 @@ def build(name: str, **options: Any) -> Network:
     Returns
     -------
     Network
-        In training mode, with torch's initial weights; `zfnet.training.initialise` sets the paper's.
+        In training mode, with torch's initial weights; `zfnet.training.init_weights` sets the paper's.
 
     Examples
     --------
@@ -162,8 +162,3 @@ def from_architecture(architecture: Architecture) -> Network:
 def parameters(net: nn.Module) -> int:
     """Count the learned numbers of a net."""
     return sum(parameter.numel() for parameter in net.parameters())
-
-
-def device() -> torch.device:
-    """The device to work on: the GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

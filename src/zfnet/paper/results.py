@@ -16,10 +16,10 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from zfnet.errors import ZfnetError
-from zfnet.evaluation.errors import missed
-from zfnet.files import read_json
-from zfnet.training.runs import variant_of
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import read_json
+from zfnet.evaluation.top_k import missed
+from zfnet.training.experiments import variant_of
 
 # The columns that are read, by file.
 COLUMNS = {

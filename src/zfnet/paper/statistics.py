@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 
 SMALLEST = 1e-12  # p
 FEWEST = 3  # repetitions below which there is no interval: two that happen to agree would decide anything

@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from zfnet.errors import ZfnetError
-from zfnet.files import atomic, remove_unfinished, text_hash
-from zfnet.training.lock import exclusive, holder
+from zfnet.core.errors import ZfnetError
+from zfnet.core.file_lock import exclusive, holder
+from zfnet.core.files import atomic, remove_unfinished, text_hash
 
 FILE = "checkpoint.safetensors"
 

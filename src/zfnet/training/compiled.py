@@ -14,8 +14,8 @@ from subprocess import SubprocessError
 import torch
 from torch import Tensor
 
-from zfnet.errors import first_line
-from zfnet.nets.norm import kernels_work
+from zfnet.core.errors import first_line
+from zfnet.nets.contrast_norm import kernels_work
 from zfnet.settings import Recipe, Step
 from zfnet.training.views import Minibatch
 

@@ -11,24 +11,22 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-DECIDING = ("data/loader.py", "data/buffers.py", "data/device.py", "data/augment.py", "nets/*.py", "training/*.py")
+DECIDING = ("data/loader.py", "data/buffers.py", "data/gpu_loader.py", "data/augment.py", "nets/*.py", "training/*.py")
 EXEMPT = (  # they say what is trained, when it may run and what is told about it, but not what comes out
     "nets/__init__.py",
     "nets/adapter.py",
-    "nets/chain.py",
+    "nets/chain_spec.py",
     "nets/geometry.py",
     "training/__init__.py",
     "training/checkpoint.py",
-    "training/events.py",
+    "training/tensorboard.py",
     "training/fingerprint.py",
     "training/interrupt.py",
-    "training/launch.py",
-    "training/lease.py",
-    "training/lock.py",
-    "training/output.py",
-    "training/record.py",
-    "training/runs.py",
-    "training/watch.py",
+    "training/torchrun.py",
+    "training/run_files.py",
+    "training/history.py",
+    "training/experiments.py",
+    "training/health.py",
 )
 
 

@@ -19,22 +19,23 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 import torch
 
+from zfnet.core.device import device
+from zfnet.core.errors import Stopped
+from zfnet.core.files import canonical_json, text_hash
 from zfnet.data.augment import epoch_order
 from zfnet.data.loader import Batch, Shards
-from zfnet.errors import Stopped
-from zfnet.files import canonical_json, text_hash
-from zfnet.nets import Network, build, device
+from zfnet.nets import Network, build
 from zfnet.settings import Step
-from zfnet.training import annealing, checkpoint
-from zfnet.training.initialise import initialise
+from zfnet.training import checkpoint, lr_schedule
+from zfnet.training.distributed import Ranks, joined
+from zfnet.training.experiments import RunSpec
+from zfnet.training.health import check_finite, check_stuck, tell_early
+from zfnet.training.history import final_metrics, history_row, log_line
+from zfnet.training.init_weights import initialise
 from zfnet.training.interrupt import Interrupt
-from zfnet.training.learner import Learner
-from zfnet.training.output import Output, snapshot_name
-from zfnet.training.ranks import Ranks, joined
-from zfnet.training.record import final_metrics, history_row, log_line
-from zfnet.training.runs import RunSpec
+from zfnet.training.run_files import Output, snapshot_name
+from zfnet.training.train_step import Learner
 from zfnet.training.validation import validate
-from zfnet.training.watch import check_finite, check_stuck, tell_early
 
 LOOK = 50  # steps between two looks at the loss; each makes a GPU wait
 
@@ -110,7 +111,7 @@ class Progress:
 
     epoch: int = 0  # finished epochs
     step: int = 0  # updates done in the running epoch
-    schedule: annealing.Schedule = field(default_factory=annealing.Schedule)
+    schedule: lr_schedule.Schedule = field(default_factory=lr_schedule.Schedule)
     sums: tuple[float, float] = (0.0, 0.0)  # loss and wrong answers of the running epoch, summed over images
     seconds: float = 0.0  # spent learning in the running epoch
     waiting: float = 0.0  # of these, waiting for data
@@ -123,7 +124,7 @@ class Progress:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Progress":
         """Read what `asdict` gave."""
-        return cls(**data | {"schedule": annealing.Schedule(**data["schedule"])})
+        return cls(**data | {"schedule": lr_schedule.Schedule(**data["schedule"])})
 
 
 class Training:
@@ -158,7 +159,7 @@ class Training:
     @property
     def rate(self) -> float:
         """Learning rate of the running epoch."""
-        return annealing.rate(self.progress.schedule, self.recipe.annealing, self.recipe.rate)
+        return lr_schedule.rate(self.progress.schedule, self.recipe.annealing, self.recipe.rate)
 
     def run(self, stop: Interrupt, minutes: float) -> dict[str, Any]:
         """Go on until the end, with a checkpoint every so many minutes; give the content of metrics.json."""
@@ -262,7 +263,7 @@ class Training:
         row = self._note_epoch(stop)
         stuck = check_stuck(row["loss"], self.net.classes, self.spec.run, row["epoch"], self.recipe)
         error = row["loss"] if row["val_top1"] is None else row["val_top1"]
-        schedule = annealing.advance(
+        schedule = lr_schedule.advance(
             self.progress.schedule, self.recipe.annealing, self.recipe.epochs, row["epoch"], error
         )
         begun = Progress(row["epoch"], schedule=schedule, history=[*self.progress.history, row], stuck=stuck)

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zfnet.core.device import autocast
 from zfnet.data.loader import Shards
 from zfnet.nets import Network
 from zfnet.settings import Recipe
-from zfnet.training.ranks import Ranks
-from zfnet.training.step import autocast
+from zfnet.training.distributed import Ranks
 from zfnet.training.views import centre_views
 
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zfnet.core.seeds import generator
 from zfnet.data.augment import Crops, centre_crops, colour_noise, prepare, random_crops, ten_crops
 from zfnet.nets import Network
 from zfnet.settings import Recipe
-from zfnet.training.randomness import generator
 
 
 class Minibatch(NamedTuple):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zfnet.errors import ZfnetError
-from zfnet.files import text_hash
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import text_hash
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Importing this package is cheap; torch is loaded when one of the names below is first used.
 """
 
-from zfnet.lazy import exports
+from zfnet.core.lazy import exports
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
@@ -12,9 +12,9 @@ __getattr__, __dir__, __all__ = exports(
         "Rule": "backward",
         "project": "backward",
         "unpool": "backward",
-        "find_strongest": "strongest",
+        "find_strongest": "top_activations",
         "saliency_map": "saliency",
         "class_model": "saliency",
-        "maximise": "maximize",
+        "maximise": "activation_maximization",
     },
 )

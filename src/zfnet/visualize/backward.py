@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.nets.network import Network, Step
 
 Overlap = Literal["add", "overwrite", "keep-max"]

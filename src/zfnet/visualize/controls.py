@@ -16,18 +16,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.nets import Network, load_metadata
 from zfnet.settings import Visualize
-from zfnet.training.initialise import initialise
-from zfnet.training.runs import RunSpec
-from zfnet.training.stage import read_spec
+from zfnet.training.experiments import RunSpec
+from zfnet.training.init_weights import initialise
+from zfnet.training.train_run import read_spec
 from zfnet.visualize.backward import RULES
-from zfnet.visualize.features import read_features, responding_first
-from zfnet.visualize.output import Origin, write_arrays
+from zfnet.visualize.net_inputs import Gallery, open_gallery, some
 from zfnet.visualize.patches import look_again, tiles
-from zfnet.visualize.pictures import Gallery, open_gallery, some
-from zfnet.visualize.strongest import LAYERS, Strongest, find_strongest, number, random_maps
+from zfnet.visualize.stage_files import Origin, write_arrays
+from zfnet.visualize.top_activations import LAYERS, Strongest, find_strongest, number, random_maps
+from zfnet.visualize.top_patches import read_features, responding_first
 
 MASKED = (2, 3, 4, 5)  # layers with a ReLU on the way back
 NEIGHBOURS = 6

@@ -17,16 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.data.parts import PARTS, Animal, read_parts, read_pictures
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
+from zfnet.core.progress import track
+from zfnet.core.tables import write_table
+from zfnet.data.readers.keypoints import PARTS, Animal, read_parts, read_pictures
 from zfnet.nets import Network
-from zfnet.progress import track
 from zfnet.settings import Visualize
-from zfnet.visualize.faces import Face, make_face, make_plan, mask_side
+from zfnet.visualize.face_masks import Face, make_face, make_plan, mask_side
 from zfnet.visualize.invariance import respond
+from zfnet.visualize.net_inputs import GREY, open_net
 from zfnet.visualize.occlusion import cover
-from zfnet.visualize.output import Origin, write_arrays, write_table
-from zfnet.visualize.pictures import GREY, open_net
+from zfnet.visualize.stage_files import Origin, write_arrays
 
 LAYERS = (5, 7)
 COLUMNS = ("location", "layer", "first", "second", "distance")
@@ -57,7 +58,7 @@ def correspondence_stage(
 
 
 def choose_faces(images: Path, animals: Sequence[Animal], net: Network, settings: Visualize) -> list[Face]:
-    """Draw the animals at random among those that can be used (see `zfnet.visualize.faces`).
+    """Draw the animals at random among those that can be used (see `zfnet.visualize.face_masks`).
 
     Only pictures that are drawn are decoded; for a damaged one the next is taken.
 

@@ -4,7 +4,7 @@ For each snapshot the strongest activation of a map over the training pictures i
 same maps are followed through all epochs, so a sudden jump means that another picture took over. All
 snapshots look at a picture when it is decoded, so the training set is read once. A snapshot's epoch is that of its file
 name, which counts the epochs really trained. How alike whole layers are to their last state is measured on fewer
-pictures (`zfnet.visualize.similarity`).
+pictures (`zfnet.visualize.cka`).
 """
 
 import re
@@ -14,16 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from zfnet.errors import ZfnetError
-from zfnet.files import read_json
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import read_json
+from zfnet.core.progress import track
+from zfnet.core.tables import write_table
 from zfnet.nets import Network
-from zfnet.progress import track
 from zfnet.settings import Visualize
-from zfnet.visualize.output import Origin, write_arrays, write_table
+from zfnet.visualize.cka import PICTURES, to_the_last
+from zfnet.visualize.net_inputs import Gallery, open_gallery, open_net, some
 from zfnet.visualize.patches import Tiles, look_again
-from zfnet.visualize.pictures import Gallery, open_gallery, open_net, some
-from zfnet.visualize.similarity import PICTURES, to_the_last
-from zfnet.visualize.strongest import LAYERS, Strongest, Tally, number, random_maps, take_in
+from zfnet.visualize.stage_files import Origin, write_arrays
+from zfnet.visualize.top_activations import LAYERS, Strongest, Tally, number, random_maps, take_in
 
 COLUMNS = ("layer", "map", "epoch", "key", "activation")
 

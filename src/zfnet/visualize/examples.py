@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zfnet.nets import Network
-from zfnet.visualize.pictures import Gallery, some
+from zfnet.visualize.net_inputs import Gallery, some
 
 CANDIDATES = 1000
 

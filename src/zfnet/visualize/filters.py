@@ -21,13 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zfnet.core.progress import track
+from zfnet.core.tables import write_table
 from zfnet.nets import Network
-from zfnet.progress import track
 from zfnet.settings import Visualize
-from zfnet.visualize.output import Origin, write_table
+from zfnet.visualize.net_inputs import Gallery, centre, open_gallery, some, to_inputs
 from zfnet.visualize.patches import tiles
-from zfnet.visualize.pictures import Gallery, centre, open_gallery, some, to_inputs
-from zfnet.visualize.strongest import find_strongest, random_maps
+from zfnet.visualize.stage_files import Origin
+from zfnet.visualize.top_activations import find_strongest, random_maps
 
 COLUMNS = ("run", "filters", "dead", "norm_median", "norm_max", "low", "middle", "high")
 COLUMNS += ("aliasing", "shift", "dominance")

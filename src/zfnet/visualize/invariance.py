@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zfnet.core.progress import track
+from zfnet.core.tables import write_table
 from zfnet.nets import Network
 from zfnet.nets.geometry import stage_output
-from zfnet.progress import track
 from zfnet.settings import Visualize
 from zfnet.visualize.examples import choose
-from zfnet.visualize.output import Origin, write_arrays, write_table
-from zfnet.visualize.pictures import Gallery, centre, open_gallery, to_inputs
+from zfnet.visualize.net_inputs import Gallery, centre, open_gallery, to_inputs
+from zfnet.visualize.stage_files import Origin, write_arrays
 from zfnet.visualize.transforms import TRANSFORMS, warp
 
 LAYERS = (1, 7)

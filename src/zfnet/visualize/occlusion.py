@@ -5,7 +5,7 @@ picture; (d) probability of the true class; (e) the most probable class. (c) is 
 and for the three others with the largest maximum of the map, in the order of their maxima. The
 square is as measured on the paper's bitmaps: grey 124, 50 px, stride 6, inside the picture, so 30 × 30 places at a 224
 crop (D20); side and stride scale with the crop. More pictures are covered at fewer places for the claims about this
-figure (`zfnet.visualize.covered`).
+figure (`zfnet.visualize.occlusion_measures`).
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zfnet.core.progress import track
+from zfnet.core.tables import write_table
 from zfnet.nets import Network
-from zfnet.progress import track
 from zfnet.settings import Visualize
-from zfnet.visualize.covered import Covered, another_map, energy_below, minima_apart, rank_correlation, without_map
 from zfnet.visualize.examples import choose, probabilities
-from zfnet.visualize.output import Origin, write_arrays, write_table
+from zfnet.visualize.net_inputs import GREY, Gallery, open_gallery, to_inputs
+from zfnet.visualize.occlusion_measures import (
+    Covered,
+    another_map,
+    energy_below,
+    minima_apart,
+    rank_correlation,
+    without_map,
+)
 from zfnet.visualize.patches import tiles
-from zfnet.visualize.pictures import GREY, Gallery, open_gallery, to_inputs
-from zfnet.visualize.strongest import Strongest, find_strongest
+from zfnet.visualize.stage_files import Origin, write_arrays
+from zfnet.visualize.top_activations import Strongest, find_strongest
 
 LAYER = "conv5"
 OTHERS = 3

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.nets.geometry import Field, receptive_fields
 from zfnet.visualize.backward import DECONVNET, Rule, record, single_out
-from zfnet.visualize.narrow import descend_narrow
-from zfnet.visualize.pictures import Gallery
-from zfnet.visualize.strongest import Strongest
+from zfnet.visualize.net_inputs import Gallery
+from zfnet.visualize.top_activations import Strongest
+from zfnet.visualize.windowed_backward import descend_narrow
 
 PEAK = 127  # largest absolute value of a stored projection: grey + projection stays within 0..255
 _TOGETHER = 32  # projections at once, at most

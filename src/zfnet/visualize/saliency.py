@@ -10,11 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zfnet.errors import ZfnetError
+from zfnet.core.errors import ZfnetError
 from zfnet.nets import Network
+from zfnet.visualize.activation_maximization import middle, slope
 from zfnet.visualize.backward import RULES, descend, record, single_out
-from zfnet.visualize.maximize import middle, slope
-from zfnet.visualize.pictures import mean_crop
+from zfnet.visualize.net_inputs import mean_crop
 
 SPREAD = 25.0  # grey levels: root mean square of the picture at which the first gradient and the penalty balance
 SHARE = 0.05  # of the way to that balance, in a step

@@ -1,0 +1,172 @@
+"""Measure both sides of a comparison in processes of their own, and write results/bench/<group>.csv.
+
+A group is a module of this package with one function, `results(bench)`, that yields rows and remarks. Each side of a
+row is a function of such a module, run in a fresh process, so that its peak memory is its own and neither side warms
+the other's caches. A ratio above 1 means that ours is better, whatever the unit.
+"""
+
+import csv
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from benchmarks.page import page, table
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import atomic, write_json, write_text
+
+GROUPS = ("loader", "sharding", "norm", "step", "end_to_end", "scaling")
+GROUPS += ("projection", "strongest", "svm", "softmax", "duplicates")
+COLUMNS = ("case", "ours", "peer", "peer_name", "ratio", "unit", "peak_mb")
+
+
+class Side(NamedTuple):
+    """What one process measured: its value in the row's unit, and the most memory it held."""
+
+    value: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison; `peer` is None where there is nothing to compare with.
+
+    `unit` is a rate ("images/s": more is better) or a cost ("s", "MB": less is better).
+    """
+
+    case: str
+    ours: float
+    unit: str
+    peer: float | None = None
+    peer_name: str = ""
+    peak_mb: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times better ours is."""
+        if self.peer is None:
+            return None
+        return self.ours / self.peer if self.unit.endswith("/s") else self.peer / self.ours
+
+
+@dataclass(frozen=True)
+class Bench:
+    """How a benchmark is run.
+
+    Attributes
+    ----------
+    work : folder for what the sides share, such as pictures drawn once; kept between groups of a run.
+    cores : all cores a side may use.
+    quick : tiny sizes, which show that a benchmark works and measure nothing of worth.
+    """
+
+    work: Path
+    cores: int
+    quick: bool = False
+
+    @property
+    def steps(self) -> list[int]:
+        """Numbers of cores at which a rate is measured: one and all (quick: all)."""
+        return [self.cores] if self.quick else sorted({1, self.cores})
+
+    def side(self, function: str, threads: int | None = None, **arguments: Any) -> Side:
+        """Run `module:function(**arguments)` of this package in a fresh process; it returns its value.
+
+        Parameters
+        ----------
+        threads : CPU threads of the process's libraries; None: all cores.
+        **arguments : what JSON can carry.
+
+        Raises
+        ------
+        ZfnetError
+            The process failed; the end of what it printed is part of the sentence.
+        """
+        count = str(threads or self.cores)
+        environment = os.environ | {name: count for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        command = [sys.executable, "-m", "benchmarks.side", function, json.dumps(arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise ZfnetError(f"The benchmark {function} failed with {arguments}: {done.stderr[-2000:]}")
+        return Side(**json.loads(done.stdout.splitlines()[-1]))
+
+    def compare(
+        self, case: str, unit: str, ours: str, peer: str, peer_name: str, threads: int | None = None, **arguments: Any
+    ) -> Row:
+        """Measure two functions with the same arguments."""
+        one, other = (self.side(function, threads, **arguments) for function in (ours, peer))
+        return Row(case, one.value, unit, other.value, peer_name, one.peak_mb)
+
+
+def chosen(groups: list[str]) -> tuple[str, ...]:
+    """The asked groups in their order, all of them where none is named.
+
+    Raises
+    ------
+    ZfnetError
+        A name is not that of a group.
+    """
+    if unknown := [group for group in groups if group not in GROUPS]:
+        raise ZfnetError(f"{', '.join(unknown)}: no such benchmark; there are {', '.join(GROUPS)}.")
+    return tuple(group for group in GROUPS if group in groups or not groups)
+
+
+def run(groups: tuple[str, ...], bench: Bench, out: Path) -> None:
+    """Run groups, print their rows as they come, write a table a group, the machine's description and a page of all."""
+    write_json(out / "machine.json", machine(bench))
+    console = Console()
+    for group in groups:
+        rows, remarks = [], []
+        for found in import_module(f"benchmarks.{group}").results(bench):
+            (rows if isinstance(found, Row) else remarks).append(found)
+            console.print(f"{group}: {_told(found)}", highlight=False)
+        _write(out / f"{group}.csv", rows)
+        write_json(out / f"{group}.json", {"remarks": remarks, "quick": bench.quick, **_origin()})
+    console.print(table(groups, out))
+    write_text(out / "README.md", page(out))
+
+
+def machine(bench: Bench) -> dict[str, Any]:
+    """Describe the machine: processor and its matrix units, memory, GPUs, libraries, commit."""
+    from zfnet.core.gpu_lock import devices
+    from zfnet.core.provenance import provenance
+
+    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    fields = dict(line.split(":", 1) for line in cpu.splitlines() if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in fields.items()}
+    flags = {"avx2", "avx512f", "avx512_bf16", "amx_bf16"} & set(fields.get("flags", "").split())
+    return {
+        "processor": fields.get("model name", platform.processor()),
+        "instructions": sorted(flags),
+        "cores": bench.cores,
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "gpus": devices(),
+        "provenance": provenance(),
+    }
+
+
+def _origin() -> dict[str, Any]:
+    from zfnet.core.provenance import provenance
+
+    return {key: value for key, value in provenance().items() if key in ("commit", "dirty", "time")}
+
+
+def _write(path: Path, rows: list[Row]) -> None:
+    with atomic(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        table.writerows({column: (asdict(row) | {"ratio": row.ratio})[column] for column in COLUMNS} for row in rows)
+
+
+def _told(found: Row | str) -> str:
+    if isinstance(found, str):
+        return found
+    beside = "" if found.ratio is None else f", {found.peer_name} {found.peer:,.4g}: {found.ratio:.2f} times"
+    return f"{found.case}: {found.ours:,.4g} {found.unit}{beside}"

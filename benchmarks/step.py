@@ -1,0 +1,150 @@
+"""A whole update of both nets at full size: ours, the plain one, and torchvision's AlexNet in its reference style.
+
+Ours begins with uint8 squares: crop, flip, mean, colour, then bf16 forward and backward, SGD and renormalisation. Its
+peers get float32 crops that are ready, and are written as one would write them in PyTorch: float32 with torch's own
+settings, `nn.LocalResponseNorm`, `torch.optim.SGD`. torchvision's AlexNet has fewer maps, and no norms.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.costs import forward_flops, image_bytes, training_flops, weight_bytes
+from benchmarks.harness import Bench, Row, Side
+from benchmarks.timing import seconds
+from zfnet.nets import Network, build
+from zfnet.nets.architecture import describe
+from zfnet.settings import KrizhevskyRecipe, Recipe
+from zfnet.training.filter_norm import renormalise
+from zfnet.training.init_weights import initialise
+from zfnet.training.train_step import Learner
+
+RECIPES = {"zf": Recipe(precision="bf16"), "krizhevsky": KrizhevskyRecipe(precision="bf16")}
+FULL = {"width": 1.0, "crop": 224}
+QUICK = {"width": 1 / 16, "crop": 64}
+SQUARE = 256  # side of the shards' squares, pixels
+BATCH = {"cpu": 32, "cuda": 128}
+UPDATES = {"cpu": 1, "cuda": 30}  # between two looks at the clock
+
+
+def results(bench: Bench) -> Iterator[Row | str]:
+    """Images a second of an update on the CPU, and on a GPU where there is one."""
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        yield from _on(bench, device)
+
+
+def given(bench: Bench, device: str) -> dict[str, Any]:
+    """Give the size that a benchmark's updates have on a device."""
+    size = QUICK if bench.quick else FULL
+    return size | {"batch": 4 if bench.quick else BATCH[device], "device": device}
+
+
+def _on(bench: Bench, device: str) -> Iterator[Row | str]:
+    size = given(bench, device)
+    alexnet = bench.side("step:alexnet", batch=size["batch"], crop=FULL["crop"], device=device)
+    for name in RECIPES:
+        ours = bench.side("step:ours", name=name, **size)
+        plain = bench.side("step:plain", name=name, **size)
+        case = f"{device}, batch {size['batch']}, {name}"
+        yield Row(case, ours.value, "images/s", plain.value, "eager float32, nn.LocalResponseNorm", ours.peak_mb)
+        yield Row(case, ours.value, "images/s", alexnet.value, "torchvision alexnet, float32", ours.peak_mb)
+        if device == "cuda":
+            eager = bench.side("step:ours", name=name, step="eager", **size)
+            yield Row(case, ours.value, "images/s", eager.value, "ours, neither compiled nor recorded", ours.peak_mb)
+        yield _roofline(name, case, size, ours)
+
+
+def _roofline(name: str, case: str, size: dict[str, Any], ours: Side) -> str:
+    net = describe(name, width=size["width"], crop=size["crop"])
+    moved = image_bytes(net) + weight_bytes(net) / size["batch"]
+    return (
+        f"{case}: counted {forward_flops(net) / 1e9:.3f} GFLOP an image forward and {training_flops(net) / 1e9:.3f} in "
+        f"training, and at least {moved / 1e6:.1f} MB moved an image; at the measured rate "
+        f"{ours.value * training_flops(net) / 1e12:.3f} TFLOP/s and {ours.value * moved / 1e9:.2f} GB/s."
+    )
+
+
+def ours(name: str, width: float, crop: int, batch: int, device: str, step: str = "auto") -> float:
+    """Images a second of our update, from uint8 squares in the CPU's memory."""
+    one = learner(name, width, crop, device, step)
+    images = torch.randint(256, (batch, one.net.size, one.net.size, 3), dtype=torch.uint8)
+    labels = torch.randint(one.net.classes, (batch,))
+    if device == "cuda":
+        images, labels = images.pin_memory(), labels.pin_memory()
+    return _rate(lambda: one.learn(images, labels, (1, 0, 0), 0.0), lambda: one.sums.tolist(), batch, device)
+
+
+def learner(name: str, width: float, crop: int, device: str, step: str = "auto") -> Learner:
+    """Give a fresh net in training."""
+    recipe, net = RECIPES[name], build(name, width=width, crop=crop, size=SQUARE)
+    initialise(net, recipe, seed=1)
+    net.mean.fill_(120)
+    return Learner(net.to(device), recipe, recipe.rate, 3000 * torch.eye(3), step=step)
+
+
+def plain(name: str, width: float, crop: int, batch: int, device: str) -> float:
+    """Images a second of the update as PyTorch's own modules do it."""
+    recipe, described = RECIPES[name], build(name, width=width, crop=crop)
+    initialise(described, recipe, seed=1)
+    net = _with_torchs_norm(described).to(device)
+    sgd = torch.optim.SGD(net.parameters(), recipe.rate, recipe.momentum, weight_decay=recipe.decay)
+    convolutions = [module.weight for module in net if isinstance(module, nn.Conv2d)]
+
+    def after() -> None:
+        if recipe.renormalise is not None:
+            renormalise(convolutions, recipe.renormalise)
+
+    return _plain_rate(net, sgd, crop, batch, device, after)
+
+
+def alexnet(crop: int, batch: int, device: str) -> float:
+    """Images a second of torchvision's AlexNet, trained as in its reference script."""
+    from torchvision import models
+
+    net = models.alexnet().to(device)
+    sgd = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
+    return _plain_rate(net, sgd, crop, batch, device)
+
+
+def _with_torchs_norm(net: Network) -> nn.Sequential:
+    def module(operation: Any) -> nn.Module:
+        one = operation.module
+        return nn.LocalResponseNorm(one.size, one.alpha, one.beta, one.k) if operation.kind == "norm" else one
+
+    return nn.Sequential(*map(module, net.operations))
+
+
+def _plain_rate(
+    net: nn.Module,
+    sgd: torch.optim.SGD,
+    crop: int,
+    batch: int,
+    device: str,
+    after: Callable[[], None] = lambda: None,
+) -> float:
+    views, labels = torch.randn(batch, 3, crop, crop, device=device), torch.randint(1000, (batch,), device=device)
+    losses: list[Tensor] = []
+
+    def update() -> None:
+        loss = F.cross_entropy(net(views), labels)
+        sgd.zero_grad()
+        loss.backward()
+        sgd.step()
+        after()
+        losses[:] = [loss.detach()]
+
+    return _rate(update, lambda: losses[0].item(), batch, device)
+
+
+def _rate(update: Callable[[], None], wait: Callable[[], object], batch: int, device: str) -> float:
+    updates = UPDATES[device]
+
+    def several() -> None:
+        for _ in range(updates):
+            update()
+        wait()
+
+    return updates * batch / seconds(several, rounds=3)

@@ -1,0 +1,140 @@
+"""Linear SVMs of all classes at once against scikit-learn's LinearSVC, and the way from layer 1's features to a head.
+
+Caltech-256 with 60 training pictures per class on layer 7: 257 classes, 15,420 pictures, 4,096 features. LinearSVC fits
+one class after the other, so its time for all of them is estimated from some of them. Both minimise the same objective
+(`zfnet.transfer.heads.linear`); LinearSVC gets its float64 rows ready, and its dual solver, which is its fastest here.
+
+Layer 1 of Caltech-101 has 290,400 numbers a picture, 10.5 GB in a file that is read block by block. The steps are those
+of `zfnet.transfer.caltech_heads`: the Gram matrix of all pictures, from that the coordinates of one fold with 30 training
+pictures per class, in these one SVM. Features and classes are drawn, so only time and memory mean something.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks import activations
+from benchmarks.harness import Bench, Row
+from zfnet.core.files import read_json, write_json
+from zfnet.transfer.heads.feature_kernel import Layer
+from zfnet.transfer.heads.linear import Head, fit, objective, one_hot
+
+PROBLEM = {"images": 15_420, "width": 4_096, "classes": 257}
+LAYER_1 = {"images": 9_000, "width": 290_400}
+FOLD = {"train": 3_060, "test": 5_000, "classes": 102}
+SAMPLE = 16  # classes that LinearSVC fits
+
+
+def results(bench: Bench) -> Iterator[Row | str]:
+    """Seconds of a fit, agreement of the objectives, and the seconds and memory of a head on layer 1."""
+    problem = {"images": 300, "width": 40, "classes": 6} if bench.quick else PROBLEM
+    sample = 3 if bench.quick else SAMPLE
+    folder = str(bench.work / "svm")
+    bench.side("activations:draw", folder=folder, **problem)
+    ours = bench.side("svm:all_classes", folder=folder)
+    peer = bench.side("svm:some_classes", folder=folder, sample=sample)
+    classes, size = problem["classes"], f"{problem['images']:,} x {problem['width']:,}"
+    case = f"SVM of {classes} classes, {size}, C = 1 (LinearSVC: {sample} classes, scaled)"
+    yield Row(case, ours.value, "s", peer.value * classes / sample, "LinearSVC", ours.peak_mb)
+    yield Row(f"largest relative difference of {sample} objectives", _difference(folder, sample), "relative")
+    yield (
+        f"LinearSVC's time is an estimate: {peer.value:.1f} s for {sample} classes, times {classes}/{sample}, with "
+        f"{peer.peak_mb:,.0f} MB; ours is the whole fit."
+    )
+    yield from _layer_1(bench)
+
+
+def all_classes(folder: str) -> float:
+    """Fit all classes; give the seconds and leave their objectives beside the features."""
+    x, labels = activations.read(folder)
+    targets, costs = one_hot(labels, np.unique(labels)), torch.ones(len(x), 1)
+    start = time.perf_counter()
+    head = fit(x, targets, costs, "svm")
+    took = time.perf_counter() - start
+    np.save(Path(folder, "ours.npy"), _objectives(head, x, targets))
+    return took
+
+
+def some_classes(folder: str, sample: int) -> float:
+    """Fit the first `sample` classes by LinearSVC; give the seconds and leave their objectives."""
+    from sklearn.svm import LinearSVC
+
+    x, labels = activations.read(folder)
+    rows, weights, biases, took = x.double().numpy(), [], [], 0.0
+    for k in range(sample):
+        model = LinearSVC(C=1.0, dual=True, max_iter=10_000, random_state=0)
+        start = time.perf_counter()
+        model.fit(rows, labels == k)
+        took += time.perf_counter() - start
+        weights.append(model.coef_[0])
+        biases.append(model.intercept_[0])
+    head = Head(torch.tensor(np.stack(weights, 1))[:, None], torch.tensor(np.array(biases))[None])
+    np.save(Path(folder, "peer.npy"), _objectives(head, x, one_hot(labels, np.arange(sample))))
+    return took
+
+
+def _objectives(head: Head, x: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
+    head = Head(head.weights.double(), head.biases.double())
+    return objective(head, x.double(), targets.double(), torch.ones(len(x), 1), "svm")[0].numpy()
+
+
+def _difference(folder: str, sample: int) -> float:
+    ours, peer = (np.load(Path(folder, f"{name}.npy"))[:sample] for name in ("ours", "peer"))
+    return float(np.abs(ours / peer - 1).max())
+
+
+def _layer_1(bench: Bench) -> Iterator[Row | str]:
+    """Seconds and memory from the features of layer 1 to a head; their file is drawn first and deleted after."""
+    size = {"images": 60, "width": 500} if bench.quick else LAYER_1
+    fold = {"train": 30, "test": 20, "classes": 3} if bench.quick else FOLD
+    path, times = bench.work / "layer-1.npy", bench.work / "layer-1.json"
+    room, needs = shutil.disk_usage(bench.work).free, 4 * size["images"] * size["width"]
+    if room < 1.2 * needs:
+        yield f"Heads on layer 1: not run, {needs / 2**30:.1f} GiB are needed in {bench.work}."
+        return
+    bench.side("svm:draw_layer", path=str(path), **size)
+    found = bench.side("svm:head_on_layer", path=str(path), times=str(times), **fold)
+    path.unlink()
+    case = f"layer 1 in fp32, {size['images']:,} x {size['width']:,}: Gram matrix, one fold, SVM of {fold['classes']}"
+    yield Row(f"{case} classes", found.value, "s", peak_mb=found.peak_mb)
+    yield _parts(read_json(times), fold, found.peak_mb, needs)
+
+
+def _parts(seconds: dict[str, float], fold: dict[str, int], peak_mb: float, needs: int) -> str:
+    return (
+        f"Layer 1: the Gram matrix took {seconds['gram']:,.1f} s, the coordinates of {fold['train']:,} training and "
+        f"{fold['test']:,} test pictures {seconds['coordinates']:,.1f} s, the SVM at C = 1 {seconds['head']:,.1f} s, "
+        f"with {peak_mb / 1024:.2f} GiB of memory; the features are {needs / 2**30:.1f} GiB. Features and classes are "
+        "drawn at random, so only time and memory mean something; a fold of the tables also chooses C on inner folds."
+    )
+
+
+def draw_layer(path: str, images: int, width: int) -> float:
+    """Write float32 (images, width) activations, a few rows at a time."""
+    rows = np.lib.format.open_memmap(path, "w+", np.float32, (images, width))
+    rng, part = np.random.default_rng(0), 50
+    drawn = rng.standard_normal((part, width), dtype=np.float32).clip(0)
+    for first in range(0, images, part):
+        rows[first : first + part] = np.roll(drawn, first, 1)[: len(rows[first : first + part])]
+    rows.flush()
+    return float(images)
+
+
+def head_on_layer(path: str, times: str, train: int, test: int, classes: int) -> float:
+    """Train and test one SVM on one fold; give the seconds from the file on, and leave those of each part."""
+    rows = np.load(path, mmap_mode="r")
+    order = np.random.default_rng(0).permutation(len(rows))[: train + test]
+    targets = one_hot(np.arange(train) % classes, np.arange(classes))  # by chance, as the order is
+    clock = [time.perf_counter()]
+    layer = Layer.open(rows, np.arange(len(rows)), torch.device("cpu"))
+    clock.append(time.perf_counter())
+    x, x_test = layer.coordinates(order[:train], order[train:])
+    clock.append(time.perf_counter())
+    fit(x, targets, torch.ones(train, 1), "svm").scores(x_test)
+    clock.append(time.perf_counter())
+    write_json(times, dict(zip(("gram", "coordinates", "head"), np.diff(clock).tolist(), strict=True)))
+    return clock[-1] - clock[0]

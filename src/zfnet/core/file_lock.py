@@ -1,0 +1,50 @@
+"""Exclusive locks that the kernel frees when their holder ends, however it ends."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from zfnet.core.errors import ZfnetError
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[bool]:
+    """Try to lock the file `path` for the length of the block; give whether it worked.
+
+    The file stays, with the process number of its last holder in it.
+
+    Raises
+    ------
+    ZfnetError
+        The file system has no locks.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="ascii") as file:
+        free = _lock(file.fileno(), path)
+        if free:
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+        yield free
+
+
+def holder(path: Path) -> str:
+    """Give the process number written in a lock file, or `unknown`."""
+    with suppress(OSError):
+        return path.read_text(encoding="ascii").strip() or "unknown"
+    return "unknown"
+
+
+def _lock(descriptor: int, path: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise ZfnetError(
+            f"{path}: this file system offers no locks ({error.strerror}); "
+            "put the results, or TMPDIR, on one that does, such as a local disk."
+        ) from None
+    return True

@@ -1,0 +1,65 @@
+"""The data sets by name: which archives each is read from, by which reader, and in which form it is kept."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers.images import Source
+from zfnet.settings import Data
+
+# Whether a set is cut to its centre square when it is prepared; the others keep the whole picture.
+SQUARE = {
+    "imagenet-train": True,
+    "imagenet-val": True,
+    "imagenet-test": True,
+    "caltech101": False,
+    "caltech256": False,
+    "voc2012": False,
+    "voc2012-test": False,
+    "cifar10-train": True,
+    "cifar10-test": True,
+}
+
+
+def _count(name: str) -> int:
+    return 2 if name.startswith("imagenet") else 1
+
+
+def source(name: str, archives: Sequence[Path], data: Data) -> Source:
+    """Open the data set `name`.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SQUARE`.
+    archives : sequence of Path
+        Its archives; for ImageNet the pictures' and the development kit's.
+    data : settings.Data
+        Subset and background choices.
+
+    Raises
+    ------
+    ZfnetError
+        Unknown name, or an archive that is not what it should be.
+    """
+    from zfnet.data.readers import caltech, cifar, imagenet, voc
+
+    if name in SQUARE and len(archives) != _count(name):
+        raise ZfnetError(
+            f"{name}: {len(archives)} archives were given, expected {_count(name)}"
+            f"{' (the pictures, then the devkit)' if _count(name) == 2 else ''}."
+        )
+    readers = {
+        "imagenet-train": lambda: imagenet.train(*archives, data.imagenet),
+        "imagenet-val": lambda: imagenet.val(*archives, data.imagenet),
+        "imagenet-test": lambda: imagenet.test(*archives, data.imagenet),
+        "caltech101": lambda: caltech.caltech101(*archives, data.background),
+        "caltech256": lambda: caltech.caltech256(*archives, data.background),
+        "voc2012": lambda: voc.voc2012(*archives),
+        "voc2012-test": lambda: voc.voc2012_test(*archives),
+        "cifar10-train": lambda: cifar.cifar10(*archives, part="train"),
+        "cifar10-test": lambda: cifar.cifar10(*archives, part="test"),
+    }
+    if name not in readers:
+        raise ZfnetError(f"{name}: no such data set; choose one of {', '.join(readers)}.")
+    return readers[name]()

@@ -1,0 +1,1 @@
+"""WebDataset shards: writing, indexing and describing them."""

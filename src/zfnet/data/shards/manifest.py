@@ -1,0 +1,113 @@
+"""The manifest of a prepared data set: what the shards hold and what they were made of.
+
+It is the only file of a data set that later steps depend on. It holds no time and no version, so that making the same
+shards again gives the same text and starts no training anew.
+"""
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import canonical_json, read_json, text_hash
+
+_CHUNK = 1 << 22
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Shard(_Entry):
+    """One tar file beside the manifest."""
+
+    file: str = Field(pattern=r"^[\w-]+\.tar$")  # a name, never a way out of the folder
+    images: int
+    bytes: int
+    sha256: str
+
+
+class Archive(_Entry):
+    """An official archive; of an extracted folder, `sha256` is that of its listing (names and sizes)."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Damaged(_Entry):
+    """A picture that could not be decoded and is not in the shards."""
+
+    key: str
+    source: str
+    reason: str
+
+
+class Manifest(_Entry):
+    """Description of a prepared data set.
+
+    classes[i] is the id of label i and `words` gives its human name; `size` is S, `square` whether the shards hold
+    centre squares or uncut pictures of short side S; `settings` are those of the preparation.
+    """
+
+    name: str
+    images: int
+    classes: list[str]
+    words: dict[str, str]
+    size: int
+    square: bool
+    quality: int
+    shards: list[Shard]
+    source: list[Archive]
+    settings: dict[str, Any]
+    damaged: list[Damaged]
+    statistics: str = Field(pattern=r"^[\w-]+\.safetensors$")
+    statistics_sha256: str
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Manifest":
+        """Read a manifest.json.
+
+        Raises
+        ------
+        ZfnetError
+            The file is missing, is not JSON or is not a manifest.
+        """
+        content = read_json(path)
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "the top level"
+            raise ZfnetError(
+                f"{path}: not a manifest of shards ({error.error_count()} mistakes, the first at {place}: "
+                f"{first['msg']}); delete it and prepare the data set again (snakemake {path})."
+            ) from None
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of what the shards hold: pictures, labels, classes, statistics. Blind to where they came from."""
+        return text_hash(canonical_json(self.model_dump(exclude={"source", "settings", "damaged", "words"})))
+
+
+def listing(folder: Path) -> tuple[int, str]:
+    """Total size of the files of a folder, and the SHA-256 of the sorted listing of their names and sizes."""
+    files = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
+    lines = sorted((file.relative_to(folder).as_posix(), file.stat().st_size) for file in files)
+    return sum(size for _, size in lines), text_hash("".join(f"{name}\t{size}\n" for name, size in lines))
+
+
+def describe_archive(path: Path, stop: threading.Event | None = None) -> Archive:
+    """Size and checksum of an archive, or of an extracted folder; gives up when `stop` is set."""
+    if path.is_dir():
+        size, digest = listing(path)
+        return Archive(path=str(path), bytes=size, sha256=digest)
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while (chunk := file.read(_CHUNK)) and not (stop and stop.is_set()):
+            digest.update(chunk)
+    return Archive(path=str(path), bytes=path.stat().st_size, sha256=digest.hexdigest())

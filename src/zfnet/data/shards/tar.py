@@ -1,0 +1,101 @@
+"""One shard as a file: a plain POSIX tar that WebDataset reads, written byte for byte the same every time.
+
+The members of a picture follow each other: KEY.jpg (the picture), KEY.cls (its label, ASCII), KEY.json (its annotation,
+if it has one). All have the same owner, mode and time.
+"""
+
+import hashlib
+import json
+import mmap
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from zfnet.core.errors import ZfnetError
+
+_BLOCK = 512
+_KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
+
+
+class ShardWriter:
+    """Writes members to an open file and counts and hashes what it writes."""
+
+    def __init__(self, file: BinaryIO):
+        self.bytes = 0
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def add(self, key: str, jpeg: bytes, label: int, annotation: dict[str, Any] | None) -> None:
+        """Write the members of one picture."""
+        if not _KEY.fullmatch(key):
+            raise ZfnetError(f"{key!r} cannot be the key of a picture: expected letters, digits, '_', '-' and '/'.")
+        self._member(f"{key}.jpg", jpeg)
+        self._member(f"{key}.cls", str(label).encode())
+        if annotation is not None:
+            self._member(f"{key}.json", json.dumps(annotation, sort_keys=True).encode())
+
+    def finish(self) -> str:
+        """Write the end of the archive; return the SHA-256 of all that was written."""
+        self._write(bytes(2 * _BLOCK))
+        return self._digest.hexdigest()
+
+    def _member(self, name: str, content: bytes) -> None:
+        header = tarfile.TarInfo(name)
+        header.size = len(content)
+        header.mode = 0o644
+        self._write(header.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % _BLOCK))
+
+    def _write(self, content: bytes) -> None:
+        self._file.write(content)
+        self._digest.update(content)
+        self.bytes += len(content)
+
+
+def members(content: mmap.mmap, path: Path) -> Iterator[tuple[str, int, int]]:
+    """Walk through the headers of a tar: name, offset and size of the content of each regular file.
+
+    Raises
+    ------
+    ZfnetError
+        A header is no POSIX tar header, or a member does not fit into the file.
+    """
+    offset = 0
+    while offset + _BLOCK <= len(content):
+        header = content[offset : offset + _BLOCK]
+        if not header[0]:  # the blank blocks at the end
+            return
+        name, size = _read_header(header, offset, path)
+        offset += _BLOCK
+        if offset + size > len(content):
+            raise ZfnetError(f"{path}: {name} goes beyond the end of the file; prepare the data set again.")
+        if header[156] in b"0\0":
+            yield name, offset, size
+        offset += -(-size // _BLOCK) * _BLOCK
+
+
+def read_label(content: bytes, name: str) -> int:
+    """Read the .cls of the picture `name`.
+
+    Raises
+    ------
+    ZfnetError
+        It is no number.
+    """
+    try:
+        return int(content)
+    except ValueError:
+        raise ZfnetError(
+            f"{name}.cls: {content[:20]!r} is no label, expected a whole number; prepare the data set again."
+        ) from None
+
+
+def _read_header(header: bytes, offset: int, path: Path) -> tuple[str, int]:
+    try:
+        name = header[:100].rstrip(b"\0").decode()
+        prefix = header[345:500].rstrip(b"\0").decode()
+        size = int(header[124:136].rstrip(b" \0"), 8)
+    except ValueError:
+        raise ZfnetError(f"{path}: no tar header at byte {offset}; prepare the data set again.") from None
+    return f"{prefix}/{name}" if prefix else name, size

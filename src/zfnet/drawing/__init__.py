@@ -1,0 +1,1 @@
+"""What every sheet and figure is drawn with: pages and mosaics."""

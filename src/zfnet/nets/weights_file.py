@@ -1,0 +1,100 @@
+"""Nets on disk: one safetensors file holds weights, mean image, architecture and metadata. Nothing is ever unpickled.
+
+The header has one entry, `zfnet`: JSON with `format`, `architecture` (see `zfnet.nets.architecture`; for an adapted
+net `chain` instead, see `zfnet.nets.chain_spec`) and `metadata` (what the caller adds: class list, spec hash …). Files are
+input that may be foreign or damaged, so the net is laid out without memory first and takes only tensors of exactly the
+expected names and shapes.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import atomic, canonical_json
+from zfnet.nets import chain_spec
+from zfnet.nets.architecture import Architecture
+from zfnet.nets.network import Network, from_architecture
+
+FORMAT = 1
+
+
+def save(net: Network, path: str | Path, **metadata: Any) -> None:
+    """Write `net` in one step; `metadata` is any JSON-able data and comes back from `load_metadata`."""
+    header = {"format": FORMAT, "metadata": metadata, **_description(net)}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
+    with atomic(path) as beside:
+        save_file(tensors, beside, metadata={"zfnet": canonical_json(header)})
+
+
+def load(path: str | Path) -> Network:
+    """Read a net, on the CPU and in eval mode.
+
+    Raises
+    ------
+    ZfnetError
+        The file is missing, damaged, not a zfnet net, or its tensors do not fit its architecture.
+    """
+    header, tensors = _read(path, weights=True)
+    with torch.device("meta"):
+        net = _laid_out(path, header)
+    _fits(path, net.state_dict(), tensors)
+    net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    return net.eval()
+
+
+def load_metadata(path: str | Path) -> dict[str, Any]:
+    """Read what `save` was given as metadata, without the weights."""
+    metadata = _read(path, weights=False)[0].get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _read(path: str | Path, weights: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = _header(path, file.metadata())
+            return header, {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ZfnetError(
+            f"{path}: no such file; expected a net saved by zfnet (runs/RUN/weights.safetensors)."
+        ) from None
+    except (SafetensorError, OSError) as error:
+        raise ZfnetError(f"{path}: damaged or not a safetensors file ({error}); delete it and train again.") from None
+
+
+def _header(path: str | Path, metadata: dict[str, str] | None) -> dict[str, Any]:
+    try:
+        header = json.loads((metadata or {})["zfnet"])
+    except (KeyError, ValueError):
+        raise ZfnetError(f"{path}: a safetensors file, but not a net saved by zfnet (no 'zfnet' header).") from None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ZfnetError(f"{path}: saved by another version of zfnet; expected format {FORMAT}.")
+    return header
+
+
+def _description(net: Network) -> dict[str, Any]:
+    return {"architecture": net.architecture.to_json()} if net.architecture else {"chain": chain_spec.to_json(net)}
+
+
+def _laid_out(path: str | Path, header: dict[str, Any]) -> Network:
+    try:
+        if "chain" in header:
+            return chain_spec.from_json(header["chain"])
+        return from_architecture(Architecture.from_json(header.get("architecture")))
+    except ZfnetError as error:
+        raise ZfnetError(f"{path}: {error}") from None
+
+
+def _fits(path: str | Path, expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    for name in sorted(expected.keys() ^ found.keys()):
+        raise ZfnetError(f"{path}: {name} is {'missing' if name in expected else 'not part of its net'}.")
+    for name, tensor in found.items():
+        if tensor.shape != expected[name].shape or not tensor.is_floating_point():
+            raise ZfnetError(
+                f"{path}: {name} is {tensor.dtype} {tuple(tensor.shape)}, expected float {tuple(expected[name].shape)}."
+            )

@@ -1,0 +1,1 @@
+"""The claims of both papers, each with its verdict."""

@@ -1,0 +1,46 @@
+"""Figure 4: how features develop during training.
+
+Per layer, one row of a randomly chosen feature map: its strongest activation over the training pictures, projected to
+pixels, from left to right after more and more epochs. A jump is a change of the picture that excites it most.
+"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from zfnet.drawing.mosaic import contrast, mosaic
+from zfnet.drawing.page import WIDTH, Page, aspect, row_height
+from zfnet.paper.results import Results
+
+ROWS = ((1, 2, 3), (4, 5))
+GAP, TITLE, MARGIN = 0.16, 0.44, 0.06  # inches
+
+
+def draw(results: Results) -> Figure:
+    """Lay out maps x epochs for layers 1-5."""
+    arrays = results.arrays("visualize/zf-s1/evolution.safetensors")
+    rows = [[_sheet(arrays[f"layer{layer}/projections"]) for layer in row] for row in ROWS]
+    width = WIDTH - 2 * MARGIN
+    heights = [row_height(sheets, width, GAP) for sheets in rows]
+    page, top = Page(sum(heights) + TITLE * len(rows) + MARGIN), 0.0
+    for layers, sheets, height in zip(ROWS, rows, heights, strict=True):
+        left = MARGIN
+        for layer, sheet in zip(layers, sheets, strict=True):
+            wide = height * aspect(sheet)
+            page.picture(sheet, left, top + TITLE, wide)
+            _heading(page, layer, arrays["epochs"], left, top + TITLE, wide)
+            left += wide + GAP
+        top += TITLE + height
+    return page.figure
+
+
+def _sheet(projections: np.ndarray) -> np.ndarray:
+    """Mosaic of projections (M, E, t, t, 3): maps down, epochs across."""
+    maps, epochs = projections.shape[:2]
+    return mosaic(contrast(projections).reshape(maps * epochs, *projections.shape[2:]), epochs, gap=1)
+
+
+def _heading(page: Page, layer: int, epochs: np.ndarray, left: float, top: float, width: float) -> None:
+    page.text(f"Layer {layer}", left, top - 0.22, weight="bold")
+    page.text("epoch", left + width, top - 0.22, ha="right", size=7, color="#666666")
+    for index, epoch in enumerate(epochs):
+        page.text(str(epoch), left + width * (index + 0.5) / len(epochs), top - 0.06, ha="center", size=7)

@@ -1,0 +1,101 @@
+"""Methods (not in the paper): the same units under every method, and the deconvnet with one step done otherwise.
+
+Above: a unit's strongest picture, its projections by three rules, saliency, and the pictures that the four published
+settings of activation maximisation climb to. Below: controls, each with its cosine to the deconvnet beside it.
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from zfnet.core.errors import ZfnetError
+from zfnet.drawing.mosaic import contrast
+from zfnet.drawing.page import WIDTH, Page
+from zfnet.paper.results import Results
+
+METHODS = {
+    "patch": "picture",
+    "deconvnet": "deconvnet",
+    "guided": "guided\nbackpropagation",
+    "gradient": "gradient",
+    "saliency": "saliency",
+    "maximised 1": "maximised,\nsmall norms cut",
+    "maximised 2": "maximised,\ndecay",
+    "maximised 3": "maximised,\nblur",
+    "maximised 4": "maximised, small\ncontributions cut",
+}
+CONTROLS = {
+    "deconvnet": "deconvnet,\nas in the paper",
+    "norm": "true derivative\nof the norm",
+    "keep-max": "overlapping pools:\nlargest wins",
+    "overwrite": "overlapping pools:\nlast one wins",
+    "centre": "pools: centre,\nno switches",
+    "forward-mask": "ReLU: mask of the\nforward pass",
+    "no-relu": "no ReLU on\nthe way back",
+    "shuffled": "shuffled\nfilters",
+}
+LEFT, GAP, HEAD, LINE, MARGIN = 0.42, 0.06, 0.36, 0.17, 0.06  # inches
+
+
+def draw(results: Results) -> Figure:
+    """Lay out units x methods above units x controls."""
+    table = results.frame("visualize/zf-s1/methods.csv")
+    if table is None:
+        raise ZfnetError(f"{results.root}/visualize/zf-s1/methods.csv: no such file; run `snakemake methods`.")
+    arrays = results.arrays("visualize/zf-s1/methods.safetensors")
+    units = table.drop_duplicates("layer")
+    sides = [_side(columns) for columns in (METHODS, CONTROLS)]
+    page = Page(sum(HEAD + len(units) * (side + LINE) for side in sides) + MARGIN)
+    top = 0.0
+    for columns, side in zip((METHODS, CONTROLS), sides, strict=True):
+        _headings(page, columns, side, top)
+        for place, unit in enumerate(units.itertuples()):
+            own = table[table["layer"] == unit.layer].set_index("method")
+            _row(page, columns, arrays, unit, own, top + HEAD + place * (side + LINE), side)
+        top += HEAD + len(units) * (side + LINE)
+    return page.figure
+
+
+def _side(columns: dict[str, str]) -> float:
+    return (WIDTH - LEFT - MARGIN - GAP * (len(columns) - 1)) / len(columns)
+
+
+def _headings(page: Page, columns: dict[str, str], side: float, top: float) -> None:
+    for place, heading in enumerate(columns.values()):
+        centre = LEFT + place * (side + GAP) + side / 2
+        page.text(heading, centre, top + HEAD - 0.06, ha="center", size=7, weight="bold", linespacing=1.05)
+
+
+def _row(
+    page: Page, columns: dict[str, str], arrays: dict[str, np.ndarray], unit: tuple, own: pd.DataFrame,
+    top: float, side: float,
+) -> None:  # fmt: skip
+    page.text(_named(unit), 0.22, top + side / 2, rotation=90, va="center", ha="center", size=7.5)
+    for place, method in enumerate(columns):
+        left = LEFT + place * (side + GAP)
+        page.picture(_tile(arrays, unit.layer, method), left, top, side)
+        page.text(_measure(method, own), left + side / 2, top + side + 0.11, ha="center", size=6.5, color="#555555")
+
+
+def _named(unit: tuple) -> str:
+    return f"class: {unit.name}" if isinstance(unit.name, str) else f"layer {unit.layer[4:]}, map {unit.unit}"
+
+
+def _tile(arrays: dict[str, np.ndarray], layer: str, method: str) -> np.ndarray:
+    """One picture of one unit: uint8 (t, t, 3)."""
+    if method.startswith("maximised"):
+        return arrays[f"{layer}/maximised"][int(method.split()[1]) - 1]
+    tile = arrays[f"{layer}/{method}"]
+    if method == "saliency":
+        return np.round(255 * tile.clip(0) / max(tile.max(), 1e-12)).astype(np.uint8).repeat(3, 2)
+    return tile if method == "patch" else contrast(tile)
+
+
+def _measure(method: str, own: pd.DataFrame) -> str:
+    """Cosine of a rule, gain of a maximisation; nothing for the picture and the deconvnet itself."""
+    if method in ("patch", "deconvnet") or method not in own.index:
+        return ""
+    row = own.loc[method]
+    if method.startswith("maximised"):
+        return "" if pd.isna(row["gain"]) else f"{row['gain']:.1f}× the picture's"
+    return f"cosine {row['cosine']:.2f}"

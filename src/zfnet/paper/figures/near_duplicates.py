@@ -1,0 +1,64 @@
+"""Near-duplicates against the threshold: which copies are found, how many pictures have a match (section 5.2, D29).
+
+Left, the share of copies made of the transfer sets' own pictures that the search finds, by what was done to them;
+right, the share of each set's pictures with a match among the training pictures. A good threshold finds all the copies
+on the left and lies where the curves on the right are flat.
+"""
+
+from textwrap import wrap
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from zfnet.core.errors import ZfnetError
+from zfnet.drawing.page import INK, Page
+from zfnet.paper import published
+from zfnet.paper.results import Results
+from zfnet.paper.tables.table4 import NAMES
+
+CURVE, SUMMARY = "transfer/duplicates-curve.csv", "transfer/duplicates.json"
+TITLES = {"copies found": "copies found (%)", "pictures with a match": "pictures with a match in training (%)"}
+
+
+def draw(results: Results) -> Figure:
+    """Draw both curves and our counts beside the printed ones."""
+    curve, summary = results.frame(CURVE), results.json(SUMMARY)
+    if curve is None or summary is None:
+        missing = CURVE if curve is None else SUMMARY
+        raise ZfnetError(f"{results.root}/{missing}: no such file; run `snakemake near_duplicates`.")
+    page = Page(4.0)
+    for left, (what, title) in zip((0.55, 5.4), TITLES.items(), strict=True):
+        axes = page.axes(left, 0.4, 2.4, 2.5)
+        _lines(axes, curve[curve["of"] == what], summary["threshold"])
+        axes.set_title(title, loc="left", fontweight="bold", color=INK)
+    page.text(_counts(summary["counts"]), 0.55, 3.9, fontsize=7.5, color="#555555", linespacing=1.5)
+    return page.figure
+
+
+def _lines(axes: Axes, points: pd.DataFrame, threshold: float) -> None:
+    shown = points.assign(name=points["name"].replace(NAMES).map(_folded), share=100 * points["share"])
+    sns.lineplot(shown, x="threshold", y="share", hue="name", ax=axes, lw=1.3)
+    axes.axvline(threshold, color="#444444", ls="--", lw=0.9)
+    sns.despine(ax=axes)
+    axes.set(xlabel="threshold of the correlation", ylabel="", ylim=(0, None))
+    axes.grid(color="#eeeeee", lw=0.6)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7, title=None)
+
+
+def _counts(counts: dict[str, dict[str, int]]) -> str:
+    told = [
+        f"{NAMES[name]}: {of['found']} of {of['images']} pictures, at most {of['most_in_one_class']} in a class "
+        f"(printed: {_printed(name)} and {_printed(f'{name}_class')})"
+        for name, of in counts.items()
+    ]
+    return "At the dashed threshold:\n" + "\n".join(told)
+
+
+def _folded(name: str) -> str:
+    return "\n".join(wrap(name, 20))
+
+
+def _printed(name: str) -> str:
+    return f"{published.text()[f'duplicates_{name}']:g}"

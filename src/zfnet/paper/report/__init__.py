@@ -1,0 +1,1 @@
+"""The report: everything of one results folder on one page."""

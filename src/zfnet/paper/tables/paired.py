@@ -1,0 +1,123 @@
+"""Paired comparisons under Tables 4, 5 and 7: pre-trained and from scratch, one layer and the next, SVM and softmax.
+
+All methods see the same folds, so what is compared is their difference within a fold; its mean has a 95 % interval by
+the corrected resampled t (Nadeau & Bengio 2003): with k folds, n training and m test pictures,
+
+    mean ± t(k - 1) · sd · sqrt(1/k + m/n).
+
+The plain paired t would divide by k alone, as if folds were independent; but their training sets are drawn from the
+same pictures and overlap, and its intervals come out too narrow.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import pandas as pd
+
+from zfnet.core.errors import ZfnetError
+from zfnet.paper.results import Results
+from zfnet.paper.statistics import t_interval
+
+LEVEL = 0.95
+COLUMNS = ["comparison", "set", "size", "difference", "low", "high", "folds"]
+LAYERS = (1, 2, 3, 4, 5, 7)
+HEADING = (
+    "Paired differences over identical folds, in points, with 95 % intervals by the corrected resampled t "
+    "(Nadeau & Bengio 2003), since training sets of folds overlap; none is widened for the number of comparisons."
+)
+
+
+def head_folds(results: Results, dataset: str, head: str, layer: int, size: int) -> pd.Series:
+    """Accuracy in per cent of one head at one training size, by fold (empty where it was not trained)."""
+    heads = results.frame(f"transfer/heads/{dataset}.csv")
+    if heads is None:
+        return pd.Series(dtype=float)
+    chosen = heads[(heads["head"] == head) & (heads["layer"].astype(str) == str(layer)) & (heads["size"] == size)]
+    return chosen.set_index("fold")["accuracy"].sort_index()
+
+
+def scratch_folds(results: Results, dataset: str, size: int) -> pd.Series:
+    """Accuracy in per cent of nets trained on the small set alone, by fold (empty where none were)."""
+    scratch = results.frame(f"transfer/scratch/{dataset}.csv")
+    if scratch is None:
+        return pd.Series(dtype=float)
+    return scratch[scratch["size"] == size].set_index("fold")["accuracy"].sort_index()
+
+
+def against_scratch(results: Results, dataset: str, sizes: Iterable[int]) -> pd.DataFrame:
+    """Tables 4 and 5: pre-trained minus from scratch, at every size that both have, over the same folds."""
+    check_folds(results, dataset)
+    rows = [
+        _row(
+            results,
+            ("pre-trained - from scratch", dataset, size),
+            head_folds(results, dataset, "softmax", 7, size),
+            scratch_folds(results, dataset, size),
+        )
+        for size in sizes
+    ]
+    return _frame(rows)
+
+
+def check_folds(results: Results, dataset: str) -> None:
+    """Refuse to pair heads with nets from scratch that were trained and tested on other pictures."""
+    records = [results.json(f"transfer/{stage}/{dataset}.json") or {} for stage in ("heads", "scratch")]
+    heads, scratch = (record.get("folds") for record in records)
+    if heads and scratch and heads != scratch:
+        raise ZfnetError(
+            f"{results.root}/transfer: heads and nets from scratch on {dataset} have other folds, so they cannot be "
+            f"paired; make transfer/heads/{dataset}.csv and transfer/scratch/{dataset}.csv again."
+        )
+
+
+def layers_and_heads(results: Results, sizes: dict[str, int]) -> pd.DataFrame:
+    """Table 7: every layer minus the one before, and on layers 5 and 7 softmax minus SVM, at one size a data set."""
+    pairs = [(("svm", high), ("svm", low)) for low, high in pairwise(LAYERS)] + [(("softmax", 7), ("softmax", 5))]
+    pairs += [(("softmax", layer), ("svm", layer)) for layer in (5, 7)]
+    rows = [
+        _row(
+            results,
+            (f"{_name(one)} - {_name(other)}", dataset, size),
+            *(head_folds(results, dataset, *which, size) for which in (one, other)),
+        )
+        for dataset, size in sizes.items()
+        for one, other in pairs
+    ]
+    return _frame(rows)
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """The comparisons as a list for reading."""
+    lines = []
+    for row in frame.itertuples():
+        interval = "too few folds for an interval" if pd.isna(row.low) else f"[{row.low:+.1f}, {row.high:+.1f}]"
+        lines.append(
+            f"- {row.comparison}, {row.set}, {row.size} per class: {row.difference:+.1f} {interval}, n = {row.folds}"
+        )
+    return "\n".join([HEADING, "", *lines]) + "\n" if lines else ""
+
+
+def _name(which: tuple[str, int]) -> str:
+    return f"{which[0]} ({which[1]})"
+
+
+def _row(results: Results, names: tuple[str, str, int], first: pd.Series, second: pd.Series) -> list | None:
+    differences = (first - second).dropna()
+    if not len(differences):
+        return None
+    found = t_interval(differences.to_numpy(), LEVEL, share_tested(results, *names[1:]))
+    ends = [round(end, 4) for end in (found.low, found.high)] if found.known else [None, None]
+    return [*names, round(found.value, 4), *ends, found.n]
+
+
+def share_tested(results: Results, dataset: str, size: int) -> float:
+    """Test pictures divided by training pictures at one size; 0 where no head was trained."""
+    heads = results.frame(f"transfer/heads/{dataset}.csv")
+    if heads is None:
+        return 0.0
+    chosen = heads[heads["size"] == size]
+    return float((chosen["test_images"] / chosen["train_images"]).mean()) if len(chosen) else 0.0
+
+
+def _frame(rows: Iterable[list | None]) -> pd.DataFrame:
+    return pd.DataFrame([row for row in rows if row is not None], columns=COLUMNS)

@@ -1,0 +1,63 @@
+"""Table 4: Caltech-101, a softmax on frozen layer-7 features against a net trained from scratch.
+
+Mean over classes of the accuracy per class, in per cent; mean and standard deviation over train/test folds
+(ZF sect. 5.2). Background counts as a class where the settings say so (D24).
+"""
+
+import numpy as np
+import pandas as pd
+
+from zfnet.paper.results import Results
+from zfnet.paper.tables.paired import against_scratch, head_folds, scratch_folds
+from zfnet.paper.tables.table import Cell, Measure, assemble, measured
+
+TITLE = "Table 4. Caltech-101 accuracy (%)"
+LABEL = "Method"
+NAMES = {"caltech101": "Caltech-101", "caltech256": "Caltech-256"}
+MEASURES = {"size15": Measure("15 per class"), "size30": Measure("30 per class")}
+
+
+def table(results: Results) -> pd.DataFrame:
+    """Set Caltech-101 accuracies beside the printed ones."""
+    return transfer_table(results, 4, "caltech101", MEASURES)
+
+
+def transfer_table(results: Results, number: int, dataset: str, measures: dict[str, Measure]) -> pd.DataFrame:
+    """Tables 4 and 5: pre-trained (softmax on layer 7) and from scratch, at the sizes the measures name."""
+    ours = {
+        "scratch": {name: _cell(scratch_folds(results, dataset, _size(name)), name) for name in measures},
+        "pretrained": {name: _cell(head_folds(results, dataset, "softmax", 7, _size(name)), name) for name in measures},
+    }
+    notes = dict.fromkeys(ours, left_out(results, dataset))
+    notes["scratch"] = "; ".join(filter(None, [notes["scratch"], learnt(results, dataset)]))
+    return assemble(number, measures, ours, notes=notes)
+
+
+def learnt(results: Results, dataset: str) -> str:
+    """Say how far the nets from scratch learnt their training pictures; empty where none were trained."""
+    found = results.frame(f"transfer/scratch/{dataset}.csv")
+    if found is None or not {"loss", "classes"} <= set(found):
+        return ""
+    chance = np.log(found["classes"].max())
+    losses = ", ".join(f"{loss:.2f} at {size}" for size, loss in found.groupby("size")["loss"].mean().items())
+    return f"training loss at the end {losses} per class, where chance is {chance:.2f}"
+
+
+def left_out(results: Results, dataset: str) -> str:
+    """Name the classes of a data set that take no part, and how many pictures they have; empty where all do."""
+    record = results.json(f"transfer/heads/{dataset}.json") or {}
+    few = [f"{name} ({count} pictures)" for name, count in record.get("too_few", {}).items()]
+    return f"{NAMES[dataset]} without classes of too few pictures: {', '.join(few)}" if few else ""
+
+
+def paired(results: Results) -> pd.DataFrame:
+    """Pre-trained minus from scratch."""
+    return against_scratch(results, "caltech101", map(_size, MEASURES))
+
+
+def _size(name: str) -> int:
+    return int(name.removeprefix("size"))
+
+
+def _cell(folds: pd.Series, name: str) -> Cell:
+    return measured(folds.dropna(), f"not run at {_size(name)} per class")

@@ -1,0 +1,1 @@
+"""Drawings of single objects, in about -1..1."""

@@ -1,0 +1,144 @@
+"""The table of all trainings: which net, which recipe, which random state (ZF Tables 2 and 3, Figures 4 and 6).
+
+A run is described completely by its `RunSpec`. Its canonical text is written to runs/RUN/spec.json; the same text
+means the same training, so a run whose spec did not change is never trained again. This module needs no torch,
+because the workflow reads it before any job starts.
+
+Every variant is trained with the random states 1 … `training.variant_seeds`, so that it is paired with its base: the
+same order of images, the same crops and the same initial weights where the shapes agree (docs/claims.md). The first
+state has no suffix (`zf-wide`, `zf-wide-s2` …), but for the two bases (`zf-s1`, `krizhevsky-s1`).
+"""
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field
+
+from zfnet.core.files import canonical_json, text_hash
+from zfnet.settings import Recipe, Settings, Strict
+from zfnet.training.fingerprint import fingerprint
+
+PAPER_EPOCHS = 70  # the length that settings.training.snapshots refers to
+WIDE = {3: 512, 4: 1024, 5: 512}  # ZF Table 2 (b): maps of layers 3, 4, 5
+REMOVED = {"no34": (3, 4), "no7": (7,), "no67": (6, 7), "no3467": (3, 4, 6, 7)}  # Table 3
+UNITS = (2048, 8192)  # Table 3: units of layers 6 and 7 at full width
+
+
+class Changes(Strict):
+    """How a net differs from the published one; sizes are those at full width."""
+
+    remove: tuple[int, ...] = Field((), description="layers left out (Table 3)")
+    units: int | None = Field(None, description="units of layers 6 and 7; None: as published")
+    maps: dict[int, int] = Field(default_factory=dict, description="maps of single conv layers, {layer: maps}")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The changes as arguments of `zfnet.nets.build`: only what differs from the published net."""
+        return self.model_dump(exclude_defaults=True)
+
+
+class NetSpec(Strict):
+    """A net before its classes are known."""
+
+    name: str
+    width: float
+    crop: int
+    norm_alpha: str
+    changes: Changes = Changes()
+
+
+class RunSpec(Strict):
+    """Everything that decides the result of one training, besides the data."""
+
+    run: str
+    net: NetSpec
+    recipe: Recipe
+    seed: int
+    snapshots: tuple[int, ...] = Field((), description="epochs after which the net is kept")
+    decode: Literal["cpu", "gpu"] = Field("cpu", description="what decodes the pictures; the two round otherwise")
+    exclude_duplicates: bool = Field(False, description="leave out near-duplicates of the transfer sets")
+    code: str = Field(description="fingerprint of the code that trains")
+
+    @property
+    def text(self) -> str:
+        """The spec as canonical JSON."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the text."""
+        return text_hash(self.text)
+
+
+def specs(settings: Settings) -> dict[str, RunSpec]:
+    """Give every training of the paper, keyed by its name."""
+    runs = [*_zf_runs(settings), *_krizhevsky_runs(settings)]
+    return {spec.run: spec.model_copy(update={"decode": settings.training.decode}) for spec in runs}
+
+
+def scratch_spec(settings: Settings, dataset: str, size: int, fold: int) -> RunSpec:
+    """Give the training without pre-training on `size` pictures per class of a transfer set (ZF Tables 4 and 5)."""
+    return _spec(settings, f"scratch-{dataset}-{size}-{fold}", "zf", settings.transfer.scratch, seed=fold)
+
+
+def snapshot_epochs(epochs: int, published: tuple[int, ...]) -> tuple[int, ...]:
+    """Move the epochs of Figure 4, `published` out of 70, into a training of `epochs`."""
+    moved = {min(epochs, max(1, round(epoch * epochs / PAPER_EPOCHS))) for epoch in published}
+    return tuple(sorted(moved))
+
+
+def variant_of(run: str) -> str:
+    """The net that a training is one of: `zf-wide` of `zf-wide` and of `zf-wide-s2`, `zf` of `zf-s1`."""
+    return re.sub(r"-s\d+$", "", run)
+
+
+def _zf_runs(settings: Settings) -> list[RunSpec]:
+    training, looked_at = settings.training, settings.visualize.nets
+    recipe = training.zf
+    variants: dict[str, dict[str, Any]] = {
+        "wide": {"changes": Changes(maps=WIDE)},
+        **{f"fc{units}": {"changes": Changes(units=units)} for units in UNITS},
+        "wide-fc8192": {"changes": Changes(maps=WIDE, units=8192)},
+        "unclipped": {"recipe": recipe.model_copy(update={"renormalise": None})},
+        "clean": {"exclude_duplicates": True},
+    }
+    kept = snapshot_epochs(recipe.epochs, training.snapshots)
+    base = [
+        _spec(settings, f"zf-s{seed}", "zf", recipe, seed, snapshots=kept if seed <= looked_at else ())
+        for seed in range(1, training.seeds + 1)
+    ]
+    return base + [
+        _spec(settings, run, "zf", **{"recipe": recipe, **how}, seed=seed)
+        for variant, how in variants.items()
+        for run, seed in _repeated(settings, f"zf-{variant}")
+    ]
+
+
+def _krizhevsky_runs(settings: Settings) -> list[RunSpec]:
+    recipe = settings.training.krizhevsky
+    variants = {
+        **{name: Changes(remove=layers) for name, layers in REMOVED.items()},
+        **{f"fc{units}": Changes(units=units) for units in UNITS},
+    }
+    seeds = range(1, settings.training.variant_seeds + 1)
+    base = [_spec(settings, f"krizhevsky-s{seed}", "krizhevsky", recipe, seed) for seed in seeds]
+    return base + [
+        _spec(settings, run, "krizhevsky", recipe, seed, changes)
+        for variant, changes in variants.items()
+        for run, seed in _repeated(settings, f"krizhevsky-{variant}")
+    ]
+
+
+def _repeated(settings: Settings, variant: str) -> list[tuple[str, int]]:
+    """Names and random states of the trainings of a variant."""
+    more = range(2, settings.training.variant_seeds + 1)
+    return [(variant, 1), *((f"{variant}-s{seed}", seed) for seed in more)]
+
+
+def _spec(
+    settings: Settings, run: str, name: str, recipe: Recipe, seed: int = 1, changes: Changes | None = None, **more: Any
+) -> RunSpec:
+    nets = settings.nets
+    net = NetSpec(name=name, width=nets.width, crop=nets.crop, norm_alpha=nets.norm_alpha, changes=changes or Changes())
+    code = settings.training.accept_code or fingerprint()
+    return RunSpec(run=run, net=net, recipe=recipe, seed=seed, code=code, **more)

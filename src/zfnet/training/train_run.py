@@ -1,0 +1,94 @@
+"""The workflow's training job: files in, files out. Everything else is in trainer.py."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import read_json
+from zfnet.data.gpu_loader import open_shards
+from zfnet.data.loader import Shards
+from zfnet.settings import Step
+from zfnet.training.experiments import RunSpec
+from zfnet.training.trainer import train
+
+
+def train_run(
+    spec_path: Path,
+    train_manifest: Path,
+    val_manifest: Path,
+    exclude_csv: Path | None,
+    checkpoints: Path,
+    weights: Path,
+    metrics: Path,
+    threads: int = 2,
+    minutes: float = 10,
+    budget_minutes: float | None = None,
+    step: Step = "auto",
+    events: bool = False,
+) -> dict[str, Any]:
+    """Train the run that spec.json describes and write weights.safetensors and metrics.json; see `trainer.train`.
+
+    Parameters
+    ----------
+    exclude_csv : duplicates.csv, of which the column `train_key` names training images to leave out; None keeps all.
+    weights, metrics : files of these names in one folder, that of the run.
+    """
+    folder = _run_folder(Path(weights), Path(metrics))
+    spec = read_spec(spec_path)
+    shards, val = (open_shards(path, spec.decode) for path in (train_manifest, val_manifest))
+    kept = kept_indices(shards, exclude_csv)
+    places, options = (folder, Path(checkpoints)), (threads, minutes, budget_minutes, step, events)
+    return train(spec, shards, kept, val, np.arange(len(val)), *places, *options)
+
+
+def read_spec(path: Path) -> RunSpec:
+    """Read spec.json.
+
+    Raises
+    ------
+    ZfnetError
+        It is missing or not a run's spec.
+    """
+    try:
+        return RunSpec.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        found = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ZfnetError(f"{path}: not a run's spec ({found}); run snakemake to write it again.") from None
+
+
+def kept_indices(train: Shards, exclude_csv: Path | None) -> np.ndarray:
+    """Give int64 indices of all training images but the near-duplicates that a table names.
+
+    Raises
+    ------
+    ZfnetError
+        The table has no column `train_key`, or names an image that is not in the training set.
+    """
+    if exclude_csv is None:
+        return np.arange(len(train))
+    excluded = _train_keys(exclude_csv)
+    if missing := excluded.difference(train.keys):
+        raise ZfnetError(
+            f"{exclude_csv}: names {min(missing)} and {len(missing) - 1} others that are not in the training set "
+            f"{train.manifest.name}; it was made for other data, so make it again."
+        )
+    return np.flatnonzero([key not in excluded for key in train.keys])
+
+
+def _train_keys(path: Path) -> set[str]:
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        table = csv.DictReader(file)
+        if "train_key" not in (table.fieldnames or ()):
+            raise ZfnetError(f"{path}: found no column train_key; expected the table of near-duplicates.")
+        return {row["train_key"] for row in table}
+
+
+def _run_folder(weights: Path, metrics: Path) -> Path:
+    if (weights.name, metrics.name, weights.parent) != ("weights.safetensors", "metrics.json", metrics.parent):
+        raise ZfnetError(f"{weights}, {metrics}: expected weights.safetensors and metrics.json in one folder.")
+    return weights.parent

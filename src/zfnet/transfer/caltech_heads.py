@@ -1,0 +1,155 @@
+"""Heads on frozen Caltech features: Tables 4, 5 and 7, Figure 9 (ZF sect. 5.2, 5.3).
+
+Which head, on which layer, at how many training pictures per class, is listed in `protocol`. All of them share the
+folds of `zfnet.transfer.splits`, so that they are paired, and each fold chooses its own C (`selection`).
+"""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from zfnet.core.device import device
+from zfnet.core.errors import ZfnetError
+from zfnet.core.files import write_json
+from zfnet.core.progress import track
+from zfnet.core.provenance import provenance
+from zfnet.core.tables import write_records
+from zfnet.settings import Heads, Transfer
+from zfnet.transfer.extract_features import Features
+from zfnet.transfer.heads.cross_validation import choice_bytes, fit_chosen, inner_folds, unsolved
+from zfnet.transfer.heads.feature_kernel import Layer
+from zfnet.transfer.heads.linear import Kind, one_hot
+from zfnet.transfer.metrics import class_accuracy
+from zfnet.transfer.splits import Split, Splits, make_splits
+
+COLUMNS = ["set", "head", "layer", "size", "fold", "accuracy", "c", "classes", "train_images", "test_images"]
+SOFTMAX_LAYERS = ("5", "7")  # Table 7
+MAIN_LAYER = "7"  # Tables 4 and 5, Figure 9
+
+
+class Task(NamedTuple):
+    """One head to train and test on every fold."""
+
+    head: Kind
+    layer: str
+    size: int
+
+
+def heads_stage(
+    features_dir: Path,
+    settings: Transfer,
+    out_csv: Path,
+    threads: int = 2,
+    weights: Path | None = None,
+    manifest: Path | None = None,
+) -> None:
+    """Train and test all heads of a Caltech set.
+
+    Parameters
+    ----------
+    features_dir
+        What `features_stage` wrote.
+    weights, manifest
+        The net and the data set the features should be of; None: whatever they are of.
+    out_csv
+        One row per head, layer, size and fold; a .json beside it has the folds, what was left out, how many fits ended
+        before their tolerance was met ("unconverged"; each is named on stderr), how many chose the smallest or the
+        largest C of their grid ("at_edge", by head: a wider one might be better), and where the numbers come from.
+    """
+    torch.set_num_threads(threads)
+    start, features = time.monotonic(), Features(features_dir)
+    features.expect(weights, manifest)
+    splits = caltech_splits(features.name, features.labels, features.keys, features.classes, settings)
+    tasks = protocol(splits.sizes, table_sizes(features.name, settings), settings.layers)
+    rows = sorted(_run(features, splits, tasks, settings.heads), key=lambda row: (row["layer"], row["head"]))
+    unconverged = sum(row.pop("unsolved") for row in rows)
+    write_records(out_csv, COLUMNS, [row | {"set": features.name} for row in rows])
+    write_json(
+        Path(out_csv).with_suffix(".json"),
+        splits.record(features.keys)
+        | {"net": features.index["net"], "data": features.index["data"], "views": features.index["views"]}
+        | {"unconverged": unconverged, "at_edge": _at_edge(rows, settings.heads)}
+        | {"provenance": provenance(seed=settings.seed, seconds=time.monotonic() - start, device=str(device()))},
+    )
+
+
+def _at_edge(rows: list[dict[str, Any]], heads: Heads) -> dict[str, int]:
+    """Count the fits of each head whose C is at an end of its grid."""
+    edges = {kind: {min(grid), max(grid)} for kind, grid in (("svm", heads.svm_c), ("softmax", heads.softmax_c))}
+    return {kind: sum(row["head"] == kind and row["c"] in ends for row in rows) for kind, ends in edges.items()}
+
+
+def protocol(sizes: tuple[int, ...], table: tuple[int, ...], layers: tuple[str, ...]) -> list[Task]:
+    """List the heads of Tables 4, 5, 7 and Figure 9, layer by layer.
+
+    Parameters
+    ----------
+    sizes
+        All training sizes that the data can serve: Tables 4 and 5 and Figure 9, a softmax on layer 7.
+    table
+        The sizes of Tables 4 and 5; the largest of them that the data can serve is that of Table 7.
+    layers
+        Of Table 7: a linear SVM on each, and a softmax on 5 and 7.
+    """
+    largest = max([size for size in sizes if size in table], default=max(sizes))
+    tasks = {Task("softmax", MAIN_LAYER, size) for size in sizes if MAIN_LAYER in layers}
+    tasks |= {Task("svm", layer, largest) for layer in layers}
+    tasks |= {Task("softmax", layer, largest) for layer in layers if layer in SOFTMAX_LAYERS}
+    return sorted(tasks, key=lambda task: (task.layer, task.head, task.size))
+
+
+def table_sizes(name: str, settings: Transfer) -> tuple[int, ...]:
+    """Give the training sizes of Table 4 or 5."""
+    sizes = {"caltech101": settings.caltech101_sizes, "caltech256": settings.caltech256_sizes}
+    if name not in sizes:
+        raise ZfnetError(f"{name}: no training sizes are known for this set; expected {' or '.join(sizes)}.")
+    return sizes[name]
+
+
+def caltech_splits(name: str, labels: np.ndarray, keys: list[str], classes: list[str], settings: Transfer) -> Splits:
+    """Draw the folds of a Caltech set: the same for heads and for nets from scratch."""
+    sizes = table_sizes(name, settings)
+    if name == "caltech256":
+        sizes, test = sizes + settings.caltech256_curve, settings.caltech256_test
+    else:
+        test = settings.caltech101_test
+    return make_splits(labels, keys, classes, sizes, test, settings.folds, settings.seed)
+
+
+def _run(features: Features, splits: Splits, tasks: list[Task], heads: Heads) -> list[dict[str, Any]]:
+    rows, opened = [], None
+    for task in track(tasks, f"heads on {features.name}", len(tasks)):
+        if opened != task.layer:
+            name, opened = f"{features.name}, layer {task.layer}", task.layer
+            layer = Layer.open(features.layer(task.layer), splits.used, device(), name)
+        for fold in range(len(splits.orders)):
+            rows.append(_one(layer, features.labels, splits, task, splits.split(fold, task.size), heads))
+    return rows
+
+
+def _one(layer: Layer, labels: np.ndarray, splits: Splits, task: Task, split: Split, heads: Heads) -> dict[str, Any]:
+    """Train one head on one fold and test it."""
+    known, classes, n = labels[split.train], splits.classes, len(split.train)
+    needs = choice_bytes(n, layer.dimensions(n), len(classes), task.head, heads)
+    train, test = layer.coordinates(split.train, split.test, needs)
+
+    def score(scores: np.ndarray, samples: np.ndarray) -> float:
+        return class_accuracy(classes[scores.argmax(1)], known[samples])
+
+    targets = one_hot(known, classes).to(train.device)
+    groups = inner_folds(known, heads.inner_folds)
+    head, c = fit_chosen(train, targets, groups, task.head, heads, score)
+    predicted = classes[head.scores(test)[:, 0].argmax(1).cpu().numpy()]
+    return {
+        **task._asdict(),
+        "fold": split.fold,
+        "accuracy": round(class_accuracy(predicted, labels[split.test]), 4),
+        "c": c,
+        "classes": len(classes),
+        "train_images": len(split.train),
+        "test_images": len(split.test),
+        "unsolved": unsolved(head, f"{layer.name}, {task.head}, {task.size} per class, fold {split.fold}, C = {c:g}"),
+    }

@@ -1,0 +1,71 @@
+"""Decoding by torchvision, on the CPU here, is that of simplejpeg within its rounding, in the same batches."""
+
+import numpy as np
+import pytest
+import simplejpeg
+import torch
+from drawn import make_source
+
+from zfnet.core.errors import ZfnetError
+from zfnet.data.gpu_loader import DeviceShards, open_shards
+from zfnet.data.loader import Shards
+from zfnet.data.shards.writer import write_shards
+from zfnet.settings import Data
+
+COUNT = 17
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
+def manifest(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards")
+    write_shards(make_source(folder, COUNT), Data(size=32, shard_images=5), folder / "manifest.json", request.param, 2)
+    return folder / "manifest.json"
+
+
+def check_close(device, plain, levels):
+    order = np.random.default_rng(1).permutation(COUNT)
+    for ours, theirs in zip(device.batches(order, 5), plain.batches(order, 5), strict=True):
+        assert torch.equal(ours.labels, theirs.labels) and torch.equal(ours.indices, theirs.indices)
+        assert ours.images.dtype == torch.uint8 and ours.images.shape == theirs.images.shape
+        assert ours.images.is_contiguous()
+        assert (ours.images.cpu().int() - theirs.images.int()).abs().max() <= levels
+
+
+def test_torchvision_decodes_the_same_batches_within_two_levels(manifest):
+    check_close(DeviceShards(manifest, "cpu"), Shards(manifest), 2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_decodes_the_same_batches_nearly(manifest):
+    shards = DeviceShards(manifest)
+    assert next(shards.batches([0], 1)).images.is_cuda
+    check_close(shards, Shards(manifest), 8)  # nvJPEG enlarges the colours otherwise
+
+
+def test_squares_and_no_pictures_at_all(manifest):
+    shards = DeviceShards(manifest, "cpu")
+    assert shards.squares([3, 1]).shape == (2, 32, 32, 3) and shards.squares([]).shape == (0, 32, 32, 3)
+    assert list(shards.batches([], 4)) == []
+
+
+def test_batches_may_be_left_before_their_end(manifest):
+    batches = DeviceShards(manifest, "cpu").batches(range(COUNT), 2)
+    assert next(batches).indices.tolist() == [0, 1]
+    batches.close()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
+def test_without_a_gpu_it_is_a_sentence(manifest):
+    assert type(open_shards(manifest, "cpu")) is Shards
+    with pytest.raises(ZfnetError, match=r"training\.decode = gpu, but this machine has no CUDA device"):
+        next(open_shards(manifest, "gpu").batches([0], 1))
+
+
+@pytest.mark.parametrize("content", [b"", simplejpeg.encode_jpeg(np.zeros((8, 9, 3), np.uint8))], ids=["no", "small"])
+def test_a_picture_that_cannot_be_decoded_is_named(manifest, monkeypatch, content):
+    shards = DeviceShards(manifest, "cpu")
+    wrong = torch.tensor([*(content or b"no JPEG")], dtype=torch.uint8)
+    monkeypatch.setattr(shards, "encoded", lambda index: wrong)
+    with pytest.raises(ZfnetError, match=r"class-2/0002.* cannot be decoded on cpu"):
+        next(shards.batches([2], 1))

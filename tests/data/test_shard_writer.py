@@ -1,0 +1,277 @@
+import hashlib
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simplejpeg
+import torch
+from drawn import draw, encode, make_source, pictures
+from PIL import Image
+
+from zfnet.core.errors import ZfnetError
+from zfnet.data.readers.images import Picture, Source
+from zfnet.data.resize import centre_square, scaled, short_side
+from zfnet.data.shards import writer
+from zfnet.data.shards.channel_stats import products, read_statistics
+from zfnet.data.shards.manifest import Manifest
+from zfnet.data.shards.writer import write_shards
+from zfnet.settings import Data
+
+SETTINGS = Data(size=32, shard_images=5)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*"))}
+
+
+def prepare(folder: Path, source: Source, square: bool = True, threads: int = 2, **changes) -> Manifest:
+    return write_shards(source, SETTINGS.model_copy(update=changes), folder / "out/manifest.json", square, threads)
+
+
+# Resizing
+
+
+@pytest.mark.parametrize("side", [(375, 500), (500, 375), (100, 130), (257, 256), (20, 31)])
+def test_short_side_is_within_one_grey_level_of_pillow(side):
+    image = np.random.default_rng(1).integers(0, 256, (*side, 3), np.uint8)
+    ours = short_side(image, 64)
+    theirs = Image.fromarray(image).resize(ours.shape[1::-1], Image.BILINEAR)
+    assert min(ours.shape[:2]) == 64
+    assert np.abs(ours.astype(int) - np.asarray(theirs)).max() <= 1
+
+
+def test_short_side_leaves_a_picture_of_that_size_as_it_is():
+    image = draw(2)
+    assert np.array_equal(short_side(image, 32), image)
+
+
+def test_scaled_keeps_the_proportions():
+    assert scaled(375, 500, 256) == (256, 341)
+    assert scaled(3, 2, 256) == (384, 256)
+
+
+def test_centre_square_drops_the_same_on_both_sides():
+    image = np.arange(7 * 4 * 3).reshape(7, 4, 3)
+    assert np.array_equal(centre_square(image, 4), image[1:5])
+
+
+# Statistics
+
+
+def test_products_are_exact_also_where_float32_would_round():
+    for size in (258, 259):
+        square = np.full((size, size, 3), 255, np.uint8)
+        square[::2, ::3] = (254, 1, 253)
+        flat = square.reshape(-1, 3).astype(np.int64)
+        assert np.array_equal(products(square), flat.T @ flat)
+
+
+def test_mean_and_covariance_are_those_of_all_squares(tmp_path):
+    prepare(tmp_path, make_source(tmp_path, 23))
+    squares = np.stack([centre_square(short_side(draw(number), 32), 32) for number in range(23)]).astype(np.float64)
+    mean, covariance = read_statistics(tmp_path / "out/statistics.safetensors")
+    np.testing.assert_allclose(mean, squares.mean(0).transpose(2, 0, 1), rtol=1e-6)
+    np.testing.assert_allclose(covariance, np.cov(squares.reshape(-1, 3).T, bias=True), rtol=1e-5)
+
+
+# Shards
+
+
+@pytest.mark.parametrize("square", [True, False])
+def test_plain_webdataset_reads_the_shards(tmp_path, square):
+    import webdataset
+
+    manifest = prepare(tmp_path, make_source(tmp_path, 12), square)
+    urls = [str(tmp_path / "out" / shard.file) for shard in manifest.shards]
+    samples = list(webdataset.WebDataset(urls, shardshuffle=False).decode("rgb8"))
+    assert [sample["__key__"] for sample in samples] == [picture.key for picture in pictures(12)]
+    assert [sample["cls"] for sample in samples] == [number % 3 for number in range(12)]
+    assert [sample.get("json") for sample in samples] == [picture.annotation for picture in pictures(12)]
+    for number, sample in enumerate(samples):
+        kept = short_side(draw(number), 32)
+        kept = centre_square(kept, 32) if square else kept
+        assert sample["jpg"].shape == kept.shape
+        assert np.abs(sample["jpg"].astype(int) - kept).mean() < 8  # JPEG and its halved colours
+
+
+def test_the_picture_is_encoded_at_the_quality_asked_for(tmp_path):
+    prepare(tmp_path, make_source(tmp_path, 1), quality=95)
+    with tarfile.open(tmp_path / "out/drawn-000000.tar") as tar:
+        jpeg = tar.extractfile("class-0/0000.jpg").read()
+    square = np.ascontiguousarray(centre_square(short_side(draw(0), 32), 32))
+    assert jpeg == simplejpeg.encode_jpeg(square, 95, "RGB", "420", fastdct=False)
+    assert simplejpeg.decode_jpeg_header(jpeg)[2:] == ("YCbCr", "420")
+
+
+def test_manifest_describes_the_shards(tmp_path):
+    manifest = prepare(tmp_path, make_source(tmp_path, 12))
+    assert [shard.images for shard in manifest.shards] == [5, 5, 2]
+    for shard in manifest.shards:
+        content = (tmp_path / "out" / shard.file).read_bytes()
+        assert (shard.bytes, shard.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert manifest.source[0].sha256 == hashlib.sha256(b"archive" * 1000).hexdigest()
+    assert manifest.images == 12 and manifest.square and manifest.size == 32 and manifest.classes == ["a", "b", "c"]
+    assert Manifest.load(tmp_path / "out/manifest.json") == manifest
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_bytes_do_not_depend_on_threads_or_time(tmp_path, threads):
+    prepare(tmp_path, make_source(tmp_path, 17, damaged=(3,)), bad_share=0.1)
+    first = contents(tmp_path / "out")
+    prepare(tmp_path, make_source(tmp_path, 17, damaged=(3,)), threads=threads, bad_share=0.1)
+    assert contents(tmp_path / "out") == first
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("read", [0, 4, 5, 9, 13, 20])
+def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path, monkeypatch, read):
+    changes = {"bad_share": 0.1}
+    source = make_source(tmp_path, 21, damaged=(7,))
+    prepare(tmp_path, source, **changes)
+    wanted = contents(tmp_path / "out")
+    for path in (tmp_path / "out").glob("*"):
+        path.unlink()
+
+    def killed() -> Iterator[Picture]:
+        yield from pictures(21, (7,))[:read]
+        raise Killed
+
+    with pytest.raises(Killed):
+        prepare(tmp_path, Source(source.name, source.classes, source.words, source.archives, killed, 21), **changes)
+    assert not (tmp_path / "out/manifest.json").exists()
+
+    decoded = []
+    decode = writer.decode
+    monkeypatch.setattr(writer, "decode", lambda *given: decoded.append(given) or decode(*given))
+    prepare(tmp_path, source, **changes)
+    assert contents(tmp_path / "out") == wanted
+    assert len(decoded) == 21 - read // 5 * 5
+
+
+@pytest.mark.slow
+def test_a_run_killed_by_the_system_goes_on_to_the_same_bytes(tmp_path):
+    script = """
+import os, signal, sys
+from pathlib import Path
+from drawn import make_source, pictures
+from zfnet.data.shards.writer import write_shards
+from zfnet.settings import Data
+
+def killed():
+    yield from pictures(13)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+folder = Path(sys.argv[1])
+source = make_source(folder, 21)
+source.pictures = killed
+write_shards(source, Data(size=32, shard_images=5), folder / "out/manifest.json", True, 2)
+"""
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parent)
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out/manifest.json").exists() and (tmp_path / "out/drawn-000001.tar").exists()
+    prepare(tmp_path, make_source(tmp_path, 21))
+    continued = contents(tmp_path / "out")
+    prepare(tmp_path, make_source(tmp_path, 21))
+    assert contents(tmp_path / "out") == continued
+
+
+@pytest.mark.parametrize("change", ["settings", "archive", "square"])
+def test_finished_shards_of_other_settings_or_another_archive_are_not_taken_over(tmp_path, change):
+    def killed() -> Iterator[Picture]:
+        yield from pictures(7)
+        raise Killed
+
+    source = make_source(tmp_path, 7)
+    with pytest.raises(Killed):
+        prepare(tmp_path, Source(source.name, source.classes, source.words, source.archives, killed, 7))
+    if change == "archive":
+        source.archives[0].write_bytes(b"another archive")
+    changes = {"quality": 60} if change == "settings" else {}
+    prepare(tmp_path, source, square=change != "square", **changes)
+    found = contents(tmp_path / "out")
+    for path in (tmp_path / "out").glob("*"):
+        path.unlink()
+    prepare(tmp_path, source, square=change != "square", **changes)
+    assert contents(tmp_path / "out") == found
+
+
+def test_leftovers_of_a_longer_set_are_removed(tmp_path):
+    prepare(tmp_path, make_source(tmp_path, 12))
+    half = tmp_path / "out/.drawn-000001.tar.node.99/drawn-000001.tar"
+    half.parent.mkdir()
+    half.write_bytes(b"half written")
+    prepare(tmp_path, make_source(tmp_path, 4))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "drawn-000000.tar",
+        "manifest.json",
+        "statistics.safetensors",
+    }
+
+
+def test_damaged_pictures_are_named_and_left_out(tmp_path):
+    manifest = prepare(tmp_path, make_source(tmp_path, 20, damaged=(2, 11)), bad_share=0.1)
+    assert [entry.key for entry in manifest.damaged] == ["class-2/0002", "class-2/0011"]
+    assert manifest.damaged[0].source == "drawn.tar: 2" and "cannot be decoded" in manifest.damaged[0].reason
+    assert manifest.images == 18 and [shard.images for shard in manifest.shards] == [4, 5, 4, 5]
+
+
+@pytest.mark.parametrize("expected", [20, None])
+def test_too_many_damaged_pictures_stop_the_run_with_their_names(tmp_path, expected):
+    source = make_source(tmp_path, 20, damaged=(2, 11, 12))
+    source.expected = expected
+    with pytest.raises(ZfnetError, match=r"3 of 20 pictures cannot be decoded.*bad_share = 0.1(.|\n)*drawn.tar: 11"):
+        prepare(tmp_path, source, bad_share=0.1)
+    assert not (tmp_path / "out/manifest.json").exists()
+
+
+@pytest.mark.parametrize("there", [19, 21])
+def test_another_number_of_pictures_than_was_told_stops_the_run(tmp_path, there):
+    source = make_source(tmp_path, there, damaged=(2,))  # a damaged one is there all the same
+    source.expected = 20
+    with pytest.raises(ZfnetError, match=rf"drawn: {there} pictures in .*drawn.tar, where 20 were expected; copy what"):
+        prepare(tmp_path, source, bad_share=0.1)
+    assert not (tmp_path / "out/manifest.json").exists()
+
+
+def test_a_ribbon_counts_as_damaged(tmp_path):
+    source = make_source(tmp_path, 4)
+    ribbon = Picture("ribbon", 0, encode(np.zeros((1, 3000, 3), np.uint8)), "drawn.tar: ribbon")
+    source.pictures, source.expected = lambda: iter([ribbon, *pictures(4)]), 5
+    manifest = prepare(tmp_path, source, bad_share=0.5)
+    assert "too narrow (3000 × 1)" in manifest.damaged[0].reason
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        ([], "no picture"),
+        ([*pictures(3), *pictures(1)], "a second picture with the key class-0/0000"),
+        ([Picture("../up", 0, pictures(1)[0].data, "x")], "cannot be the key"),
+    ],
+)
+def test_mistakes_of_a_source_are_sentences(tmp_path, broken, sentence):
+    source = make_source(tmp_path, 3)
+    source.pictures = lambda: iter(broken)
+    with pytest.raises(ZfnetError, match=sentence):
+        prepare(tmp_path, source)
+
+
+def test_a_missing_archive_is_a_sentence(tmp_path):
+    source = make_source(tmp_path, 3)
+    source.archives = [tmp_path / "nowhere.tar"]
+    with pytest.raises(ZfnetError, match=r"nowhere.tar: the archive cannot be read"):
+        prepare(tmp_path, source)
+
+
+def test_torch_has_its_threads_back(tmp_path):
+    before = torch.get_num_threads()
+    prepare(tmp_path, make_source(tmp_path, 2))
+    assert torch.get_num_threads() == before

@@ -1,0 +1,140 @@
+import ast
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zfnet.settings import Settings
+from zfnet.training.experiments import RunSpec, scratch_spec, snapshot_epochs, specs, variant_of
+from zfnet.training.fingerprint import EXEMPT, PACKAGE, deciding, essence, fingerprint
+
+
+@pytest.fixture(scope="module")
+def table():
+    return specs(Settings())
+
+
+def test_all_trainings_of_tables_2_and_3_are_there(table):
+    assert list(table) == [
+        *("zf-s1", "zf-s2", "zf-s3", "zf-s4", "zf-s5", "zf-wide", "zf-fc2048", "zf-fc8192", "zf-wide-fc8192"),
+        *("zf-unclipped", "zf-clean", "krizhevsky-s1", "krizhevsky-no34", "krizhevsky-no7", "krizhevsky-no67"),
+        *("krizhevsky-no3467", "krizhevsky-fc2048", "krizhevsky-fc8192"),
+    ]
+
+
+def test_each_variant_differs_from_its_base_in_what_its_name_says(table):
+    assert table["zf-s3"].seed == 3
+    assert table["zf-wide-fc8192"].net.changes.arguments == {"maps": {3: 512, 4: 1024, 5: 512}, "units": 8192}
+    assert table["krizhevsky-no3467"].net.changes.arguments == {"remove": (3, 4, 6, 7)}
+    assert table["zf-s1"].net.changes.arguments == {}
+    assert table["zf-unclipped"].recipe.renormalise is None
+    assert table["zf-unclipped"].recipe.model_copy(update={"renormalise": 0.1}) == table["zf-s1"].recipe
+    assert [run for run, spec in table.items() if spec.exclude_duplicates] == ["zf-clean"]
+    assert [run for run, spec in table.items() if spec.snapshots] == ["zf-s1"]
+    assert {spec.seed for run, spec in table.items() if run not in ("zf-s2", "zf-s3", "zf-s4", "zf-s5")} == {1}
+
+
+def test_more_random_states_repeat_every_net_and_rename_none(table):
+    three = specs(Settings(training={"seeds": 5, "variant_seeds": 3}))
+    assert {run: three[run] for run in table} == table
+    added = [run for run in three if run not in table]
+    assert len(added) == 2 * (len(table) - 5)
+    for run in added:
+        base, seed = variant_of(run), int(run[-1])
+        first = table.get(base) or table[f"{base}-s1"]
+        assert three[run] == first.model_copy(update={"run": run, "seed": seed})
+
+
+def test_a_variant_without_its_base_is_refused():
+    with pytest.raises(ValueError, match="raise seeds or lower variant_seeds"):
+        Settings(training={"seeds": 2, "variant_seeds": 3})
+
+
+def test_every_net_that_is_looked_at_keeps_its_snapshots():
+    found = specs(Settings(visualize={"nets": 3}))
+    assert [run for run, spec in found.items() if spec.snapshots] == ["zf-s1", "zf-s2", "zf-s3"]
+
+
+def test_krizhevsky_has_its_own_recipe(table):
+    recipe = table["krizhevsky-s1"].recipe
+    assert (recipe.bias, recipe.renormalise, recipe.colour) == (1.0, None, 0.1)
+
+
+def test_a_spec_survives_its_text_and_every_run_has_its_own_hash(table):
+    for spec in table.values():
+        assert RunSpec.model_validate_json(spec.text).text == spec.text
+    assert len({spec.hash for spec in table.values()}) == len(table)
+
+
+def test_scratch_runs_take_the_transfer_recipe_and_one_seed_per_fold():
+    settings = Settings()
+    spec = scratch_spec(settings, "caltech101", 15, 2)
+    assert (spec.run, spec.seed, spec.recipe) == ("scratch-caltech101-15-2", 2, settings.transfer.scratch)
+
+
+def test_snapshots_at_full_length_are_those_of_figure_4():
+    assert snapshot_epochs(70, (1, 2, 5, 10, 20, 30, 40, 64)) == (1, 2, 5, 10, 20, 30, 40, 64)
+    assert snapshot_epochs(7, (1, 2, 5, 10, 20, 30, 40, 64)) == (1, 2, 3, 4, 6)
+
+
+@given(st.integers(1, 200), st.lists(st.integers(1, 70), min_size=1))
+def test_snapshots_are_epochs_of_the_training(epochs, published):
+    moved = snapshot_epochs(epochs, tuple(published))
+    assert list(moved) == sorted(set(moved))
+    assert 1 <= moved[0] <= moved[-1] <= epochs
+
+
+def test_what_decodes_is_part_of_every_spec_but_those_from_scratch():
+    chosen = Settings.model_validate({"training": {"decode": "gpu"}})
+    assert {spec.decode for spec in specs(chosen).values()} == {"gpu"}
+    assert scratch_spec(chosen, "caltech101", 15, 0).decode == "cpu"
+    assert specs(chosen)["zf-s1"].hash != specs(Settings())["zf-s1"].hash
+
+
+def test_accepted_code_replaces_the_fingerprint():
+    settings = Settings(training={"accept_code": "0123"})
+    assert {spec.code for spec in specs(settings).values()} == {"0123"}
+
+
+def test_the_table_needs_no_torch():
+    code = "import sys, zfnet.training.experiments; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+SOURCE = '''"""What."""
+def f(x):
+    """Why."""
+    return x + 1  # because
+class A:
+    """Only this."""
+'''
+
+
+def test_every_exempt_module_exists():
+    assert [name for name in EXEMPT if not (PACKAGE / name).is_file()] == []
+
+
+def test_the_fingerprint_is_blind_to_words_and_layout():
+    assert essence(SOURCE) == essence("def f(x): return (x\n  + 1)\n\nclass A:\n    pass")
+    assert essence(SOURCE) != essence(SOURCE.replace("+ 1", "+ 2"))
+    ast.parse(essence(SOURCE))
+
+
+def test_the_fingerprint_follows_deciding_code_only(tmp_path):
+    def package(name, step, lease):
+        folder = tmp_path / name / "training"
+        folder.mkdir(parents=True)
+        (folder / "optim.py").write_text(step)
+        (folder / "checkpoint.py").write_text(lease)
+        return fingerprint(tmp_path / name)
+
+    assert package("a", "x = 1", "y = 1") == package("b", "x = 1  # one", "y = 2")
+    assert package("c", "x = 2", "y = 1") != package("d", "x = 1", "y = 1")
+
+
+def test_exempt_modules_exist_and_the_step_decides():
+    assert not [name for name in EXEMPT if name.startswith("training/") and not (PACKAGE / name).exists()]
+    names = [path.relative_to(PACKAGE).as_posix() for path in deciding()]
+    assert {"training/optim.py", "training/trainer.py", "nets/network.py", "data/augment.py"} <= set(names)
