@@ -65,7 +65,7 @@ def peak(way: str, archive: str, images: int, cores: int) -> float:
 def ours(archive: Path, threads: int) -> None:
     """Prepare the archive as the workflow does."""
     with TemporaryDirectory(dir=archive.parent) as folder:
-        settings = Data(size=SIZE, quality=QUALITY)
+        settings = Data(image_size=SIZE, jpeg_quality=QUALITY)
         write_shards(photos.source(archive), settings, Path(folder) / "manifest.json", square=True, threads=threads)
 
 

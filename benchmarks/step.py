@@ -82,7 +82,7 @@ def learner(name: str, width: float, crop: int, device: str, step: str = "auto")
     recipe, net = RECIPES[name], build(name, width=width, crop=crop, size=SQUARE)
     initialise(net, recipe, seed=1)
     net.mean.fill_(120)
-    return Learner(net.to(device), recipe, recipe.rate, 3000 * torch.eye(3), step=step)
+    return Learner(net.to(device), recipe, recipe.learning_rate, 3000 * torch.eye(3), step=step)
 
 
 def plain(name: str, width: float, crop: int, batch: int, device: str) -> float:
@@ -90,12 +90,12 @@ def plain(name: str, width: float, crop: int, batch: int, device: str) -> float:
     recipe, described = RECIPES[name], build(name, width=width, crop=crop)
     initialise(described, recipe, seed=1)
     net = _with_torchs_norm(described).to(device)
-    sgd = torch.optim.SGD(net.parameters(), recipe.rate, recipe.momentum, weight_decay=recipe.decay)
+    sgd = torch.optim.SGD(net.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay)
     convolutions = [module.weight for module in net if isinstance(module, nn.Conv2d)]
 
     def after() -> None:
-        if recipe.renormalise is not None:
-            renormalise(convolutions, recipe.renormalise)
+        if recipe.max_filter_rms is not None:
+            renormalise(convolutions, recipe.max_filter_rms)
 
     return _plain_rate(net, sgd, crop, batch, device, after)
 

@@ -76,11 +76,11 @@ def test_archives_are_checked_from_any_folder(monkeypatch, capsys, tmp_path):
 def test_a_world_without_settings_is_a_sentence(monkeypatch, capsys, tmp_path):
     (tmp_path / "settings.json").write_text("{}")
     said = refused(monkeypatch, capsys, "world", "--settings", str(tmp_path / "settings.json"), "--out", str(tmp_path))
-    assert "settings.json: found no settings of a world to draw" in said
+    assert "settings.json: no settings of a generated world" in said
 
 
 def test_as_many_processes_draw_the_world_as_told(monkeypatch, tmp_path):
-    (tmp_path / "settings.json").write_text('{"world": {}}')
+    (tmp_path / "settings.json").write_text('{"synthetic": {}}')
     asked = []
     monkeypatch.setattr(world, "generate", lambda world, folder, workers: asked.append(workers))
     with pytest.raises(SystemExit):
@@ -91,7 +91,7 @@ def test_as_many_processes_draw_the_world_as_told(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("features", "--weights", "a", "--data", "b", "--settings", "c", "--out", "d", "--threads", "0"),
+        ("top-patches", "--weights", "a", "--data", "b", "--settings", "c", "--out", "d", "--threads", "0"),
         ("project", "alexnet", "pictures", "--out", "d", "--threads", "0"),
         ("maximize", "alexnet", "--out", "d", "--seed", "-1"),
     ],

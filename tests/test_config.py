@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from zfnet import config
+from zfnet import settings as settings_module
 from zfnet.config import PRESETS
 from zfnet.core.errors import ZfnetError
+from zfnet.renamed_settings import RENAMED
 from zfnet.settings import Recipe, Settings
 from zfnet.training.lr_schedule import Schedule, advance
 
@@ -19,11 +21,15 @@ def test_every_preset_is_valid(preset):
 
 def test_the_paper_preset_is_the_published_setting():
     settings = config.load({"preset": "paper"}, PRESETS)
-    assert (settings.nets.width, settings.nets.crop, settings.data.size) == (1.0, 224, 256)
-    assert (settings.training.zf.batch, settings.training.zf.epochs, settings.training.zf.rate) == (128, 70, 0.01)
-    assert settings.training.krizhevsky.bias == 1.0
-    assert settings.training.krizhevsky.renormalise is None
-    assert settings.world is None
+    assert (settings.nets.width, settings.nets.crop, settings.data.image_size) == (1.0, 224, 256)
+    assert (settings.training.zf.batch_size, settings.training.zf.epochs, settings.training.zf.learning_rate) == (
+        128,
+        70,
+        0.01,
+    )
+    assert settings.training.krizhevsky.init_bias == 1.0
+    assert settings.training.krizhevsky.max_filter_rms is None
+    assert settings.synthetic is None
 
 
 @pytest.mark.parametrize(("net", "epochs"), [("zf", [25, 50, 65]), ("krizhevsky", [25, 51, 79])])
@@ -31,7 +37,7 @@ def test_the_paper_preset_anneals_three_times(net, epochs):
     recipe = getattr(config.load({"preset": "paper"}, PRESETS).training, net)
     schedule, falls = Schedule(), []
     for epoch in range(1, recipe.epochs + 1):
-        before, schedule = schedule, advance(schedule, recipe.annealing, recipe.epochs, epoch, 0.0)
+        before, schedule = schedule, advance(schedule, recipe.lr_schedule, recipe.epochs, epoch, 0.0)
         falls += [epoch] * (schedule.drops - before.drops)
     assert falls == epochs
 
@@ -66,13 +72,13 @@ def sentences(**given) -> list[str]:
 def test_what_does_not_fit_together_is_reported_at_once():
     found = sentences(
         nets={"crop": 20},
-        data={"size": 16},
+        data={"image_size": 16},
         visualize={"nets": 3},
         jobs={"gpus_per_training": 3},
-        transfer={"run": "zf-cleen"},
+        transfer={"pretrained_run": "zf-cleen"},
     )
     assert [line.split()[0] for line in found] == [
-        "visualize.nets", "nets.crop", "nets:", "nets:", *["jobs.gpus_per_training"] * 2, "transfer.run:",
+        "visualize.nets", "nets.crop", "nets:", "nets:", *["jobs.gpus_per_training"] * 2, "transfer.pretrained_run:",
     ]  # fmt: skip
     assert "too small for zf" in found[2] and "too small for krizhevsky" in found[3]
     assert found[-1].endswith("did you mean 'zf-clean'?")
@@ -85,8 +91,8 @@ def test_what_does_not_fit_together_is_reported_at_once():
         {"nets": {"crop": 44}},
         {"visualize": {"nets": 2}},
         {"jobs": {"gpus_per_training": 4}},
-        {"transfer": {"run": "zf-s2"}},
-        {"transfer": {"run": "krizhevsky-no34", "layers": ["5", "6", "7"]}},
+        {"transfer": {"pretrained_run": "zf-s2"}},
+        {"transfer": {"pretrained_run": "krizhevsky-no34", "layers": ["5", "6", "7"]}},
     ],
 )
 def test_what_just_fits_is_accepted(given):
@@ -103,11 +109,11 @@ def test_the_smallest_crop_is_that_of_the_layers():
     [("krizhevsky-no34", ["2", "3"], "3"), ("krizhevsky-no34", ["3", "4"], "3 and 4"), ("krizhevsky-no7", ["1"], "7")],
 )
 def test_the_transfer_net_has_the_layers_that_are_read(run, layers, lacking):
-    (sentence,) = sentences(transfer={"run": run, "layers": layers})
-    assert f"transfer.run: {run} has no layer {lacking}, " in sentence
+    (sentence,) = sentences(transfer={"pretrained_run": run, "layers": layers})
+    assert f"transfer.pretrained_run: {run} has no layer {lacking}, " in sentence
 
 
-@pytest.mark.parametrize("tree", ["world", "evaluation", "visualize", "transfer"])
+@pytest.mark.parametrize("tree", ["synthetic", "evaluation", "visualize", "transfer"])
 def test_no_seed_is_negative(tree):
     assert sentences(**{tree: {"seed": -1}}) == [
         f"  {tree}.seed: input should be greater than or equal to 0, found -1."
@@ -121,7 +127,7 @@ def test_some_layer_is_read():
 
 def test_a_mistake_of_a_whole_tree_does_not_print_the_tree():
     (sentence,) = sentences(training={"seeds": 1, "variant_seeds": 4})
-    assert sentence.startswith("  training: variant_seeds (4) is more than seeds (1): ")
+    assert sentence.startswith("  training: variant_seeds (4) is more than seeds (1), ")
     assert "found" not in sentence
 
 
@@ -160,8 +166,8 @@ def test_a_stage_sees_only_its_own_part():
 
 def test_a_stage_file_may_hold_single_settings():
     settings = config.load({"preset": "demo"}, PRESETS)
-    assert json.loads(config.stage_text(settings, "nets", "data.size", "data.quality")) == {
-        "data": {"quality": settings.data.quality, "size": settings.data.size},
+    assert json.loads(config.stage_text(settings, "nets", "data.image_size", "data.jpeg_quality")) == {
+        "data": {"jpeg_quality": settings.data.jpeg_quality, "image_size": settings.data.image_size},
         "nets": settings.nets.model_dump(mode="json"),
     }
 
@@ -220,7 +226,7 @@ def test_epochs_of_nets_from_scratch_are_refused_for_they_would_do_nothing():
 
 def test_settings_do_not_change_after_reading():
     with pytest.raises(ValueError, match="frozen"):
-        Recipe().batch = 3
+        Recipe().batch_size = 3
 
 
 def test_the_documented_settings_are_the_settings(root):
@@ -235,5 +241,25 @@ def test_every_field_is_explained():
 
 
 def test_claims_compare_pairs_of_strongest_patches():
-    with pytest.raises(ZfnetError, match=r"visualize.top.*greater than or equal to 2"):
-        config.load({"preset": "demo", "visualize": {"top": 1}}, PRESETS)
+    with pytest.raises(ZfnetError, match=r"visualize.top_k.*greater than or equal to 2"):
+        config.load({"preset": "demo", "visualize": {"top_k": 1}}, PRESETS)
+
+
+@pytest.mark.parametrize(
+    "given, old, new",
+    [
+        ({"training": {"zf": {"rate": 0.1}}}, "training.zf.rate", "training.zf.learning_rate"),
+        ({"training": {"krizhevsky": {"colour": 0.1}}}, "training.krizhevsky.colour", "training.krizhevsky.pca_noise"),
+        ({"data": {"imagenet": {"images": 3}}}, "data.imagenet.images", "data.imagenet.images_per_class"),
+        ({"world": {}}, "world", "synthetic"),
+    ],
+)
+def test_a_renamed_setting_is_refused_with_its_new_name(given, old, new):
+    assert sentences(**given) == [f"  {old}: this setting is now called {new}."]
+
+
+def test_every_renamed_setting_has_a_successor():
+    for model, names in RENAMED.items():
+        fields = getattr(settings_module, model).model_fields
+        assert set(names.values()) <= fields.keys()
+        assert not set(names) & fields.keys()

@@ -11,6 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "zfnet"
 ORDER = {  # a room imports from rooms with lower numbers only
     "core": 0,
     "settings": 1,
+    "renamed_settings": 1,
     "synthetic": 2,
     "drawing": 2,
     "data": 3,

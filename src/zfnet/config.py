@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import canonical_json, read_json
 from zfnet.data.readers.download import FILES as REMOTE_FILES
+from zfnet.renamed_settings import RENAMED
 from zfnet.settings import Archives, Settings
 from zfnet.synthetic import FILES as WORLD_FILES
 
@@ -60,7 +61,7 @@ def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
 
     Neither the generated devkit nor generated test pictures ever serve the user's pictures of ImageNet or VOC.
     """
-    made = {key: world / file for key, file in WORLD_FILES.items()} if settings.world else {}
+    made = {key: world / file for key, file in WORLD_FILES.items()} if settings.synthetic else {}
     fetched = {key: downloads / file for key, file in REMOTE_FILES.items()} if settings.archives.download else {}
     if settings.archives.imagenet_train or settings.archives.imagenet_val:
         made = {key: path for key, path in made.items() if key not in ("imagenet_devkit", "imagenet_test")}
@@ -70,7 +71,7 @@ def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
 
 
 def stage_text(settings: Settings, *parts: str) -> str:
-    """Canonical JSON of the named sub-trees ("nets") and single settings ("data.size"), the file of one stage."""
+    """Canonical JSON of the named sub-trees ("nets") and single settings ("data.image_size"), the file of one stage."""
     include: dict[str, Any] = {}
     for part in parts:
         tree, _, name = part.partition(".")
@@ -149,11 +150,21 @@ def _sentence(mistake: Mapping[str, Any]) -> str:
     path = [str(part) for part in mistake["loc"]]
     name = ".".join(path)
     if mistake["type"] == "extra_forbidden":
-        known = list(_model_at(path[:-1]).model_fields)
+        model = _model_at(path[:-1])
+        known = list(model.model_fields)
+        if new := _renamed(model, path[-1]):
+            return f"{name}: this setting is now called {'.'.join([*path[:-1], new])}."
         return f"{name}: no such setting; known here: {', '.join(known)}{_near(path[-1], known)}."
     if mistake["type"] == "value_error":  # a validator of ours, whose sentence needs no copy of the whole sub-tree
         return f"{name}: {mistake['ctx']['error']}."
     return f"{name}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, found {mistake['input']!r}."
+
+
+def _renamed(model: type[BaseModel], name: str) -> str | None:
+    """Return the present name of a setting that a model had under another name, or None."""
+    return next(
+        (RENAMED[base.__name__][name] for base in model.__mro__ if name in RENAMED.get(base.__name__, {})), None
+    )
 
 
 def _near(word: Any, known: list[str]) -> str:

@@ -22,7 +22,7 @@ def disagreements(settings: Settings) -> list[str]:
         *_crop_beyond_square(settings),
         *_impossible_nets(runs.values()),
         *_uneven_shares(settings),
-        *_transfer_net(settings.transfer.run, settings.transfer.layers, runs),
+        *_transfer_net(settings.transfer.pretrained_run, settings.transfer.layers, runs),
     ]
     return list(dict.fromkeys(found))
 
@@ -37,9 +37,9 @@ def _untrained(settings: Settings) -> Iterator[str]:
 
 
 def _crop_beyond_square(settings: Settings) -> Iterator[str]:
-    crop, size = settings.nets.crop, settings.data.size
+    crop, size = settings.nets.crop, settings.data.image_size
     if crop > size:
-        yield f"nets.crop ({crop}) is more than data.size ({size}), the square it is cut from; change one of them."
+        yield f"nets.crop ({crop}) is more than data.image_size ({size}), the square it is cut from; change one of them."
 
 
 def _impossible_nets(runs: Iterable[RunSpec]) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _impossible_nets(runs: Iterable[RunSpec]) -> Iterator[str]:
 def _uneven_shares(settings: Settings) -> Iterator[str]:
     gpus = settings.jobs.gpus_per_training
     for net in ("zf", "krizhevsky"):
-        batch = getattr(settings.training, net).batch
+        batch = getattr(settings.training, net).batch_size
         if batch % gpus:
             yield (
                 f"jobs.gpus_per_training ({gpus}) does not divide training.{net}.batch ({batch}): the GPUs of a "
@@ -67,12 +67,12 @@ def _transfer_net(run: str, layers: Iterable[str], runs: Mapping[str, RunSpec]) 
     try:
         require_known(run, runs, "training")
     except ZfnetError as error:
-        yield f"transfer.run: {error}"
+        yield f"transfer.pretrained_run: {error}"
         return
     missing = sorted({*layers, VOC_LAYER} - _numbers(runs[run].net))
     if missing:
         yield (
-            f"transfer.run: {run} has no layer {' and '.join(missing)}, whose features transfer.layers or Table 6 "
+            f"transfer.pretrained_run: {run} has no layer {' and '.join(missing)}, whose features transfer.layers or Table 6 "
             f"(layer {VOC_LAYER}) ask for; choose another net, or other layers."
         )
 

@@ -18,7 +18,9 @@ COUNT = 17
 @pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
 def manifest(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shards")
-    write_shards(make_source(folder, COUNT), Data(size=32, shard_images=5), folder / "manifest.json", request.param, 2)
+    write_shards(
+        make_source(folder, COUNT), Data(image_size=32, images_per_shard=5), folder / "manifest.json", request.param, 2
+    )
     return folder / "manifest.json"
 
 

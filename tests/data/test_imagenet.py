@@ -97,7 +97,7 @@ def test_validation_pictures_in_class_folders_or_in_a_heap(tmp_path, devkit):
         builders.put(tmp_path / "sorted" / wnid / f"{stem}.JPEG", files[f"{stem}.JPEG"])
     builders.extract(files, tmp_path / "heap")
     assert found(imagenet.val(tmp_path / "sorted", devkit)) == found(imagenet.val(tmp_path / "heap", devkit)) == VAL
-    assert imagenet.val(tmp_path / "sorted", devkit, Subset(classes=2, images=1)).expected == 2
+    assert imagenet.val(tmp_path / "sorted", devkit, Subset(classes=2, images_per_class=1)).expected == 2
     assert imagenet.val(tmp_path / "sorted", devkit).expected == len(VAL)
 
 
@@ -119,7 +119,7 @@ def test_test_pictures_have_no_label(tmp_path, devkit):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_subset_has_the_same_classes_in_train_and_val(seed, train, val, devkit):
-    subset = Subset(classes=2, images=1, seed=seed)
+    subset = Subset(classes=2, images_per_class=1, seed=seed)
     mine, theirs = imagenet.train(train, devkit, subset), imagenet.val(val, devkit, subset)
     assert mine.classes == theirs.classes == sorted(mine.classes) and len(mine.classes) == 2
     for source, every in ((mine, TRAIN), (theirs, VAL)):
@@ -129,12 +129,14 @@ def test_a_subset_has_the_same_classes_in_train_and_val(seed, train, val, devkit
 
 
 def test_subsets_do_not_depend_on_the_form(train, kaggle, devkit):
-    subset = Subset(classes=2, images=2, seed=5)
+    subset = Subset(classes=2, images_per_class=2, seed=5)
     assert found(imagenet.train(train, devkit, subset)) == found(imagenet.train(kaggle, kaggle, subset))
 
 
 def test_other_seeds_choose_otherwise(train, devkit):
-    chosen = {tuple(found(imagenet.train(train, devkit, Subset(classes=1, images=2, seed=s)))) for s in range(12)}
+    chosen = {
+        tuple(found(imagenet.train(train, devkit, Subset(classes=1, images_per_class=2, seed=s)))) for s in range(12)
+    }
     assert len(chosen) > 4
 
 
@@ -158,15 +160,17 @@ def test_a_missing_class_is_named(tmp_path, devkit):
         imagenet.train(path, devkit)
 
 
-@pytest.mark.parametrize("subset", [Subset(), Subset(images=4), Subset(images=2)])
+@pytest.mark.parametrize("subset", [Subset(), Subset(images_per_class=4), Subset(images_per_class=2)])
 def test_a_tree_that_was_copied_in_part_is_never_a_smaller_set(tmp_path, devkit, subset):
     for wnid, files in builders.train_files().items():
         builders.extract(files, tmp_path / "tree" / wnid)
     (tmp_path / "tree" / CLASSES[1] / f"{CLASSES[1]}_3.JPEG").unlink()
     source = imagenet.train(tmp_path / "tree", devkit, subset)
-    settings = Data(size=16, imagenet=subset)
+    settings = Data(image_size=16, imagenet=subset)
     message = (
-        "n00000002: 3 pictures, the devkit says 4; copy" if subset.images else "11 pictures in .* 12 were expected"
+        "n00000002: 3 pictures, the devkit says 4; copy"
+        if subset.images_per_class
+        else "11 pictures in .* 12 were expected"
     )
     with pytest.raises(ZfnetError, match=message):
         write_shards(source, settings, tmp_path / "out" / "manifest.json", True, 1)

@@ -26,7 +26,9 @@ COUNT = 43
 def prepared(request, tmp_path_factory):
     """Shards of 43 pictures, read in order by the simplest code there is."""
     folder = tmp_path_factory.mktemp("shards")
-    write_shards(make_source(folder, COUNT), Data(size=32, shard_images=10), folder / "manifest.json", request.param, 2)
+    write_shards(
+        make_source(folder, COUNT), Data(image_size=32, images_per_shard=10), folder / "manifest.json", request.param, 2
+    )
     shards = Shards(folder / "manifest.json")
     plain = np.stack([centre_square(simplejpeg.decode_jpeg(shards.jpeg(number)), 32) for number in range(COUNT)])
     return shards, torch.from_numpy(plain)
@@ -119,7 +121,7 @@ def test_batches_do_not_share_memory(prepared):
 
 @pytest.fixture
 def folder(tmp_path):
-    write_shards(make_source(tmp_path, 8), Data(size=16, shard_images=3), tmp_path / "manifest.json", True, 1)
+    write_shards(make_source(tmp_path, 8), Data(image_size=16, images_per_shard=3), tmp_path / "manifest.json", True, 1)
     return tmp_path
 
 
@@ -132,7 +134,7 @@ def test_the_index_is_kept_and_used(folder, monkeypatch):
 
 def test_an_index_of_other_shards_is_not_used(folder):
     Shards(folder / "manifest.json")
-    write_shards(make_source(folder, 5), Data(size=16, shard_images=3), folder / "manifest.json", True, 1)
+    write_shards(make_source(folder, 5), Data(image_size=16, images_per_shard=3), folder / "manifest.json", True, 1)
     assert len(Shards(folder / "manifest.json")) == 5
 
 

@@ -11,7 +11,7 @@ from zfnet.settings import Data
 
 @pytest.fixture
 def manifest(tmp_path):
-    write_shards(make_source(tmp_path, 7), Data(size=16), tmp_path / "manifest.json", True, 1)
+    write_shards(make_source(tmp_path, 7), Data(image_size=16), tmp_path / "manifest.json", True, 1)
     return tmp_path / "manifest.json"
 
 

@@ -22,7 +22,7 @@ from zfnet.data.shards.manifest import Manifest
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
-SETTINGS = Data(size=32, shard_images=5)
+SETTINGS = Data(image_size=32, images_per_shard=5)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -100,7 +100,7 @@ def test_plain_webdataset_reads_the_shards(tmp_path, square):
 
 
 def test_the_picture_is_encoded_at_the_quality_asked_for(tmp_path):
-    prepare(tmp_path, make_source(tmp_path, 1), quality=95)
+    prepare(tmp_path, make_source(tmp_path, 1), jpeg_quality=95)
     with tarfile.open(tmp_path / "out/drawn-000000.tar") as tar:
         jpeg = tar.extractfile("class-0/0000.jpg").read()
     square = np.ascontiguousarray(centre_square(short_side(draw(0), 32), 32))
@@ -121,9 +121,9 @@ def test_manifest_describes_the_shards(tmp_path):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_bytes_do_not_depend_on_threads_or_time(tmp_path, threads):
-    prepare(tmp_path, make_source(tmp_path, 17, damaged=(3,)), bad_share=0.1)
+    prepare(tmp_path, make_source(tmp_path, 17, damaged=(3,)), max_bad_fraction=0.1)
     first = contents(tmp_path / "out")
-    prepare(tmp_path, make_source(tmp_path, 17, damaged=(3,)), threads=threads, bad_share=0.1)
+    prepare(tmp_path, make_source(tmp_path, 17, damaged=(3,)), threads=threads, max_bad_fraction=0.1)
     assert contents(tmp_path / "out") == first
 
 
@@ -133,7 +133,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("read", [0, 4, 5, 9, 13, 20])
 def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path, monkeypatch, read):
-    changes = {"bad_share": 0.1}
+    changes = {"max_bad_fraction": 0.1}
     source = make_source(tmp_path, 21, damaged=(7,))
     prepare(tmp_path, source, **changes)
     wanted = contents(tmp_path / "out")
@@ -172,7 +172,7 @@ def killed():
 folder = Path(sys.argv[1])
 source = make_source(folder, 21)
 source.pictures = killed
-write_shards(source, Data(size=32, shard_images=5), folder / "out/manifest.json", True, 2)
+write_shards(source, Data(image_size=32, images_per_shard=5), folder / "out/manifest.json", True, 2)
 """
     done = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parent)
     assert done.returncode == -signal.SIGKILL
@@ -217,7 +217,7 @@ def test_leftovers_of_a_longer_set_are_removed(tmp_path):
 
 
 def test_damaged_pictures_are_named_and_left_out(tmp_path):
-    manifest = prepare(tmp_path, make_source(tmp_path, 20, damaged=(2, 11)), bad_share=0.1)
+    manifest = prepare(tmp_path, make_source(tmp_path, 20, damaged=(2, 11)), max_bad_fraction=0.1)
     assert [entry.key for entry in manifest.damaged] == ["class-2/0002", "class-2/0011"]
     assert manifest.damaged[0].source == "drawn.tar: 2" and "cannot be decoded" in manifest.damaged[0].reason
     assert manifest.images == 18 and [shard.images for shard in manifest.shards] == [4, 5, 4, 5]
@@ -227,8 +227,10 @@ def test_damaged_pictures_are_named_and_left_out(tmp_path):
 def test_too_many_damaged_pictures_stop_the_run_with_their_names(tmp_path, expected):
     source = make_source(tmp_path, 20, damaged=(2, 11, 12))
     source.expected = expected
-    with pytest.raises(ZfnetError, match=r"3 of 20 pictures cannot be decoded.*bad_share = 0.1(.|\n)*drawn.tar: 11"):
-        prepare(tmp_path, source, bad_share=0.1)
+    with pytest.raises(
+        ZfnetError, match=r"3 of 20 pictures cannot be decoded.*max_bad_fraction = 0.1(.|\n)*drawn.tar: 11"
+    ):
+        prepare(tmp_path, source, max_bad_fraction=0.1)
     assert not (tmp_path / "out/manifest.json").exists()
 
 
@@ -237,7 +239,7 @@ def test_another_number_of_pictures_than_was_told_stops_the_run(tmp_path, there)
     source = make_source(tmp_path, there, damaged=(2,))  # a damaged one is there all the same
     source.expected = 20
     with pytest.raises(ZfnetError, match=rf"drawn: {there} pictures in .*drawn.tar, where 20 were expected; copy what"):
-        prepare(tmp_path, source, bad_share=0.1)
+        prepare(tmp_path, source, max_bad_fraction=0.1)
     assert not (tmp_path / "out/manifest.json").exists()
 
 
@@ -245,7 +247,7 @@ def test_a_ribbon_counts_as_damaged(tmp_path):
     source = make_source(tmp_path, 4)
     ribbon = Picture("ribbon", 0, encode(np.zeros((1, 3000, 3), np.uint8)), "drawn.tar: ribbon")
     source.pictures, source.expected = lambda: iter([ribbon, *pictures(4)]), 5
-    manifest = prepare(tmp_path, source, bad_share=0.5)
+    manifest = prepare(tmp_path, source, max_bad_fraction=0.5)
     assert "too narrow (3000 × 1)" in manifest.damaged[0].reason
 
 

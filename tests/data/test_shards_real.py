@@ -30,7 +30,7 @@ def by_pillow(data: bytes, size: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_real_pictures_arrive_in_the_batches(name, real_data, tmp_path):
-    settings = Data(size=64, shard_images=300)
+    settings = Data(image_size=64, images_per_shard=300)
     pictures = source(name, [real_data / archive for archive in ARCHIVES[name]], settings)
     write_shards(pictures, settings, tmp_path / "manifest.json", SQUARE[name], 2)
     shards = Shards(tmp_path / "manifest.json")

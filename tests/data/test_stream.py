@@ -27,7 +27,9 @@ COUNT = 23
 def shards(request, tmp_path_factory):
     """Five shards of at most five pictures."""
     folder = tmp_path_factory.mktemp("shards")
-    write_shards(make_source(folder, COUNT), Data(size=32, shard_images=5), folder / "manifest.json", request.param, 2)
+    write_shards(
+        make_source(folder, COUNT), Data(image_size=32, images_per_shard=5), folder / "manifest.json", request.param, 2
+    )
     return Shards(folder / "manifest.json")
 
 

@@ -32,7 +32,7 @@ def evaluated(net, tmp_path, monkeypatch):
     def evaluate(**classes):
         sets.update(classes)
         manifests = (tmp_path / name / "manifest.json" for name in ("val", "train"))
-        settings = Evaluation(batch=4, train_images=9, seed=3)
+        settings = Evaluation(batch_size=4, train_images=9, seed=3)
         results = run / "evaluation.json", run / "predictions.safetensors"
         evaluate_run.evaluate_run(run / "weights.safetensors", *manifests, settings, *results)
         return run
@@ -94,5 +94,5 @@ def test_a_perfect_net_has_no_errors(net, shards):
     with torch.no_grad():
         net.fc8.weight.zero_()
         net.fc8.bias.copy_(torch.nn.functional.one_hot(torch.tensor(2), 7))
-    _, errors = evaluate_run.evaluate(net, shards, shards, Evaluation(batch=8))
+    _, errors = evaluate_run.evaluate(net, shards, shards, Evaluation(batch_size=8))
     assert errors["val"]["ten"] == errors["val"]["centre"] == errors["train"]["centre"] == {"top1": 0.0, "top5": 0.0}

@@ -35,7 +35,7 @@ def written(net, tmp_path, runs):
         save(net, tmp_path / f"zf-s{run}" / "weights.safetensors", classes=FakeShards().classes)
     paths = [tmp_path / f"zf-s{run}" / "weights.safetensors" for run in range(runs)]
     predict_test_set.submission_stage(
-        paths, tmp_path / "m", tmp_path / "kit", Evaluation(batch=4), tmp_path / "out.txt", 1
+        paths, tmp_path / "m", tmp_path / "kit", Evaluation(batch_size=4), tmp_path / "out.txt", 1
     )
     return [[int(number) for number in line.split()] for line in (tmp_path / "out.txt").read_text().splitlines()]
 

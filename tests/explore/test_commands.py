@@ -129,7 +129,7 @@ def test_a_prepared_set_is_read_as_it_is(net_file, net, tmp_path):
     def prepared(size):
         manifest = tmp_path / str(size) / "manifest.json"
         source = Source("drawn", ["a", "b", "c"], {}, [], lambda: iter(drawn()), 3)
-        write_shards(source, Data(size=size), manifest, square=True, threads=1)
+        write_shards(source, Data(image_size=size), manifest, square=True, threads=1)
         return manifest
 
     def drawn():

@@ -120,14 +120,14 @@ def paths(values, prefix=""):
 
 def test_a_decision_shows_what_its_settings_were_set_to():
     decay = next(one for one in decisions() if one.name == "D8")
-    assert decay.settings == ("training.*.decay", "training.*.bias_rate")
-    values = {"training.zf.decay": "0.1", "training.zf.bias_rate": "2", "training.seeds": "5"}
-    assert set_to(decay, values) == [("training.*.decay", "0.1"), ("training.*.bias_rate", "2")]
-    values |= {"training.krizhevsky.decay": "0.1", "training.krizhevsky.bias_rate": "3"}
+    assert decay.settings == ("training.*.weight_decay", "training.*.bias_lr_multiplier")
+    values = {"training.zf.weight_decay": "0.1", "training.zf.bias_lr_multiplier": "2", "training.seeds": "5"}
+    assert set_to(decay, values) == [("training.*.weight_decay", "0.1"), ("training.*.bias_lr_multiplier", "2")]
+    values |= {"training.krizhevsky.weight_decay": "0.1", "training.krizhevsky.bias_lr_multiplier": "3"}
     assert set_to(decay, values) == [
-        ("training.*.decay", "0.1"),
-        ("training.zf.bias_rate", "2"),
-        ("training.krizhevsky.bias_rate", "3"),
+        ("training.*.weight_decay", "0.1"),
+        ("training.zf.bias_lr_multiplier", "2"),
+        ("training.krizhevsky.bias_lr_multiplier", "3"),
     ]
 
 

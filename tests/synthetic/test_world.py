@@ -21,7 +21,7 @@ from zfnet.synthetic import categories, generate, render, world
 WORLD = World(
     imagenet_classes=5, train_images=15, val_images=3, test_images=9, caltech101_classes=2, caltech101_images=4,
     caltech256_classes=2, caltech256_images=4, voc_images=24, voc_test_images=7, cifar_images=20, parts_images=5,
-    duplicates=4, side=48,
+    planted_duplicates=4, image_size=48,
 )  # fmt: skip
 
 

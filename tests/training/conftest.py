@@ -13,7 +13,7 @@ import torch
 from zfnet.data.loader import Batch
 from zfnet.data.readers.images import Picture, Source
 from zfnet.data.shards.writer import write_shards
-from zfnet.settings import Annealing, Data, Recipe
+from zfnet.settings import Data, LRSchedule, Recipe
 from zfnet.training.experiments import NetSpec, RunSpec
 
 SIZE, CROP, CLASSES = 72, 64, 4
@@ -80,7 +80,7 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for name, count in (("train", 24), ("val", 20)):
         classes = ["n0", "n1", "n2", "n3"]
         source = Source(name, classes, {}, [], lambda count=count: pictures(count), count)
-        write_shards(source, Data(size=72), folder / name / "manifest.json", square=True, threads=1)
+        write_shards(source, Data(image_size=72), folder / name / "manifest.json", square=True, threads=1)
     return folder / "train/manifest.json", folder / "val/manifest.json"
 
 
@@ -90,10 +90,10 @@ def spec() -> Callable[..., RunSpec]:
         run: str = "zf-s1", name: str = "zf", seed: int = 1, snapshots: tuple[int, ...] = (), **recipe: Any
     ) -> RunSpec:
         defaults = {
-            "batch": 8,
+            "batch_size": 8,
             "epochs": 3,
-            "annealing": Annealing(milestones=(0.6,)),
-            "stuck": "warn",
+            "lr_schedule": LRSchedule(milestones=(0.6,)),
+            "if_stuck": "warn",
         }
         net = NetSpec(name=name, width=1 / 16, crop=CROP, norm_alpha="over_n")
         return RunSpec(

@@ -12,7 +12,15 @@ from zfnet.training.init_weights import initialise
 from zfnet.training.train_step import Learner, Part
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-RECIPE = Recipe(std=0.03, rate=0.01, dropout=0.0, colour=0.1, colour_stop=0.5, precision="bf16", renormalise=0.05)
+RECIPE = Recipe(
+    init_std=0.03,
+    learning_rate=0.01,
+    dropout=0.0,
+    pca_noise=0.1,
+    pca_noise_until=0.5,
+    precision="bf16",
+    max_filter_rms=0.05,
+)
 FP32 = RECIPE.model_copy(update={"precision": "fp32"})
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: no update can be recorded")
 
@@ -21,7 +29,7 @@ def learner(step, recipe=RECIPE, device="cpu", **options):
     net = build("zf", classes=10, width=1 / 16, crop=64, dropout=recipe.dropout)
     initialise(net, recipe, seed=1)
     net.mean.fill_(128)
-    return Learner(net.to(device), recipe, recipe.rate, 400 * torch.eye(3), step=step, **options)
+    return Learner(net.to(device), recipe, recipe.learning_rate, 400 * torch.eye(3), step=step, **options)
 
 
 def uncompiled():

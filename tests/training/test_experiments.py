@@ -29,8 +29,8 @@ def test_each_variant_differs_from_its_base_in_what_its_name_says(table):
     assert table["zf-wide-fc8192"].net.changes.arguments == {"maps": {3: 512, 4: 1024, 5: 512}, "units": 8192}
     assert table["krizhevsky-no3467"].net.changes.arguments == {"remove": (3, 4, 6, 7)}
     assert table["zf-s1"].net.changes.arguments == {}
-    assert table["zf-unclipped"].recipe.renormalise is None
-    assert table["zf-unclipped"].recipe.model_copy(update={"renormalise": 0.1}) == table["zf-s1"].recipe
+    assert table["zf-unclipped"].recipe.max_filter_rms is None
+    assert table["zf-unclipped"].recipe.model_copy(update={"max_filter_rms": 0.1}) == table["zf-s1"].recipe
     assert [run for run, spec in table.items() if spec.exclude_duplicates] == ["zf-clean"]
     assert [run for run, spec in table.items() if spec.snapshots] == ["zf-s1"]
     assert {spec.seed for run, spec in table.items() if run not in ("zf-s2", "zf-s3", "zf-s4", "zf-s5")} == {1}
@@ -59,7 +59,7 @@ def test_every_net_that_is_looked_at_keeps_its_snapshots():
 
 def test_krizhevsky_has_its_own_recipe(table):
     recipe = table["krizhevsky-s1"].recipe
-    assert (recipe.bias, recipe.renormalise, recipe.colour) == (1.0, None, 0.1)
+    assert (recipe.init_bias, recipe.max_filter_rms, recipe.pca_noise) == (1.0, None, 0.1)
 
 
 def test_a_spec_survives_its_text_and_every_run_has_its_own_hash(table):

@@ -20,7 +20,7 @@ from zfnet.training.train_step import Learner
 BATCH, LAST, ENOUGH = 32, 20, 0.96  # chance is left when the mean loss of the last updates is below 0.96 ln(classes)
 RECIPES = {
     "zf": (Recipe(precision="bf16"), 120),
-    "krizhevsky": (KrizhevskyRecipe(bias=0.1, rate=0.005, precision="bf16"), 60),
+    "krizhevsky": (KrizhevskyRecipe(init_bias=0.1, learning_rate=0.005, precision="bf16"), 60),
 }
 
 
@@ -42,7 +42,7 @@ def test_a_net_of_full_size_leaves_chance(photographs, name):
     net = build(name, classes=len(photographs.classes), size=photographs.size, dropout=recipe.dropout)
     initialise(net, recipe, seed=1)
     net.mean.copy_(photographs.mean)
-    learner = Learner(net, recipe, recipe.rate, photographs.covariance)
+    learner = Learner(net, recipe, recipe.learning_rate, photographs.covariance)
     loss = np.mean(losses(learner, photographs, updates)[-LAST:])
     assert loss < ENOUGH * log(5), f"{name}: {loss:.3f} after {updates} updates, chance is {log(5):.3f}"
 

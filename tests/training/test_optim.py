@@ -49,7 +49,7 @@ def test_a_reduced_net_keeps_the_gain_of_the_published_one():
 
 def test_biases_are_raised_where_krizhevsky_raises_them():
     net = small("krizhevsky")
-    initialise(net, Recipe(bias=1.0), seed=1)
+    initialise(net, Recipe(init_bias=1.0), seed=1)
     raised = {name.split(".")[0] for name, p in net.named_parameters() if name.endswith("bias") and (p == 1).all()}
     zero = {name.split(".")[0] for name, p in net.named_parameters() if name.endswith("bias") and (p == 0).all()}
     assert (raised, zero) == ({"conv2", "conv4", "conv5", "fc6", "fc7"}, {"conv1", "conv3", "fc8"})
@@ -97,7 +97,7 @@ def test_only_convolutions_are_renormalised():
 def test_updates_are_krizhevskys_formula_also_where_the_rate_falls():
     """v <- 0.9 v - decay rate w - rate gradient; w <- w + v; biases at twice the rate without decay."""
     net = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).double()
-    recipe = Recipe(momentum=0.9, decay=0.05, renormalise=None)
+    recipe = Recipe(momentum=0.9, weight_decay=0.05, max_filter_rms=None)
     sgd = optimiser(net, recipe, 0.1)
     weight, bias = (p.detach().clone() for p in (net[1].weight, net[1].bias))
     v_weight, v_bias = torch.zeros_like(weight), torch.zeros_like(bias)
@@ -121,9 +121,9 @@ def test_updates_do_not_depend_on_the_layout_in_memory():
     """The fused update trusts that weights, gradients and momenta lie alike in memory."""
     found = []
     for layout in (torch.contiguous_format, torch.channels_last):
-        net, recipe = small().to(memory_format=layout).eval(), Recipe(rate=0.1, std=0.05)
+        net, recipe = small().to(memory_format=layout).eval(), Recipe(learning_rate=0.1, init_std=0.05)
         initialise(net, recipe, seed=1)
-        sgd = optimiser(net, recipe, recipe.rate)
+        sgd = optimiser(net, recipe, recipe.learning_rate)
         for step in range(3):
             learn(net, sgd, torch.randn(4, 3, 64, 64, generator=generator(step)), torch.arange(4), recipe)
             set_momenta(sgd, net, {name: buffer.contiguous() for name, buffer in momenta(sgd, net).items()})
@@ -133,11 +133,11 @@ def test_updates_do_not_depend_on_the_layout_in_memory():
 
 def test_an_update_reports_the_loss_before_it_and_clips_filters():
     net = small()
-    initialise(net, Recipe(std=1.0), seed=1)
-    recipe = Recipe(dropout=0.0, rate=1e-6, renormalise=0.1)
+    initialise(net, Recipe(init_std=1.0), seed=1)
+    recipe = Recipe(dropout=0.0, learning_rate=1e-6, max_filter_rms=0.1)
     net.fc8.weight.detach().zero_()
     labels = torch.zeros(4, dtype=torch.int64)
-    loss, wrong = learn(net, optimiser(net, recipe, recipe.rate), torch.randn(4, 3, 64, 64), labels, recipe)
+    loss, wrong = learn(net, optimiser(net, recipe, recipe.learning_rate), torch.randn(4, 3, 64, 64), labels, recipe)
     assert loss.item() == pytest.approx(log(10), rel=1e-5)
     assert 0 <= wrong.item() <= 4
     for weight in conv_filters(net):
@@ -149,10 +149,10 @@ def test_bf16_updates_agree_with_fp32():
     images = 50 * torch.randn(4, 3, 64, 64, generator=generator("bf16"))
     found = {}
     for precision in ("fp32", "bf16"):
-        net, recipe = small(), Recipe(precision=precision, std=0.02)
+        net, recipe = small(), Recipe(precision=precision, init_std=0.02)
         initialise(net, recipe, seed=1)
         net.eval()
-        found[precision] = learn(net, optimiser(net, recipe, recipe.rate), images, labels, recipe)[0]
+        found[precision] = learn(net, optimiser(net, recipe, recipe.learning_rate), images, labels, recipe)[0]
         assert net.conv1.weight.dtype == torch.float32
     torch.testing.assert_close(found["bf16"], found["fp32"], rtol=2e-2, atol=0)
 
@@ -171,11 +171,11 @@ def test_views_are_set_by_their_place_alone():
 
 def test_colour_noise_ends_with_its_share_of_the_epochs():
     net = small()
-    plain, coloured = views(net), views(net, colour=0.1, colour_stop=0.5, done=0.4)
+    plain, coloured = views(net), views(net, pca_noise=0.1, pca_noise_until=0.5, done=0.4)
     offsets = (coloured - plain).flatten(2)
     torch.testing.assert_close(offsets, offsets[:, :, :1].expand_as(offsets), rtol=0, atol=1e-4)
     assert offsets.abs().max() > 0.1
-    assert torch.equal(views(net, colour=0.1, colour_stop=0.5, done=0.5), plain)
+    assert torch.equal(views(net, pca_noise=0.1, pca_noise_until=0.5, done=0.5), plain)
 
 
 def test_the_ten_crops_are_the_only_ones_with_crops_ten():
@@ -221,7 +221,7 @@ def test_a_stall_is_told_early_and_once(capsys):
 
 
 def test_a_stuck_training_stops_or_is_noted(capsys):
-    stop, warn = (Recipe(epochs=10, stuck=kind, stuck_share=0.3) for kind in ("stop", "warn"))
+    stop, warn = (Recipe(epochs=10, if_stuck=kind, stuck_after=0.3) for kind in ("stop", "warn"))
     assert not check_stuck(log(50), 50, "k", 2, stop)
     assert not check_stuck(3.0, 50, "k", 9, stop)
     with pytest.raises(ZfnetError, match=r"k: after 3 of 10 epochs the loss is 3.912, no better than chance"):

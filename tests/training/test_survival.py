@@ -104,7 +104,7 @@ def job(tmp_path, manifests):
 def restless(spec):
     """A training with all that is random or remembers: dropout, crops, flips, colours, annealing by plateau."""
     plateau = {"kind": "plateau", "patience": 1}
-    return spec(epochs=20, dropout=0.5, colour=0.1, annealing=plateau, rate=0.02, snapshots=(2, 16))
+    return spec(epochs=20, dropout=0.5, pca_noise=0.1, lr_schedule=plateau, learning_rate=0.02, snapshots=(2, 16))
 
 
 def test_ten_kills_at_random_moments_change_nothing(job, restless):
@@ -144,7 +144,7 @@ def test_a_signal_saves_and_exits_with_75_while_a_second_process_is_refused(job,
 @pytest.fixture
 def exact(spec):
     """A training that is the same with any number of processes, up to the order of additions."""
-    return spec(epochs=4, dropout=0.0, colour=0.1, rate=0.02, snapshots=(2,))
+    return spec(epochs=4, dropout=0.0, pca_noise=0.1, learning_rate=0.02, snapshots=(2,))
 
 
 def assert_close(one, other):

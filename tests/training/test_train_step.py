@@ -18,7 +18,7 @@ def learner(recipe, part=ALONE, seed=1):
     net = build("zf", classes=10, width=1 / 16, crop=64, dropout=recipe.dropout)
     initialise(net, recipe, seed)
     net.mean.fill_(128)
-    return Learner(net, recipe, recipe.rate, COVARIANCE, part)
+    return Learner(net, recipe, recipe.learning_rate, COVARIANCE, part)
 
 
 def minibatch(count=6, step=0):
@@ -27,9 +27,9 @@ def minibatch(count=6, step=0):
 
 
 def test_it_is_the_plain_update_of_random_views():
-    recipe = Recipe(std=0.05, rate=0.1, dropout=0.0, colour=0.1)
+    recipe = Recipe(init_std=0.05, learning_rate=0.1, dropout=0.0, pca_noise=0.1)
     ours, plain = learner(recipe), learner(recipe).net
-    sgd, sums = optimiser(plain, recipe, recipe.rate), torch.zeros(2, dtype=torch.float64)
+    sgd, sums = optimiser(plain, recipe, recipe.learning_rate), torch.zeros(2, dtype=torch.float64)
     for step in range(3):
         images, labels = minibatch(step=step)
         ours.learn(images, labels, (1, 0, step), 0.0)
@@ -44,7 +44,7 @@ def test_it_is_the_plain_update_of_random_views():
 
 
 def test_a_state_goes_on_as_the_learner_it_was_taken_from():
-    recipe = Recipe(std=0.05, rate=0.1)
+    recipe = Recipe(init_std=0.05, learning_rate=0.1)
     first, second = learner(recipe), learner(recipe, seed=2)
     first.learn(*minibatch(), (1, 0, 0), 0.0)
     first.set_rate(0.01)
@@ -64,7 +64,7 @@ def test_a_state_can_be_taken_before_the_first_update_and_without_momentum():
 
 @pytest.mark.parametrize("crops", ["random", "ten"])
 def test_a_pictures_view_does_not_depend_on_the_number_of_parts(crops):
-    recipe = Recipe(colour=0.1, crops=crops)
+    recipe = Recipe(pca_noise=0.1, crops=crops)
     net, (images, labels) = learner(recipe).net, minibatch()
 
     def views(rows, *part):
@@ -77,7 +77,7 @@ def test_a_pictures_view_does_not_depend_on_the_number_of_parts(crops):
 
 
 def test_parts_see_their_own_views_and_dropout():
-    recipe = Recipe(std=0.05, rate=0.1)
+    recipe = Recipe(init_std=0.05, learning_rate=0.1)
     images, labels = minibatch(1)
     alone, first, second = (learner(recipe, Part(*part)) for part in ((0, 1), (0, 2), (1, 2)))
     for one in (alone, first, second):
@@ -88,7 +88,7 @@ def test_parts_see_their_own_views_and_dropout():
 
 def test_another_module_may_be_called_in_the_nets_place():
     """As a DistributedDataParallel is, which has the net inside it."""
-    recipe, calls = Recipe(std=0.05, rate=0.1), []
+    recipe, calls = Recipe(init_std=0.05, learning_rate=0.1), []
     plain, wrapped = learner(recipe), learner(recipe)
 
     class Wrapper(torch.nn.Sequential):

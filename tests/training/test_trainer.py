@@ -68,8 +68,8 @@ def in_slices(train, spec, name):
 @pytest.mark.parametrize(
     "recipe",
     [
-        {"dropout": 0.5, "colour": 0.1, "colour_stop": 0.5},
-        {"crops": "ten", "annealing": {"kind": "plateau", "patience": 1}, "precision": "bf16"},
+        {"dropout": 0.5, "pca_noise": 0.1, "pca_noise_until": 0.5},
+        {"crops": "ten", "lr_schedule": {"kind": "plateau", "patience": 1}, "precision": "bf16"},
     ],
 )
 def test_stopping_after_every_step_changes_nothing(train, tmp_path, spec, recipe):
@@ -93,7 +93,7 @@ def test_seeds_and_dropout_matter(train, tmp_path, spec):
 
 
 def test_it_learns_colours(tmp_path, spec, larger_set, val_set):
-    run = spec(epochs=15, dropout=0.0, rate=0.02)
+    run = spec(epochs=15, dropout=0.0, learning_rate=0.02)
     metrics = trainer.train(
         run, larger_set, np.arange(64), val_set, np.arange(8), tmp_path, tmp_path / "checkpoints", 1
     )
@@ -121,7 +121,7 @@ def test_the_result_is_described(train, tmp_path, spec, train_set):
 
 
 def test_renormalised_filters_stay_below_the_limit(train, tmp_path, spec):
-    metrics = train(spec(epochs=2, rate=0.05, std=0.1, dropout=0.0, renormalise=0.05))
+    metrics = train(spec(epochs=2, learning_rate=0.05, init_std=0.1, dropout=0.0, max_filter_rms=0.05))
     assert abs(metrics["largest_filter_rms"] - 0.05) < 1e-6
     for name, weight in weights(tmp_path / "run").items():
         if weight.ndim == 4:
@@ -248,25 +248,25 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(train, tmp_path, spe
 
 def test_a_loss_that_is_no_number_ends_the_training(train, tmp_path, spec):
     with pytest.raises(ZfnetError, match=r"the loss became \w+ in epoch \d, .* with learning rate 1e\+20"):
-        train(spec(rate=1e20, renormalise=None))
+        train(spec(learning_rate=1e20, max_filter_rms=None))
     assert not (tmp_path / "run/weights.safetensors").exists()
 
 
 def test_a_stuck_training_is_noted_or_ended(train, spec):
-    stuck = {"rate": 1e-12, "std": 1e-6, "epochs": 2}
+    stuck = {"learning_rate": 1e-12, "init_std": 1e-6, "epochs": 2}
     assert train(spec(**stuck), "warned")["stuck"]
     with pytest.raises(ZfnetError, match="no better than chance"):
         train(spec(**stuck, **{"stuck": "stop"}), "stopped")
 
 
 def test_without_validation_the_loss_is_watched(train, tmp_path, spec):
-    metrics = train(spec(annealing={"kind": "plateau"}), val=np.arange(0))
+    metrics = train(spec(lr_schedule={"kind": "plateau"}), val=np.arange(0))
     assert metrics["val_top1"] is None
     assert [row["val_top5"] for row in history(tmp_path / "run")] == [None] * 3
 
 
 def test_a_set_smaller_than_a_batch_is_one_batch(train, tmp_path, spec):
-    train(spec(batch=128, epochs=1), chosen=np.arange(5))
+    train(spec(batch_size=128, epochs=1), chosen=np.arange(5))
     assert len(history(tmp_path / "run")) == 1
 
 

@@ -35,7 +35,7 @@ def prepare(tmp_path_factory) -> Callable[..., Path]:
                 yield Picture(key, label, encoded(image), key, (annotations or {}).get(key))
 
         path = tmp_path_factory.mktemp(name) / name / "manifest.json"
-        write_shards(Source(name, classes, {}, [], read, len(pictures)), Data(size=size), path, square, 1)
+        write_shards(Source(name, classes, {}, [], read, len(pictures)), Data(image_size=size), path, square, 1)
         return path
 
     return make

@@ -127,7 +127,7 @@ def _hurried(model, max_iter, **options):
 def test_heads_stage_counts_and_names_fits_that_are_not_solved(write_features, tmp_path, monkeypatch, capsys):
     labels, rows = clusters([12, 12, 12], 20, 1.0)
     folder = write_features("caltech101", labels, {"5": rows, "7": rows}, ["a", "b", "c"])
-    settings = Transfer(layers=("5", "7"), caltech101_sizes=(3, 8), folds=2, heads=HEADS)
+    settings = Transfer(layers=("5", "7"), caltech101_train_sizes=(3, 8), folds=2, heads=HEADS)
     heads_stage(folder, settings, tmp_path / "t.csv", threads=1)
     assert read_json(tmp_path / "t.json")["unconverged"] == 0 and "problems ended" not in capsys.readouterr().err
     text = (tmp_path / "t.csv").read_text()

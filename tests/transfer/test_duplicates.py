@@ -201,7 +201,7 @@ def test_a_copy_in_the_shards_is_what_preparation_makes_of_a_smaller_picture(sha
 
 def planted_and_found(archives, planted_csv, size, folder):
     """Pairs that were planted in a training set and pairs that the stage finds at the default threshold."""
-    settings, paths = Data(size=size), {}
+    settings, paths = Data(image_size=size), {}
     for name, files in archives.items():
         paths[name] = folder / name / "manifest.json"
         write_shards(source(name, files, settings), settings, paths[name], SQUARE[name], 2)
@@ -218,7 +218,7 @@ def test_planted_copies_in_the_generated_world(tmp_path):
     world = World(
         imagenet_classes=6, train_images=20, val_images=1, caltech101_classes=3, caltech101_images=12,
         caltech256_classes=3, caltech256_images=12, voc_images=24, voc_test_images=1, cifar_images=10, parts_images=2,
-        duplicates=8,
+        planted_duplicates=8,
     )  # fmt: skip
     files = generate(world, tmp_path / "world", 1)
     archives = {
@@ -272,7 +272,7 @@ def test_too_little_memory_for_the_thumbnails_is_a_sentence_before_they_are_read
     assert _read_queries([caltech, caltech], 32).nbytes == needed
     monkeypatch.setattr(memory, "available", lambda device: needed - 1)
     monkeypatch.setattr(search_stage, "query_thumbnails", None)
-    wanted = f"of {2 * len(caltech)} pictures: .* needed on cpu .* make transfer.duplicates_size smaller"
+    wanted = f"of {2 * len(caltech)} pictures: .* needed on cpu .* make transfer.duplicates_thumbnail_size smaller"
     with pytest.raises(ZfnetError, match=wanted):
         _read_queries([caltech, caltech], 32)
 

@@ -104,25 +104,25 @@ def test_stage_writes_what_is_read_back(net, shards, tmp_path):
 
 def test_half_precision_takes_half_the_room_and_says_when_it_cannot_hold(net, shards, tmp_path):
     save(net, tmp_path / "net.safetensors")
-    stored = Transfer(layers=("7",), stored="fp16")
+    stored = Transfer(layers=("7",), feature_dtype="fp16")
     features_stage(tmp_path / "net.safetensors", shards.path, stored, tmp_path / "half", threads=1)
     half = Features(tmp_path / "half").layer("7")
     assert half.dtype == np.float16
     expected = all_features(net, shards, "centre", 64)["fc7"]
     torch.testing.assert_close(torch.tensor(half).float(), expected, rtol=1e-3, atol=1e-4)
-    with pytest.raises(ZfnetError, match=r"reaches 7e.04, more than float16 holds; set transfer.stored: fp32"):
+    with pytest.raises(ZfnetError, match=r"reaches 7e.04, more than float16 holds; set transfer.feature_dtype: fp32"):
         _stored(np.array([70_000.0]), np.dtype(np.float16), "7")
 
 
 def test_too_small_a_disk_is_a_sentence_before_anything_is_written(net, shards, tmp_path, monkeypatch):
     save(net, tmp_path / "net.safetensors")
     run = partial(features_stage, tmp_path / "net.safetensors", shards.path, threads=1)
-    run(Transfer(layers=("1", "7"), stored="fp16"), tmp_path / "roomy")
+    run(Transfer(layers=("1", "7"), feature_dtype="fp16"), tmp_path / "roomy")
     layers = [Features(tmp_path / "roomy").layer(layer) for layer in ("1", "7")]
     needed = 4 * sum(rows.size for rows in layers)  # in float32
     for missing, stored in ((0, "fp32"), (needed // 2, "fp16")):
         monkeypatch.setattr(shutil, "disk_usage", lambda folder, missing=missing: Usage(needed - missing))
-        run(Transfer(layers=("1", "7"), stored=stored), tmp_path / "just")
+        run(Transfer(layers=("1", "7"), feature_dtype=stored), tmp_path / "just")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(needed - 1))
     wanted = r"of 7 pictures: 0.0 GiB are needed in .*full and 0.0 are free; .*stored: fp16 .* layer 1, .* `results`"
     with pytest.raises(ZfnetError, match=wanted):

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 SIZE = 40  # training pictures per class, which some classes do not have
 HEADS = Heads(svm_c=(0.1, 1.0), softmax_c=(1.0, 10.0), inner_folds=2)
-SETTINGS = Transfer(layers=("5", "7"), caltech101_sizes=(SIZE,), folds=2, heads=HEADS)
+SETTINGS = Transfer(layers=("5", "7"), caltech101_train_sizes=(SIZE,), folds=2, heads=HEADS)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def weights(tmp_path_factory) -> Path:
 
 def read_features(name: str, archive: Path, weights: Path, folder: Path) -> Path:
     """Prepare a data set and read its features."""
-    data, manifest = Data(size=72), folder / name / "manifest.json"
+    data, manifest = Data(image_size=72), folder / name / "manifest.json"
     write_shards(source(name, [archive], data), data, manifest, SQUARE[name], 2)
     features_stage(weights, manifest, SETTINGS, folder / "features")
     return folder / "features"

@@ -48,7 +48,7 @@ def test_heads_stage_writes_every_fold(write_features, tmp_path):
     labels, good = clusters([12, 12, 12, 4], 40, 0.5)
     layers = {"1": np.random.default_rng(1).normal(size=(40, 60)), "7": good}
     folder = write_features("caltech101", labels, layers, ["a", "b", "c", "d"])
-    settings = Transfer(layers=("1", "7"), caltech101_sizes=(3, 8, 30), folds=3, heads=HEADS)
+    settings = Transfer(layers=("1", "7"), caltech101_train_sizes=(3, 8, 30), folds=3, heads=HEADS)
     heads_stage(folder, settings, tmp_path / "caltech101.csv", threads=1)
     rows = table(tmp_path / "caltech101.csv")
     assert len(rows) == 3 * 4  # softmax 7 at 3 and 8, svm 1 and 7 at 8
@@ -70,7 +70,9 @@ def test_both_solvers_write_the_same_accuracies(write_features, tmp_path):
     found = []
     for solver in ("zfnet", "sklearn"):
         heads = HEADS.model_copy(update={"solver": solver})
-        heads_stage(folder, Transfer(layers=("7",), caltech101_sizes=(6,), folds=2, heads=heads), tmp_path / "t.csv", 1)
+        heads_stage(
+            folder, Transfer(layers=("7",), caltech101_train_sizes=(6,), folds=2, heads=heads), tmp_path / "t.csv", 1
+        )
         found.append([(row["head"], row["c"], row["accuracy"]) for row in table(tmp_path / "t.csv")])
     assert found[0] == found[1]
 
@@ -78,7 +80,7 @@ def test_both_solvers_write_the_same_accuracies(write_features, tmp_path):
 def test_test_pictures_do_not_take_part_in_choosing_c(write_features, tmp_path):
     """Spoiling all features outside the training pictures changes no chosen C."""
     labels, rows = clusters([9, 9, 9], 20, 1.2)
-    settings = Transfer(layers=("7",), caltech101_sizes=(5,), folds=1, heads=HEADS)
+    settings = Transfer(layers=("7",), caltech101_train_sizes=(5,), folds=1, heads=HEADS)
     chosen = []
     for name in ("first", "second"):
         folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c"])
@@ -198,14 +200,14 @@ def test_features_of_another_set_or_net_are_refused(voc_features, tmp_path):
     with pytest.raises(ZfnetError, match="features of voc2012; expected those of voc2012-test"):
         voc_test_stage(known, known, Transfer(), tmp_path / "summary.json")
     write_json(test / "index.json", read_json(test / "index.json") | {"net": "another"})
-    with pytest.raises(ZfnetError, match="features of different nets; run `zfnet transfer-features` again"):
+    with pytest.raises(ZfnetError, match="features of different nets; run `zfnet extract-features` again"):
         voc_test_stage(known, test, Transfer(), tmp_path / "summary.json")
 
 
 def test_a_class_list_that_disagrees_with_the_pictures_is_a_sentence(write_features, tmp_path):
     folder = write_features("caltech101", np.repeat([0, 1, 2], 5), {"7": np.eye(15)}, ["a", "b"])
     with pytest.raises(ZfnetError, match="the class list names 2 classes, but a picture is of class number 3"):
-        heads_stage(folder, Transfer(caltech101_sizes=(2,)), tmp_path / "t.csv")
+        heads_stage(folder, Transfer(caltech101_train_sizes=(2,)), tmp_path / "t.csv")
     strange = [{"objects": [{"name": "unicorn", "difficult": 0, "box": [1, 1, 2, 2]}]}]
     with pytest.raises(ZfnetError, match=r"holds 'unicorn', which is not in the class list \(cat, dog\)"):
         truth_table(strange, ["cat", "dog"])
@@ -214,7 +216,9 @@ def test_a_class_list_that_disagrees_with_the_pictures_is_a_sentence(write_featu
 def test_an_empty_class_is_named_and_left_out(write_features, tmp_path):
     labels, rows = clusters([10, 10, 10], 12, 0.5)
     folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c", "nothing"])
-    heads_stage(folder, Transfer(layers=("7",), caltech101_sizes=(6,), folds=1, heads=HEADS), tmp_path / "t.csv", 1)
+    heads_stage(
+        folder, Transfer(layers=("7",), caltech101_train_sizes=(6,), folds=1, heads=HEADS), tmp_path / "t.csv", 1
+    )
     record = read_json(tmp_path / "t.json")
     assert record["too_few"] == {"nothing": 0}
     assert record["left_out"] == ["class nothing: 0 pictures, where 6 for training and one for testing are needed."]
@@ -231,7 +235,9 @@ def test_voc_stage_wants_annotations(write_features, tmp_path):
 def test_scratch_stops_goes_on_and_does_nothing_twice(prepare, tmp_path, monkeypatch):
     pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k in range(2) for i in range(6)}
     path = prepare("caltech101", pictures, size=72)
-    transfer = Transfer(caltech101_sizes=(2, 4), folds=2, scratch_folds=1, scratch=Recipe(batch=2), scratch_updates=8)
+    transfer = Transfer(
+        caltech101_train_sizes=(2, 4), folds=2, scratch_folds=1, scratch=Recipe(batch_size=2), scratch_updates=8
+    )
     settings = Settings(nets=Nets(width=1 / 16, crop=64), transfer=transfer)
     out, checkpoints = tmp_path / "scratch.csv", tmp_path / "checkpoints"
     with pytest.raises(Stopped):
@@ -261,7 +267,12 @@ def test_nets_from_scratch_know_their_classes_and_look_as_features_do(prepare, t
     pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k, count in enumerate(counts) for i in range(count)}
     path = prepare("caltech101", pictures, size=72)
     transfer = Transfer(
-        caltech101_sizes=(2,), folds=1, scratch_folds=1, views=views, scratch=Recipe(batch=3), scratch_updates=2
+        caltech101_train_sizes=(2,),
+        folds=1,
+        scratch_folds=1,
+        crops=views,
+        scratch=Recipe(batch_size=3),
+        scratch_updates=2,
     )
     looked = []
 
@@ -281,7 +292,9 @@ def test_nets_from_scratch_know_their_classes_and_look_as_features_do(prepare, t
 def test_test_pictures_have_no_part_in_the_mean_image_of_a_net_from_scratch(prepare, tmp_path, monkeypatch):
     pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k in range(2) for i in range(6)}
     path = prepare("caltech101", pictures, size=72)
-    transfer = Transfer(caltech101_sizes=(2,), folds=1, scratch_folds=1, scratch=Recipe(batch=2), scratch_updates=2)
+    transfer = Transfer(
+        caltech101_train_sizes=(2,), folds=1, scratch_folds=1, scratch=Recipe(batch_size=2), scratch_updates=2
+    )
     seen = []
 
     def watched(spec, train, indices, *more, **options):

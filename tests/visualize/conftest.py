@@ -85,7 +85,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = Source(
         "blobs", [f"n{c:08d}" for c in range(CLASSES)], {"n00000001": "blob, spot"}, [], _pictures, PICTURES
     )
-    write_shards(source, Data(size=SIZE), path, square=True, threads=1)
+    write_shards(source, Data(image_size=SIZE), path, square=True, threads=1)
     return path
 
 

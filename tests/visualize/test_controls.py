@@ -18,13 +18,13 @@ from zfnet.visualize.net_inputs import Gallery
 from zfnet.visualize.patches import as_half, box, cut
 from zfnet.visualize.top_patches import read_features
 
-FEW = Visualize(maps=(2, 2, 2, 2, 2), top=3, filters_maps=2, control_maps=3)
+FEW = Visualize(maps_per_layer=(2, 2, 2, 2, 2), top_k=3, filter_maps=2, control_maps=3)
 
 
 SPEC = RunSpec(
     run="zf-s2",
     net=NetSpec(name="zf", width=1 / 12, crop=64, norm_alpha="over_n"),
-    recipe=Recipe(epochs=3, bias=1.0),
+    recipe=Recipe(epochs=3, init_bias=1.0),
     seed=2,
     code="0123",
 )
@@ -58,7 +58,7 @@ def test_the_untrained_net_is_the_training_s_own_start(weights):
     net = load(weights["zf-s1"])
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     expected = build("zf", classes=4, width=1 / 12, crop=64, size=72)
-    initialise(expected, Recipe(bias=1.0), 2)
+    initialise(expected, Recipe(init_bias=1.0), 2)
     found = untrained(net, SPEC)
     for (name, ours), theirs in zip(found.named_parameters(), expected.parameters(), strict=True):
         assert torch.equal(ours, theirs), name

@@ -39,7 +39,7 @@ def test_responses_are_those_of_all_pictures_at_once(make_net, shards):
 
 def test_weak_and_silent_filters_are_dead(make_net, shards):
     net = make_net()
-    before = measure(Gallery(net, shards, 1), Visualize(top=2))
+    before = measure(Gallery(net, shards, 1), Visualize(top_k=2))
     with torch.no_grad():
         net.conv1.weight[3] *= 1e-3
         net.conv1.bias[4] = -1e6
@@ -47,7 +47,7 @@ def test_weak_and_silent_filters_are_dead(make_net, shards):
     after = dict(
         zip(
             ("filters", "dead", "median", "largest"),
-            measure(Gallery(net, shards, 1), Visualize(top=2))[:4],
+            measure(Gallery(net, shards, 1), Visualize(top_k=2))[:4],
             strict=True,
         )
     )

@@ -13,7 +13,7 @@ from zfnet.visualize import RULES, maximise, method_comparison, project, top_pat
 from zfnet.visualize.activation_maximization import SETTINGS
 from zfnet.visualize.net_inputs import Gallery
 
-FEW = Visualize(maps=(2, 2, 2, 2, 2), top=3, filters_maps=2, ascent_steps=2)
+FEW = Visualize(maps_per_layer=(2, 2, 2, 2, 2), top_k=3, filter_maps=2, maximize_steps=2)
 
 
 @pytest.fixture(scope="module")
@@ -98,5 +98,5 @@ def test_the_number_of_steps_can_be_limited():
     assert [one.steps for one in method_comparison.ascents(FEW)] == [2] * 4
     assert method_comparison.ascents(Visualize()) == list(SETTINGS)
     assert np.all(
-        [one.steps == 600 or one.steps == 500 for one in method_comparison.ascents(Visualize(ascent_steps=600))]
+        [one.steps == 600 or one.steps == 500 for one in method_comparison.ascents(Visualize(maximize_steps=600))]
     )

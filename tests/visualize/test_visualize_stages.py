@@ -22,16 +22,16 @@ from zfnet.visualize.net_inputs import open_gallery
 from zfnet.visualize.top_activations import Strongest
 
 SETTINGS = Visualize(
-    maps=(3, 4, 3, 2, 2),
-    top=3,
-    filters_maps=5,
+    maps_per_layer=(3, 4, 3, 2, 2),
+    top_k=3,
+    filter_maps=5,
     evolution_maps=2,
     evolution_images=10,
     shift_steps=1,
     scale_steps=2,
     rotation_step=90,
-    occluder=100,
-    stride=20,
+    occluder_size=100,
+    occluder_stride=20,
     occlusion_images=2,
     invariance_images=3,
     random_masks=2,
@@ -135,7 +135,7 @@ def test_pictures_without_labels_are_refused_where_labels_count(weights, tmp_pat
     jpeg = simplejpeg.encode_jpeg(np.zeros((72, 72, 3), np.uint8))
     pictures = [Picture(f"test/{number}", -1, jpeg, "test") for number in range(2)]
     source = Source("test", [f"n{c:08d}" for c in range(4)], {}, [], lambda: iter(pictures))
-    write_shards(source, Data(size=72), tmp_path / "manifest.json", square=True, threads=1)
+    write_shards(source, Data(image_size=72), tmp_path / "manifest.json", square=True, threads=1)
     with pytest.raises(ZfnetError, match="pictures without a label"):
         open_gallery(weights["zf-s1"], tmp_path / "manifest.json", 1)
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 TINY = World(
     imagenet_classes=2, train_images=2, val_images=1, test_images=2, caltech101_classes=2, caltech101_images=2,
     caltech256_classes=2, caltech256_images=2, voc_images=2, voc_test_images=2, cifar_images=10, parts_images=2,
-    duplicates=0, side=64,
+    planted_duplicates=0, image_size=64,
 )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_config_mistakes_are_reported_together(snakemake):
 
 
 def test_an_unknown_transfer_net_is_one_sentence(snakemake):
-    done = snakemake({"preset": "demo", "transfer": {"run": "zf-cleen"}}, "-n")
+    done = snakemake({"preset": "demo", "transfer": {"pretrained_run": "zf-cleen"}}, "-n")
     assert done.returncode != 0
     assert "did you mean 'zf-clean'?" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -65,11 +65,15 @@ def test_a_stage_is_told_exactly_what_it_uses(planned, name):
     "change, again",
     [
         (
-            {"data": {"background": False}, "transfer": {"duplicates_threshold": 0.9}, "jobs": {"memory": 2000}},
+            {
+                "data": {"background_class": False},
+                "transfer": {"duplicates_threshold": 0.9},
+                "jobs": {"memory_mb": 2000},
+            },
             {"data-caltech101", "data-caltech256", "transfer-duplicates"},
         ),
         (
-            {"data": {"imagenet": {"classes": 5}}, "visualize": {"occluder": 40}},
+            {"data": {"imagenet": {"classes": 5}}, "visualize": {"occluder_size": 40}},
             {"data-imagenet-train", "data-imagenet-val", "data-imagenet-test", "visualize-occlusion"},
         ),
         (
@@ -78,11 +82,11 @@ def test_a_stage_is_told_exactly_what_it_uses(planned, name):
         ),
         ({"evaluation": {"train_images": 100}}, {"evaluation"}),
         (
-            {"transfer": {"caltech101_sizes": [15], "caltech101_test": 20}},
+            {"transfer": {"caltech101_train_sizes": [15], "caltech101_max_test": 20}},
             {"transfer-heads-caltech101", "transfer-scratch-caltech101"},
         ),
         (
-            {"transfer": {"caltech256_curve": [1, 60]}},
+            {"transfer": {"caltech256_curve_sizes": [1, 60]}},
             {"transfer-heads-caltech256", "transfer-scratch-caltech256"},
         ),
     ],

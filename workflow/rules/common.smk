@@ -41,7 +41,7 @@ def check_given_archives():
 def stage(name, *trees, **single):
     """Write the settings file of one stage, if its text changed, and give its path.
 
-    It holds whole sub-trees of the settings, and of others single ones: `data="size quality"`.
+    It holds whole sub-trees of the settings, and of others single ones: `data="image_size jpeg_quality"`.
 
     It is written while the workflow is read and not by a rule, so that it is a source file: restoring or rewriting the
     same text makes nothing again, and a setting that a stage does not use cannot reach it.
@@ -54,22 +54,22 @@ def stage(name, *trees, **single):
 
 def data_stages():
     """Write the settings file of every data set: another subset of ImageNet prepares nothing else again."""
-    others = {"imagenet": {"background"}, "caltech": {"imagenet"}}
+    others = {"imagenet": {"background_class"}, "caltech": {"imagenet"}}
     for name in ARCHIVES_OF:
-        unused = next((fields for kind, fields in others.items() if name.startswith(kind)), {"background", "imagenet"})
+        unused = next((fields for kind, fields in others.items() if name.startswith(kind)), {"background_class", "imagenet"})
         stage(f"data-{name}", data=" ".join(field for field in type(settings.data).model_fields if field not in unused))
 
 
 def transfer_stages():
     """Write the settings files of every transfer set's stages: what another set alone uses makes nothing again."""
     for name in ("voc2012", "voc2012-test"):  # of these layer 7 is read, whatever `layers` says
-        stage(f"transfer-features-{name}", transfer="views stored")
+        stage(f"transfer-features-{name}", transfer="crops feature_dtype")
     for name in CALTECH:
         own = [field for field in type(settings.transfer).model_fields if field.startswith(name)]
         splits = " ".join(["seed folds", *own])
-        stage(f"transfer-features-{name}", transfer="views stored layers")
+        stage(f"transfer-features-{name}", transfer="crops feature_dtype layers")
         stage(f"transfer-heads-{name}", transfer=f"layers heads {splits}")
-        used = f"scratch scratch_updates scratch_folds views {splits}"
+        used = f"scratch scratch_updates scratch_folds crops {splits}"
         stage(f"transfer-scratch-{name}", "nets", training="accept_code", transfer=used)
 
 
@@ -155,14 +155,14 @@ check_given_archives()
 # A heavy job takes as much as the settings say. Where trainings share GPUs, `gpu` counts the places on them: a training
 # takes one, every other heavy job all places of a GPU.
 HEAVY = dict(
-    gpu=settings.jobs.gpu * settings.jobs.trainings_per_gpu,
-    mem_mb=settings.jobs.memory,
-    runtime=settings.jobs.runtime,
+    gpu=settings.jobs.gpus * settings.jobs.trainings_per_gpu,
+    mem_mb=settings.jobs.memory_mb,
+    runtime=settings.jobs.runtime_minutes,
 )
 TRAINING = HEAVY | dict(
-    gpu=settings.jobs.gpu * settings.jobs.gpus_per_training,
+    gpu=settings.jobs.gpus * settings.jobs.gpus_per_training,
     share=settings.jobs.trainings_per_gpu,
-    step=settings.jobs.step,
+    compile=settings.jobs.compile,
     ranks=settings.jobs.gpus_per_training,
     events="--events" if settings.jobs.tensorboard else "--no-events",
 )

@@ -1,7 +1,7 @@
 # Archives -> shards. Everything downstream depends on the small manifests, never on the shards.
 rule world:
     input:
-        settings=stage("world", "world"),
+        settings=stage("world", "synthetic"),
     output:
         files=expand("<results>/world/{file}", file=zfconfig.WORLD_FILES.values()),
         description="<results>/world/world.json",
@@ -45,7 +45,7 @@ rule shards:
     threads: settings.jobs.threads
     resources:
         mem_mb=2000,
-        runtime=settings.jobs.runtime,
+        runtime=settings.jobs.runtime_minutes,
     message:
         "Preparing {wildcards.set}: archive to shards"
     shell:

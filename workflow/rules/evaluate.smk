@@ -24,7 +24,7 @@ rule evaluate:
 
 rule submission:
     input:
-        settings=stage("submission", evaluation="batch"),
+        settings=stage("submission", evaluation="batch_size"),
         weights=lambda wildcards: [net(run) for run in SUBMITTED[wildcards.row]],
         data=manifest("imagenet-test"),
         devkit=archive("imagenet_devkit"),

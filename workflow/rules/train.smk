@@ -23,6 +23,6 @@ rule train:
     shell:
         "zfnet train --spec {input.spec:q} --train {input.train:q} --val {input.val:q}"
         " {params.exclude} {input.exclude:q} --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads}"
-        " --step {resources.step} --share {resources.share} --ranks {resources.ranks} {resources.events}"
+        " --compile {resources.compile} --share {resources.share} --ranks {resources.ranks} {resources.events}"
         " --budget $(( {resources.runtime} - 3 ))"
         " --weights {output.weights:q} --metrics {output.metrics:q} > {log} 2>&1"

@@ -1,7 +1,7 @@
 # The frozen net on other data sets: Tables 4-7 and Figure 9.
 rule duplicates:
     input:
-        settings=stage("transfer-duplicates", transfer="duplicates_size duplicates_threshold"),
+        settings=stage("transfer-duplicates", transfer="duplicates_thumbnail_size duplicates_threshold"),
         train=manifest("imagenet-train"),
         others=[manifest(name) for name in CALTECH],
     output:
@@ -24,7 +24,7 @@ rule duplicates:
 rule transfer_features:
     input:
         settings="<results>/settings/transfer-features-{set}.json",
-        weights=net(settings.transfer.run),
+        weights=net(settings.transfer.pretrained_run),
         data="<results>/data/{set}/manifest.json",
     output:
         index="<results>/transfer/features/{set}/index.json",
@@ -36,7 +36,7 @@ rule transfer_features:
     message:
         "Reading the features of {wildcards.set} from every layer"
     shell:
-        "zfnet transfer-features --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
+        "zfnet extract-features --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
         " --threads {threads} --out {output.index:q} > {log} 2>&1"
 
 
@@ -53,7 +53,7 @@ rule heads:
     resources:
         **HEAVY,
     params:
-        weights=net(settings.transfer.run),
+        weights=net(settings.transfer.pretrained_run),
         data=lambda wildcards: manifest(wildcards.set),
     message:
         "Training softmax and SVM heads on {wildcards.set}"
@@ -101,7 +101,7 @@ rule voc:
     resources:
         **HEAVY,
     params:
-        weights=net(settings.transfer.run),
+        weights=net(settings.transfer.pretrained_run),
         data=manifest("voc2012"),
     message:
         "Classifying PASCAL VOC 2012"
@@ -124,7 +124,7 @@ rule voc_test:
     resources:
         **HEAVY,
     params:
-        weights=net(settings.transfer.run),
+        weights=net(settings.transfer.pretrained_run),
         data=manifest("voc2012"),
         test_data=manifest("voc2012-test"),
     message:

@@ -1,7 +1,7 @@
 # What the trained nets see: the numbers and pixels behind Figures 2 and 4-8 and Table 1. Drawing happens in paper.smk.
 rule features:
     input:
-        settings=stage("visualize-features", visualize="seed top maps filters_maps"),
+        settings=stage("visualize-features", visualize="seed top_k maps_per_layer filter_maps"),
         weights="<results>/runs/{run}/weights.safetensors",
         data=manifest("imagenet-val"),
     output:
@@ -16,13 +16,13 @@ rule features:
     message:
         "Finding and projecting the strongest activations of {wildcards.run}"
     shell:
-        "zfnet features --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
+        "zfnet top-patches --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
         " --threads {threads} --out {output.arrays:q} > {log} 2>&1"
 
 
 rule controls:
     input:
-        settings=stage("visualize-controls", visualize="seed top control_maps"),
+        settings=stage("visualize-controls", visualize="seed top_k control_maps"),
         weights="<results>/runs/{run}/weights.safetensors",
         spec="<results>/runs/{run}/spec.json",
         data=manifest("imagenet-val"),
@@ -69,7 +69,7 @@ rule invariance:
     input:
         settings=stage(
             "visualize-invariance",
-            visualize="seed invariance_images shift shift_steps scale_steps rotation_step",
+            visualize="seed invariance_images max_shift shift_steps scale_steps rotation_step",
         ),
         weights="<results>/runs/{run}/weights.safetensors",
         data=manifest("imagenet-val"),
@@ -93,7 +93,8 @@ rule occlusion:
     input:
         settings=stage(
             "visualize-occlusion",
-            visualize="seed occluder stride occlusion_images occlusion_measured measured_stride",
+            visualize="seed occluder_size occluder_stride occlusion_images occlusion_measured_images"
+            " occlusion_measured_stride",
         ),
         weights="<results>/runs/{run}/weights.safetensors",
         data=manifest("imagenet-val"),
@@ -115,7 +116,7 @@ rule occlusion:
 
 rule correspondence:
     input:
-        settings=stage("visualize-correspondence", visualize="seed correspondence_images random_masks mask"),
+        settings=stage("visualize-correspondence", visualize="seed correspondence_images random_masks mask_size"),
         weights="<results>/runs/{run}/weights.safetensors",
         parts=archive("parts_images", "parts_keypoints"),
     output:
@@ -136,7 +137,7 @@ rule correspondence:
 
 rule filters:
     input:
-        settings=stage("visualize-filters", visualize="seed top filters_maps"),
+        settings=stage("visualize-filters", visualize="seed top_k filter_maps"),
         weights=[net(run) for run in FILTER_RUNS],
         data=manifest("imagenet-val"),
     output:
@@ -156,7 +157,7 @@ rule filters:
 
 rule compare_methods:
     input:
-        settings=stage("visualize-methods", visualize="seed ascent_steps"),
+        settings=stage("visualize-methods", visualize="seed maximize_steps"),
         weights="<results>/runs/{run}/weights.safetensors",
         data=manifest("imagenet-val"),
         features="<results>/visualize/{run}/features.csv",

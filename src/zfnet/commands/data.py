@@ -17,9 +17,9 @@ def world(
     """Draw a miniature of all data sets in the official archive formats."""
     from zfnet.synthetic import generate
 
-    wanted = read(settings).world
+    wanted = read(settings).synthetic
     if wanted is None:
-        raise ZfnetError(f"{settings}: found no settings of a world to draw; expected them under the key world.")
+        raise ZfnetError(f"{settings}: no settings of a generated world; expected them under the key `synthetic`.")
     generate(wanted, out, workers=threads)
 
 

@@ -25,7 +25,7 @@ def train(
     share: Annotated[int, typer.Option(min=1, help="trainings that may share a GPU")] = 1,
     step: Annotated[
         Literal["auto", "eager", "compiled"],
-        typer.Option(help="updates in bf16: auto, eager or compiled (see jobs.step)"),
+        typer.Option(help="updates in bf16: auto, eager or compiled (see jobs.compile)"),
     ] = "auto",
     ranks: Annotated[int, typer.Option(min=1, help="processes that share this training, on a GPU each")] = 1,
     events: Annotated[bool, typer.Option(help="write event files for TensorBoard into the run's folder")] = False,

@@ -23,7 +23,7 @@ def duplicates(
 
 
 @on_gpu
-def transfer_features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
+def extract_features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Read the features of a data set from every layer of a frozen net."""
     from zfnet.transfer.extract_features import features_stage
 
@@ -92,4 +92,4 @@ def voc_test(
     voc_test_stage(features.parent, test.parent, read(settings).transfer, out, threads, weights, data, test_data)
 
 
-COMMANDS = (duplicates, transfer_features, heads, scratch, voc, voc_test)
+COMMANDS = (duplicates, extract_features, heads, scratch, voc, voc_test)

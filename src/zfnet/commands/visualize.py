@@ -9,7 +9,7 @@ from zfnet.commands.common import Out, Prepared, SettingsFile, Threads, Weights,
 
 
 @on_gpu
-def features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
+def top_patches(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
     """Find the strongest activations and project them to pixels (Figures 2 and 6)."""
     from zfnet.visualize.top_patches import features_stage
 
@@ -106,4 +106,4 @@ def compare_methods(
     methods_stage(weights, data, features, read(settings).visualize, out, threads)
 
 
-COMMANDS = (features, controls, evolution, invariance, occlusion, correspondence, filters, compare_methods)
+COMMANDS = (top_patches, controls, evolution, invariance, occlusion, correspondence, filters, compare_methods)

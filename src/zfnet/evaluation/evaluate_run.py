@@ -71,9 +71,9 @@ def evaluate(
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What is known of each validation picture (see `evaluate_run`), and all errors in per cent."""
     every, part = np.arange(len(val)), subset(len(train), settings.train_images, settings.seed)
-    ten = ten_crop(net, val, every, settings.batch, threads).numpy()
-    middle = centre_misses(net, val, every, settings.batch, threads)
-    learnt = centre_misses(net, train, part, settings.batch, threads)
+    ten = ten_crop(net, val, every, settings.batch_size, threads).numpy()
+    middle = centre_misses(net, val, every, settings.batch_size, threads)
+    learnt = centre_misses(net, train, part, settings.batch_size, threads)
     arrays = {"probabilities": ten, **{f"centre_missed{k}": wrong.astype(np.uint8) for k, wrong in middle.items()}}
     return arrays, {
         "val": {"images": len(val), "ten": _tops(ten, val.labels), "centre": _per_cent(middle)},

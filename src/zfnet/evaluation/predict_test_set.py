@@ -68,4 +68,4 @@ def class_numbers(devkit: Path, classes: Sequence[str]) -> list[int]:
 def _predict(weights: Path, shards: Shards, indices: np.ndarray, settings: Evaluation, threads: int) -> np.ndarray:
     net = load(weights).to(device(), memory_format=torch.channels_last)
     same_classes(net, weights, shards)
-    return ten_crop(net, shards, indices, settings.batch, threads).numpy()
+    return ten_crop(net, shards, indices, settings.batch_size, threads).numpy()

@@ -27,7 +27,7 @@ def training(world: World, path: Path, draw: Map) -> list[str]:
     classes = classes_of(world)
     quirks = _quirks(world, list(classes))
     addresses = [
-        Address(world.seed, "imagenet-train", (kind,), kind.name, i, world.side, quirks.get((wnid, i)))
+        Address(world.seed, "imagenet-train", (kind,), kind.name, i, world.image_size, quirks.get((wnid, i)))
         for wnid, kind in classes.items()
         for i in range(world.train_images)
     ]
@@ -73,8 +73,8 @@ def _duplicated(world: World) -> dict[str, Address]:
         sorted(_objects(pictures).items())
         for pictures in (transfer_sets.caltech101(world), transfer_sets.caltech256(world))
     ]
-    pools = [rng.sample(pictures, min(len(pictures), world.duplicates)) for pictures in sets]
-    turns = [pair for both in zip(*pools, strict=False) for pair in both][: world.duplicates]
+    pools = [rng.sample(pictures, min(len(pictures), world.planted_duplicates)) for pictures in sets]
+    turns = [pair for both in zip(*pools, strict=False) for pair in both][: world.planted_duplicates]
     return {name: address._replace(change=CHANGES[i % len(CHANGES)]) for i, (name, address) in enumerate(turns)}
 
 
@@ -93,7 +93,8 @@ def validation(world: World, path: Path, devkit: Path, draw: Map) -> None:
     cells = [(wnid, i) for wnid in classes for i in range(world.val_images)]
     Random(f"{world.seed}/val").shuffle(cells)
     addresses = [
-        Address(world.seed, "imagenet-val", (classes[wnid],), classes[wnid].name, i, world.side) for wnid, i in cells
+        Address(world.seed, "imagenet-val", (classes[wnid],), classes[wnid].name, i, world.image_size)
+        for wnid, i in cells
     ]
     with file_formats.tar(path) as archive:
         for number, data in enumerate(track(draw(jpeg, addresses), "world: ImageNet val", len(addresses)), 1):
@@ -112,7 +113,9 @@ def testing(world: World, path: Path, draw: Map) -> None:
     """The test archive: a folder of pictures of all classes, whose labels nobody is told."""
     kinds_of_all = list(classes_of(world).values())
     chosen = Random(f"{world.seed}/test").choices(kinds_of_all, k=world.test_images)
-    addresses = [Address(world.seed, "imagenet-test", (kind,), "test", i, world.side) for i, kind in enumerate(chosen)]
+    addresses = [
+        Address(world.seed, "imagenet-test", (kind,), "test", i, world.image_size) for i, kind in enumerate(chosen)
+    ]
     with file_formats.tar(path) as archive:
         for number, data in enumerate(track(draw(jpeg, addresses), "world: ImageNet test", len(addresses)), 1):
             archive.add(f"test/ILSVRC2012_test_{number:08d}.JPEG", data)

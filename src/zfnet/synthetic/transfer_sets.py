@@ -20,7 +20,9 @@ def caltech101(world: World) -> dict[str, Address]:
     """Member name and address of every picture of Caltech-101."""
     found = {kind.name: (kind,) for kind in categories.caltech101(world.caltech101_classes, world.seed)}
     return {
-        f"101_ObjectCategories/{name}/image_{i:04d}.jpg": Address(world.seed, "caltech101", one, name, i, world.side)
+        f"101_ObjectCategories/{name}/image_{i:04d}.jpg": Address(
+            world.seed, "caltech101", one, name, i, world.image_size
+        )
         for name, one in sorted({**found, BACKGROUND: ()}.items())
         for i in range(1, world.caltech101_images + 1)
     }
@@ -31,7 +33,7 @@ def caltech256(world: World) -> dict[str, Address]:
     found = {kind.name: (kind,) for kind in categories.caltech256(world.caltech256_classes, world.seed)}
     return {
         f"256_ObjectCategories/{name}/{name[:3]}_{i:04d}.jpg": Address(
-            world.seed, "caltech256", one, name, i, world.side
+            world.seed, "caltech256", one, name, i, world.image_size
         )
         for name, one in sorted({**found, CLUTTER: ()}.items())
         for i in range(1, world.caltech256_images + 1)
@@ -73,7 +75,7 @@ def voc2012_test(world: World, path: Path, draw: Map) -> None:
 def _scenes(world: World, numbers: range, draw: Map) -> dict[str, Photo]:
     """Pictures by their names: a year and a number."""
     names = [f"{2008 + i * 5 // len(numbers)}_{number + 1:06d}" for i, number in enumerate(numbers)]
-    addresses = [Address(world.seed, "voc2012", _company(world, i), "scene", i, world.side) for i in numbers]
+    addresses = [Address(world.seed, "voc2012", _company(world, i), "scene", i, world.image_size) for i in numbers]
     return dict(zip(names, track(draw(group, addresses), "world: VOC 2012", len(names)), strict=True))
 
 
@@ -158,7 +160,8 @@ def _balanced(rng: Random, count: int) -> list[int]:
 def parts(world: World, images: Path, keypoints: Path, draw: Map) -> None:
     """Frontal animals, and their key points in COCO's format."""
     addresses = [
-        Address(world.seed, "parts", (_animal(world, i),), "animal", i, world.side) for i in range(world.parts_images)
+        Address(world.seed, "parts", (_animal(world, i),), "animal", i, world.image_size)
+        for i in range(world.parts_images)
     ]
     photos = list(track(draw(frontal, addresses), "world: parts", len(addresses)))
     with file_formats.tar(images) as archive:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from zfnet.core.errors import first_line
 from zfnet.nets.contrast_norm import kernels_work
-from zfnet.settings import Recipe, Step
+from zfnet.settings import Compile, Recipe
 from zfnet.training.views import Minibatch
 
 Answer = Callable[[Minibatch], tuple[Tensor, Tensor]]  # gives loss and wrong answers
@@ -25,7 +25,7 @@ Update = Callable[[Minibatch], None]
 WARM_UP = 3  # updates before the recording, in which libraries choose their kernels
 
 
-def may_compile(step: Step, recipe: Recipe, device: torch.device) -> bool:
+def may_compile(step: Compile, recipe: Recipe, device: torch.device) -> bool:
     """Tell whether the update is to be compiled: with `auto` on a GPU only, since a CPU's compiled way back is slow."""
     wanted = step == "compiled" or (step == "auto" and device.type == "cuda")
     return wanted and recipe.precision == "bf16"

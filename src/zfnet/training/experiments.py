@@ -99,10 +99,10 @@ def _zf_runs(settings: Settings) -> list[RunSpec]:
         "wide": {"changes": Changes(maps=WIDE)},
         **{f"fc{units}": {"changes": Changes(units=units)} for units in UNITS},
         "wide-fc8192": {"changes": Changes(maps=WIDE, units=8192)},
-        "unclipped": {"recipe": recipe.model_copy(update={"renormalise": None})},
+        "unclipped": {"recipe": recipe.model_copy(update={"max_filter_rms": None})},
         "clean": {"exclude_duplicates": True},
     }
-    kept = snapshot_epochs(recipe.epochs, training.snapshots)
+    kept = snapshot_epochs(recipe.epochs, training.snapshot_epochs)
     base = [
         _spec(settings, f"zf-s{seed}", "zf", recipe, seed, snapshots=kept if seed <= looked_at else ())
         for seed in range(1, training.seeds + 1)

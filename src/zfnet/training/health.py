@@ -51,16 +51,16 @@ def check_stuck(loss: float, classes: int, run: str, epoch: int, recipe: Recipe)
     ZfnetError
         It is, and the recipe says to stop.
     """
-    if epoch < recipe.stuck_share * recipe.epochs or not at_chance(loss, classes):
+    if epoch < recipe.stuck_after * recipe.epochs or not at_chance(loss, classes):
         return False
     found = (
         f"{run}: after {epoch} of {recipe.epochs} epochs the loss is {loss:.3f}, no better than chance "
         f"(ln {classes} = {log(classes):.3f})."
     )
-    if recipe.stuck == "stop":
+    if recipe.if_stuck == "stop":
         raise ZfnetError(
             f"{found} Known cures: {CURES}; or set this recipe's `stuck: warn` to train to the end all the same."
         )
-    if epoch - 1 < recipe.stuck_share * recipe.epochs:  # said once
+    if epoch - 1 < recipe.stuck_after * recipe.epochs:  # said once
         print(f"{found} The training goes on, since the recipe says `stuck: warn`.", flush=True)
     return True

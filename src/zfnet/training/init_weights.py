@@ -24,14 +24,14 @@ def initialise(net: Network, recipe: Recipe, seed: int) -> None:
     Every parameter has a random state of its own, given by `seed` and its name: variants of a net start from the
     same values, up to their gain, wherever their shapes agree.
     """
-    gains = initial_gains(net) if recipe.keep_gain else {}
+    gains = initial_gains(net) if recipe.scale_init_std else {}
     for name, parameter in net.named_parameters():
         layer, kind = name.rsplit(".", 1)
         if kind == "bias":
-            parameter.fill_(recipe.bias if layer in RAISED else 0.0)
+            parameter.fill_(recipe.init_bias if layer in RAISED else 0.0)
         else:
             parameter.copy_(torch.randn(parameter.shape, generator=generator("weights", seed, name)))
-            parameter.mul_(recipe.std * gains.get(layer, 1.0))
+            parameter.mul_(recipe.init_std * gains.get(layer, 1.0))
 
 
 def initial_gains(net: Network) -> dict[str, float]:

@@ -21,8 +21,8 @@ def optimiser(net: nn.Module, recipe: Recipe, rate: float, on_device: bool = Fal
     """
     named = list(net.named_parameters())
     weights = {"params": [p for name, p in named if not name.endswith("bias")], "share": 1.0}
-    biases = {"params": [p for name, p in named if name.endswith("bias")], "share": recipe.bias_rate}
-    groups = [weights | {"weight_decay": recipe.decay}, biases | {"weight_decay": 0.0}]
+    biases = {"params": [p for name, p in named if name.endswith("bias")], "share": recipe.bias_lr_multiplier}
+    groups = [weights | {"weight_decay": recipe.weight_decay}, biases | {"weight_decay": 0.0}]
     sgd = torch.optim.SGD(groups, momentum=recipe.momentum, fused=True)
     for group in sgd.param_groups:
         group["lr"] = torch.zeros((), device=named[0][1].device) if on_device else 0.0
@@ -88,5 +88,5 @@ def update(net: nn.Module, optimiser: torch.optim.SGD, loss: Tensor, recipe: Rec
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     optimiser.step()
-    if recipe.renormalise is not None:
-        renormalise(conv_filters(net), recipe.renormalise)
+    if recipe.max_filter_rms is not None:
+        renormalise(conv_filters(net), recipe.max_filter_rms)

@@ -11,7 +11,7 @@ from zfnet.core.errors import ZfnetError
 from zfnet.core.files import read_json
 from zfnet.data.gpu_loader import open_shards
 from zfnet.data.loader import Shards
-from zfnet.settings import Step
+from zfnet.settings import Compile
 from zfnet.training.experiments import RunSpec
 from zfnet.training.trainer import train
 
@@ -27,7 +27,7 @@ def train_run(
     threads: int = 2,
     minutes: float = 10,
     budget_minutes: float | None = None,
-    step: Step = "auto",
+    step: Compile = "auto",
     events: bool = False,
 ) -> dict[str, Any]:
     """Train the run that spec.json describes and write weights.safetensors and metrics.json; see `trainer.train`.

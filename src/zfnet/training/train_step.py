@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from zfnet.core.seeds import seed_of
 from zfnet.nets import Network
-from zfnet.settings import Recipe, Step
+from zfnet.settings import Compile, Recipe
 from zfnet.training.compiled import Answer, Update, fastest, may_compile
 from zfnet.training.optim import answer, momenta, optimiser, restart_rate, set_momenta, set_rate, update
 from zfnet.training.uploads import Uploads
@@ -60,7 +60,7 @@ class Learner:
         covariance: Tensor,
         part: Part = ALONE,
         module: nn.Module | None = None,
-        step: Step = "eager",
+        step: Compile = "eager",
     ) -> None:
         self.net, self.recipe, self.covariance, self.part = net, recipe, covariance.cpu(), part
         self.module = net if module is None else module

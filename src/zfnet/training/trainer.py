@@ -25,7 +25,7 @@ from zfnet.core.files import canonical_json, text_hash
 from zfnet.data.augment import epoch_order
 from zfnet.data.loader import Batch, Shards
 from zfnet.nets import Network, build
-from zfnet.settings import Step
+from zfnet.settings import Compile
 from zfnet.training import checkpoint, lr_schedule
 from zfnet.training.distributed import Ranks, joined
 from zfnet.training.experiments import RunSpec
@@ -51,7 +51,7 @@ def train(
     threads: int = 2,
     minutes: float = 10,
     budget_minutes: float | None = None,
-    step: Step = "auto",
+    step: Compile = "auto",
     events: bool = False,
 ) -> dict[str, Any]:
     """Train the net of `spec`, or go on with it, or write the results of a finished training again.
@@ -138,7 +138,7 @@ class Training:
         checkpoints: Path,
         ranks: Ranks,
         threads: int,
-        step: Step,
+        step: Compile,
         events: bool,
     ) -> None:
         self.spec, self.recipe, self.pictures, self.ranks, self.threads = spec, spec.recipe, pictures, ranks, threads
@@ -146,7 +146,7 @@ class Training:
         self.stamp = checkpoint.Stamp(json.loads(spec.text), pictures.hash)
         classes = pictures.train.classes
         self.output = Output(spec, folder, checkpoints / self.stamp.name, classes, events) if ranks.first else None
-        self.batch = min(self.recipe.batch, len(pictures.train_indices))
+        self.batch = min(self.recipe.batch_size, len(pictures.train_indices))
         self.share = ranks.share(self.batch)
         self.steps = len(pictures.train_indices) // self.batch  # per epoch
         self.progress = Progress()
@@ -159,7 +159,7 @@ class Training:
     @property
     def rate(self) -> float:
         """Learning rate of the running epoch."""
-        return lr_schedule.rate(self.progress.schedule, self.recipe.annealing, self.recipe.rate)
+        return lr_schedule.rate(self.progress.schedule, self.recipe.lr_schedule, self.recipe.learning_rate)
 
     def run(self, stop: Interrupt, minutes: float) -> dict[str, Any]:
         """Go on until the end, with a checkpoint every so many minutes; give the content of metrics.json."""
@@ -264,7 +264,7 @@ class Training:
         stuck = check_stuck(row["loss"], self.net.classes, self.spec.run, row["epoch"], self.recipe)
         error = row["loss"] if row["val_top1"] is None else row["val_top1"]
         schedule = lr_schedule.advance(
-            self.progress.schedule, self.recipe.annealing, self.recipe.epochs, row["epoch"], error
+            self.progress.schedule, self.recipe.lr_schedule, self.recipe.epochs, row["epoch"], error
         )
         begun = Progress(row["epoch"], schedule=schedule, history=[*self.progress.history, row], stuck=stuck)
         kept = {"resumptions": self.progress.resumptions, "cpu_seconds": self.progress.cpu_seconds}

@@ -37,8 +37,8 @@ def validate(
     net.eval()
     wrong = torch.zeros(2, dtype=torch.int64, device=net.mean.device)
     own = indices[ranks.part.rank :: ranks.part.ranks]
-    common = len(indices) // (ranks.part.ranks * recipe.batch)
-    for number, batch in enumerate(shards.batches(own, recipe.batch, threads)):
+    common = len(indices) // (ranks.part.ranks * recipe.batch_size)
+    for number, batch in enumerate(shards.batches(own, recipe.batch_size, threads)):
         images, labels = batch.images.to(wrong.device), batch.labels.to(wrong.device)
         with autocast(wrong.device, recipe.precision):
             logits = net(centre_views(images, net))

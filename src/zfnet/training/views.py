@@ -54,12 +54,12 @@ def draw_views(
         processes share evenly. Views are drawn for all of it, so an image's own does not depend on `ranks`.
     covariance : float32 (3, 3) of RGB values, for the colour noise.
     place : (seed, epoch, step), which decides everything random here.
-    epochs_done : share of the training that is over; colour noise is zero from `recipe.colour_stop` on (D30).
+    epochs_done : share of the training that is over; colour noise is zero from `recipe.pca_noise_until` on (D30).
     """
     draw, count = generator("views", *place), ranks * len(images)
     crops = _draw_crops(count, net, recipe, draw)
-    strength = recipe.colour if epochs_done < recipe.colour_stop else 0.0
-    colour = colour_noise(count, covariance, strength, draw) if recipe.colour else None
+    strength = recipe.pca_noise if epochs_done < recipe.pca_noise_until else 0.0
+    colour = colour_noise(count, covariance, strength, draw) if recipe.pca_noise else None
     own = slice(rank * len(images), (rank + 1) * len(images))
     return Minibatch(images, labels, *(part[own] for part in crops), None if colour is None else colour[own])
 

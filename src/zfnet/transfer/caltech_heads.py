@@ -103,7 +103,7 @@ def protocol(sizes: tuple[int, ...], table: tuple[int, ...], layers: tuple[str, 
 
 def table_sizes(name: str, settings: Transfer) -> tuple[int, ...]:
     """Give the training sizes of Table 4 or 5."""
-    sizes = {"caltech101": settings.caltech101_sizes, "caltech256": settings.caltech256_sizes}
+    sizes = {"caltech101": settings.caltech101_train_sizes, "caltech256": settings.caltech256_train_sizes}
     if name not in sizes:
         raise ZfnetError(f"{name}: no training sizes are known for this set; expected {' or '.join(sizes)}.")
     return sizes[name]
@@ -113,9 +113,9 @@ def caltech_splits(name: str, labels: np.ndarray, keys: list[str], classes: list
     """Draw the folds of a Caltech set: the same for heads and for nets from scratch."""
     sizes = table_sizes(name, settings)
     if name == "caltech256":
-        sizes, test = sizes + settings.caltech256_curve, settings.caltech256_test
+        sizes, test = sizes + settings.caltech256_curve_sizes, settings.caltech256_max_test
     else:
-        test = settings.caltech101_test
+        test = settings.caltech101_max_test
     return make_splits(labels, keys, classes, sizes, test, settings.folds, settings.seed)
 
 

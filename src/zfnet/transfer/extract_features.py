@@ -54,13 +54,13 @@ class Features:
         except (KeyError, TypeError, ValueError):
             raise ZfnetError(
                 f"{self.folder / 'index.json'}: not an index of features; delete the folder and run "
-                "`zfnet transfer-features` again."
+                "`zfnet extract-features` again."
             ) from None
 
         if len(self.labels) and self.labels.max() >= len(self.classes):
             raise ZfnetError(
                 f"{self.folder / 'index.json'}: the class list names {len(self.classes)} classes, but a picture is of "
-                f"class number {self.labels.max() + 1}; delete the folder and run `zfnet transfer-features` again."
+                f"class number {self.labels.max() + 1}; delete the folder and run `zfnet extract-features` again."
             )
 
     def __len__(self) -> int:
@@ -82,7 +82,7 @@ class Features:
             if self.index[what] != expected:
                 raise ZfnetError(
                     f"{self.folder}: features of another {what} ({self.index[what][:12]}) than {path} "
-                    f"({expected[:12]}); run `zfnet transfer-features` again with it."
+                    f"({expected[:12]}); run `zfnet extract-features` again with it."
                 )
 
     def layer(self, layer: str) -> np.ndarray:
@@ -128,7 +128,7 @@ def features_stage(weights: Path, manifest: Path, settings: Transfer, out_dir: P
     out_dir = Path(out_dir)
     (out_dir / "index.json").unlink(missing_ok=True)
     shapes = _write_layers(net, shards, outputs, settings, out_dir, threads)
-    write_json(out_dir / "index.json", _index(shards, outputs, shapes, settings.views, weights))
+    write_json(out_dir / "index.json", _index(shards, outputs, shapes, settings.crops, weights))
 
 
 def extract(
@@ -148,7 +148,7 @@ def extract(
     if shards.size != net.size:
         raise ZfnetError(
             f"Features: the net was trained on squares of {net.size} px and {shards.manifest.name} was prepared at "
-            f"{shards.size} px; prepare it at data.size = {net.size}."
+            f"{shards.size} px; prepare it at data.image_size = {net.size}."
         )
     crops = ten_crops(net.size, net.crop) if views == "ten" else centre_crops(1, net.size, net.crop)
     batch = max(1, at_once // len(crops.tops))
@@ -180,8 +180,8 @@ def _write_layers(
         path.unlink()  # a layer that is no longer asked for
     for layer in outputs:
         remove_unfinished(folder / f"layer-{layer}.npy")  # each may be gigabytes
-    steps = extract(net, shards, list(outputs.values()), settings.views, threads, VIEWS_AT_ONCE)
-    kind = TYPES[settings.stored]
+    steps = extract(net, shards, list(outputs.values()), settings.crops, threads, VIEWS_AT_ONCE)
+    kind = TYPES[settings.feature_dtype]
     with ExitStack() as stack:
         paths = {layer: stack.enter_context(atomic(folder / f"layer-{layer}.npy")) for layer in outputs}
         for indices, found in track(steps, f"features of {shards.manifest.name}"):
@@ -203,7 +203,7 @@ def _require_room(folder: Path, pictures: int, shapes: dict[str, list[int]], kin
     if needed > free:
         raise ZfnetError(
             f"Features of {pictures} pictures: {needed / GIB:.1f} GiB are needed in {folder} and {free / GIB:.1f} are "
-            "free; make room there, set transfer.stored: fp16 (half as much as fp32), leave layer 1, by far the "
+            "free; make room there, set transfer.feature_dtype: fp16 (half as much as fp32), leave layer 1, by far the "
             "largest, out of transfer.layers, or name a `results` folder on another disk."
         )
 
@@ -215,7 +215,7 @@ def _open(path: Path, pictures: int, shape: list[int], kind: np.dtype) -> np.mem
 def _stored(values: np.ndarray, kind: np.dtype, layer: str) -> np.ndarray:
     if (largest := np.abs(values).max()) > np.finfo(kind).max:
         raise ZfnetError(
-            f"Features: layer {layer} reaches {largest:.3g}, more than float16 holds; set transfer.stored: fp32."
+            f"Features: layer {layer} reaches {largest:.3g}, more than float16 holds; set transfer.feature_dtype: fp32."
         )
     return values.astype(kind)
 

@@ -140,14 +140,14 @@ def _run(
     """Train and test one net, unless that was done before with the same settings and pictures."""
     spec = _spec(settings, shards.manifest.name, split)
     pictures = str([one.tolist() for one in (split.train, split.test, splits.classes)])
-    stamp = text_hash(spec.text + shards.manifest.hash + pictures + STATISTICS + settings.transfer.views)
+    stamp = text_hash(spec.text + shards.manifest.hash + pictures + STATISTICS + settings.transfer.crops)
     done, work = checkpoints / f"{spec.run}.json", checkpoints / spec.run
     if done.exists() and (known := read_json(done)).get("stamp") == stamp:
         return known["row"]
     own, none = TrainingShards(shards.path, split.train, splits.classes, threads), np.empty(0, np.int64)
     metrics = train(spec, own, split.train, own, none, work / "run", work, threads, budget_minutes=budget)
     net = load(work / "run" / "weights.safetensors").to(device())
-    look = ten_crop if settings.transfer.views == "ten" else centre
+    look = ten_crop if settings.transfer.crops == "ten" else centre
     predicted = splits.classes[look(net, own, split.test, EXAMINED, threads).argmax(1).numpy()]
     row = {
         "size": split.size,
@@ -168,6 +168,6 @@ def _run(
 def _spec(settings: Settings, name: str, split: Split) -> RunSpec:
     """The training of one net: as many updates at every size, and none is stopped for being at chance."""
     spec = scratch_spec(settings, name, split.size, split.fold)
-    steps = len(split.train) // min(spec.recipe.batch, len(split.train))  # of an epoch
+    steps = len(split.train) // min(spec.recipe.batch_size, len(split.train))  # of an epoch
     epochs = math.ceil(settings.transfer.scratch_updates / steps)
-    return spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"stuck": "warn", "epochs": epochs})})
+    return spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"if_stuck": "warn", "epochs": epochs})})

@@ -81,5 +81,5 @@ def _check(known: Features, test: Features) -> None:
         if known.index[what] != test.index[what]:
             raise ZfnetError(
                 f"{known.folder} and {test.folder}: features of different {several}; "
-                "run `zfnet transfer-features` again."
+                "run `zfnet extract-features` again."
             )

@@ -84,7 +84,7 @@ def untrained(net: Network, spec: RunSpec) -> Network:
 def _seen(gallery: Gallery, settings: Visualize) -> dict[str, np.ndarray]:
     """Strongest patches and projections of some maps, as for Figure 2."""
     every, counts = random_maps(gallery.net, dict.fromkeys(LAYERS), settings.seed), settings.control_maps
-    strongest = find_strongest(gallery.net, gallery.views(), every, settings.top)
+    strongest = find_strongest(gallery.net, gallery.views(), every, settings.top_k)
     maps, found = responding_first(every, strongest, dict.fromkeys(LAYERS, counts))
     arrays = {}
     for layer, seen in look_again(gallery, found, maps).items():

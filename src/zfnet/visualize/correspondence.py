@@ -49,11 +49,11 @@ def correspondence_stage(
     net = open_net(weights)
     faces = choose_faces(images, read_parts(images, keypoints), net, settings)
     draw = np.random.default_rng(settings.seed)
-    masked = [mask_face(face, mask_side(net.size, settings.mask), settings.random_masks, draw) for face in faces]
+    masked = [mask_face(face, mask_side(net.size, settings.mask_size), settings.random_masks, draw) for face in faces]
     signs = [changes(net, pictures) for pictures in track(masked, "Correspondence")]
     write_table(out, COLUMNS, compare([face.key for face in faces], signs))
     write_arrays(out.with_name("correspondence.safetensors"), {"pictures": torch.stack(masked[:SHOWN]).numpy()})
-    side = {"mask": mask_side(net.size, settings.mask), "grey": GREY}
+    side = {"mask": mask_side(net.size, settings.mask_size), "grey": GREY}
     origin.write(out.with_name("correspondence.json"), animals=[face.key for face in faces], **side)
 
 
@@ -67,7 +67,7 @@ def choose_faces(images: Path, animals: Sequence[Animal], net: Network, settings
     ZfnetError
         There are fewer than two.
     """
-    usable = [animal for animal in animals if make_plan(animal, net.size, net.crop, settings.mask)]
+    usable = [animal for animal in animals if make_plan(animal, net.size, net.crop, settings.mask_size)]
     waiting = [usable[one] for one in np.random.default_rng(settings.seed).permutation(len(usable))]
     faces, count = [], settings.correspondence_images
     while waiting and len(faces) < count:
@@ -77,7 +77,7 @@ def choose_faces(images: Path, animals: Sequence[Animal], net: Network, settings
     if len(faces) < min(2, count):
         raise ZfnetError(
             f"Only {len(faces)} of {len(animals)} animals have room for masks on both eyes, the nose and elsewhere; "
-            "at least 2 are needed. Give pictures with larger faces, or set visualize.mask smaller."
+            "at least 2 are needed. Give pictures with larger faces, or set visualize.mask_size smaller."
         )
     return faces
 
@@ -86,7 +86,7 @@ def _read_faces(images: Path, drawn: Sequence[Animal], net: Network, settings: V
     """Faces of the animals whose pictures are whole, in the order in which they were drawn."""
     faces = {}
     for animal, image in read_pictures(images, drawn):
-        plan = make_plan(animal, net.size, net.crop, settings.mask)
+        plan = make_plan(animal, net.size, net.crop, settings.mask_size)
         faces[animal.key] = make_face(animal.key, image, plan, net.size, net.crop)
     return [faces[animal.key] for animal in drawn if animal.key in faces]
 

@@ -65,7 +65,7 @@ def find_snapshots(metrics: Path) -> dict[int, Path]:
             raise ZfnetError(f"{path}: named in {metrics}, but there is no such snapshot; train the run again.")
         found[int(epoch[1])] = path
     if not found:
-        raise ZfnetError(f"{metrics}: the run kept no snapshots; set training.snapshots and train it again.")
+        raise ZfnetError(f"{metrics}: the run kept no snapshots; set training.snapshot_epochs and train it again.")
     return dict(sorted(found.items()))
 
 

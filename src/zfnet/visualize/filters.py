@@ -92,8 +92,8 @@ def responses(gallery: Gallery) -> tuple[Tensor, Tensor]:
 
 def block_artefacts(gallery: Gallery, indices: list[int], settings: Visualize) -> float:
     """Dependence of the mean energy of layer-2 projections on the phase in the grid of layer 1's stride."""
-    maps = random_maps(gallery.net, {2: settings.filters_maps}, settings.seed)
-    found = find_strongest(gallery.net, gallery.views(indices), maps, settings.top)
+    maps = random_maps(gallery.net, {2: settings.filter_maps}, settings.seed)
+    found = find_strongest(gallery.net, gallery.views(indices), maps, settings.top_k)
     projections = tiles(gallery, "conv2", maps["conv2"], found["conv2"]).projections.astype(np.float64)
     stride = gallery.net.get_submodule("conv1").stride[0]
     return phase_dependence((projections**2).sum(-1).mean((0, 1)), stride)

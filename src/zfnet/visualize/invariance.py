@@ -64,7 +64,7 @@ def invariance_stage(weights: Path, manifest: Path, settings: Visualize, out: Pa
 
 def amounts(settings: Visualize, crop: int) -> dict[str, list[float]]:
     """Amounts of each transform: pixels at this crop, ratios, degrees."""
-    far = settings.shift * crop / 224
+    far = settings.max_shift * crop / 224
     shifts = np.linspace(-far, far, 2 * settings.shift_steps + 1).tolist()
     scales = np.linspace(1, 1.8, settings.scale_steps + 1).tolist()
     turns = [float(degrees) for degrees in range(0, 360, settings.rotation_step)]

@@ -125,7 +125,7 @@ def climb(net: Network, unit: Unit, settings: Visualize) -> Iterator[Best]:
 
 def ascents(settings: Visualize) -> list[Ascent]:
     """The published settings, with no more steps than asked for."""
-    limit = settings.ascent_steps
+    limit = settings.maximize_steps
     return [one._replace(steps=min(one.steps, limit)) if limit else one for one in SETTINGS]
 
 

@@ -74,7 +74,9 @@ def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Pat
     origin = Origin(settings, weights=weights, manifest=manifest)
     gallery = open_gallery(weights, manifest, threads)
     square = scaled(settings, gallery.net.crop)
-    candidates = choose(gallery, max(settings.occlusion_images, settings.occlusion_measured), settings.seed, CHANCE)
+    candidates = choose(
+        gallery, max(settings.occlusion_images, settings.occlusion_measured_images), settings.seed, CHANCE
+    )
     chosen = candidates[: settings.occlusion_images]
     pixels = [view.pixels[0] for index in chosen for view in gallery.views([index])]
     maps = [strongest_map(gallery.net, one) for one in pixels]
@@ -88,8 +90,8 @@ def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Pat
     arrays["projections"] = tiles(gallery, LAYER, maps, four).projections
     arrays["own"] = (four.images == torch.tensor(chosen)[:, None]).long().argmax(1).numpy()
     write_arrays(out, arrays)
-    coarse = square._replace(stride=_at(gallery.net.crop, settings.measured_stride))
-    measured = track(candidates[: settings.occlusion_measured], "Covered pictures")
+    coarse = square._replace(stride=_at(gallery.net.crop, settings.occlusion_measured_stride))
+    measured = track(candidates[: settings.occlusion_measured_images], "Covered pictures")
     rows = [_row(gallery, index, coarse, settings.seed) for index in measured]
     write_table(out.with_suffix(".csv"), COLUMNS, filter(None, rows))
     legend = {str(label): gallery.name(label) for label in np.unique(arrays["best"]).tolist()}
@@ -99,7 +101,7 @@ def occlusion_stage(weights: Path, manifest: Path, settings: Visualize, out: Pat
 
 def scaled(settings: Visualize, crop: int) -> Square:
     """The square of the settings, which are for a 224 crop, at this crop."""
-    return Square(_at(crop, settings.occluder), _at(crop, settings.stride))
+    return Square(_at(crop, settings.occluder_size), _at(crop, settings.occluder_stride))
 
 
 def _at(crop: int, length: int) -> int:

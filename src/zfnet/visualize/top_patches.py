@@ -41,7 +41,7 @@ def features_stage(weights: Path, manifest: Path, settings: Visualize, out: Path
     gallery = open_gallery(weights, manifest, threads, labels=False)
     every = random_maps(gallery.net, dict.fromkeys(LAYERS), settings.seed)
     views = track(gallery.views(), "Strongest activations, batches", -(-len(gallery) // gallery.batch))
-    strongest = find_strongest(gallery.net, views, every, settings.top)
+    strongest = find_strongest(gallery.net, views, every, settings.top_k)
     maps, found = responding_first(every, strongest, map_counts(settings))
     tiles = look_again(gallery, found, maps)
     write_table(out.with_suffix(".csv"), COLUMNS, _rows(gallery, maps, found, tiles))
@@ -69,8 +69,8 @@ def read_features(path: Path, shards: Shards) -> pd.DataFrame:
 
 def map_counts(settings: Visualize) -> dict[int, int]:
     """Maps per layer; layer 2 has enough for Figure 6 as well."""
-    counts = dict(zip(LAYERS, settings.maps, strict=False))
-    return counts | {2: max(counts.get(2, 0), settings.filters_maps)}
+    counts = dict(zip(LAYERS, settings.maps_per_layer, strict=False))
+    return counts | {2: max(counts.get(2, 0), settings.filter_maps)}
 
 
 def responding_first(

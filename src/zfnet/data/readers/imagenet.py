@@ -111,7 +111,7 @@ def _by_class(name: str, tree: Path, kit: Devkit, counts: Mapping[str, int], sub
                 chosen = _some(group, subset, f"{tree}: {wnid}", counts.get(wnid))
                 yield from (_picture(member, wnid, labels) for member in chosen)
 
-    expected = sum(min(counts[wnid], subset.images or counts[wnid]) for wnid in classes) if counts else None
+    expected = sum(min(counts[wnid], subset.images_per_class or counts[wnid]) for wnid in classes) if counts else None
     return Source(name, classes, _words(kit, classes), [], pictures, expected)
 
 
@@ -124,7 +124,7 @@ def _by_truth(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
     stems = {wnid: [] for wnid in kit.words}
     for stem, wnid in kit.truth.items():
         stems.setdefault(wnid, []).append(stem)
-    chosen = {stem for wnid in classes for stem in choose(stems[wnid], subset.images, subset.seed)}
+    chosen = {stem for wnid in classes for stem in choose(stems[wnid], subset.images_per_class, subset.seed)}
 
     def pictures() -> Iterator[Picture]:
         for member in _pictures(members(tree)):
@@ -168,14 +168,14 @@ def find_tree(path: Path, part: str) -> Path:
 
 def _some(group: Callable[[], Iterator[Member]], subset: Subset, where: str, expected: int | None) -> Iterator[Member]:
     """The chosen pictures of one class. Only a choice must know all names, by a first pass over the headers."""
-    if subset.images is None:
+    if subset.images_per_class is None:
         return _pictures(group())
     stems = [member.stem for member in _pictures(group())]
     if expected not in (None, len(stems)):  # a choice from fewer would be another one, of as many pictures
         raise ZfnetError(
             f"{where}: {len(stems)} pictures, the devkit says {expected}; copy them again, or {SET_DEVKIT}."
         )
-    chosen = set(choose(stems, subset.images, subset.seed))
+    chosen = set(choose(stems, subset.images_per_class, subset.seed))
     return (member for member in _pictures(group()) if member.stem in chosen)
 
 

@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from zfnet.settings import Data
 
-PIXEL_LIMIT = Data().pixel_limit
+PIXEL_LIMIT = Data().max_pixels
 SUFFIXES = (".jpg", ".jpeg", ".png")
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # by content: ImageNet has a PNG named .JPEG
 

@@ -38,7 +38,7 @@ def make_stamp(source: Source, settings: Data, square: bool) -> str:
         "name": source.name,
         "classes": source.classes,
         "archives": [_state(path) for path in source.archives],
-        "settings": settings.model_dump(mode="json", exclude={"bad_share"}),
+        "settings": settings.model_dump(mode="json", exclude={"max_bad_fraction"}),
         "square": square,
         "versions": {name: version(name) for name in ("zfnet", "torch", "simplejpeg", "pillow")},
     }

@@ -93,7 +93,7 @@ class _Writer:
 
     def parts(self) -> Iterator[Part]:
         """The parts, in order."""
-        source, count = self.source, self.settings.shard_images
+        source, count = self.source, self.settings.images_per_shard
         pictures = _unique(track(source.pictures(), f"shards of {source.name}", source.expected))
         for number, first in enumerate(pictures):
             mine = chain([first], islice(pictures, count - 1))
@@ -110,7 +110,7 @@ class _Writer:
         return part
 
     def _write(self, path: Path, pictures: Iterable[Picture]) -> Part:
-        damaged, sums = [], Sums(self.settings.size)
+        damaged, sums = [], Sums(self.settings.image_size)
         with atomic(path) as beside, beside.open("wb") as file:
             shard = ShardWriter(file)
             for results, their_sums in in_order(self.pool, self._prepare_all, _tasks(pictures), self.ahead):
@@ -125,7 +125,7 @@ class _Writer:
         return Part(Shard(file=path.name, images=sums.images, bytes=shard.bytes, sha256=digest), damaged, sums)
 
     def _prepare_all(self, pictures: list[Picture]) -> tuple[list[Prepared | Damaged], Sums]:
-        sums = Sums(self.settings.size)
+        sums = Sums(self.settings.image_size)
         return [self._prepare(picture, sums) for picture in pictures], sums
 
     def _prepare(self, picture: Picture, sums: Sums) -> Prepared | Damaged:
@@ -133,11 +133,11 @@ class _Writer:
             image = _read(picture, self.settings)
         except DamagedPicture as error:
             return Damaged(key=picture.key, source=picture.source, reason=str(error))
-        image = short_side(image, self.settings.size)
-        square = np.ascontiguousarray(centre_square(image, self.settings.size))
+        image = short_side(image, self.settings.image_size)
+        square = np.ascontiguousarray(centre_square(image, self.settings.image_size))
         sums.add(square, products(square))
         kept = square if self.square else image
-        return Prepared(picture, simplejpeg.encode_jpeg(kept, self.settings.quality, "RGB", "420", fastdct=False))
+        return Prepared(picture, simplejpeg.encode_jpeg(kept, self.settings.jpeg_quality, "RGB", "420", fastdct=False))
 
 
 def _tasks(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
@@ -147,10 +147,12 @@ def _tasks(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
 
 
 def _read(picture: Picture, settings: Data) -> np.ndarray:
-    image = decode(picture.data, "the picture", settings.pixel_limit)
+    image = decode(picture.data, "the picture", settings.max_pixels)
     height, width = image.shape[:2]
-    if max(scaled(height, width, settings.size)) > _LONGEST:
-        raise DamagedPicture(f"the picture is too narrow ({width} × {height}) for a shorter side of {settings.size}")
+    if max(scaled(height, width, settings.image_size)) > _LONGEST:
+        raise DamagedPicture(
+            f"the picture is too narrow ({width} × {height}) for a shorter side of {settings.image_size}"
+        )
     return image
 
 
@@ -173,7 +175,7 @@ class _Total:
 
 
 def _gather(parts: Iterable[Part], source: Source, settings: Data) -> _Total:
-    total = _Total([], [], Sums(settings.size))
+    total = _Total([], [], Sums(settings.image_size))
     for part in parts:
         total.shards.append(part.shard)
         total.damaged.extend(part.damaged)
@@ -189,12 +191,12 @@ def _gather(parts: Iterable[Part], source: Source, settings: Data) -> _Total:
 
 
 def _refuse_damage(damaged: list[Damaged], pictures: int, source: Source, settings: Data) -> None:
-    if len(damaged) <= settings.bad_share * pictures:
+    if len(damaged) <= settings.max_bad_fraction * pictures:
         return
     first = "".join(f"\n  {entry.source}: {entry.reason}" for entry in damaged[:5])
     raise ZfnetError(
-        f"{source.name}: {len(damaged)} of {pictures} pictures cannot be decoded, more than data.bad_share = "
-        f"{settings.bad_share:g} allows. The first of them:{first}\nGet the archive anew, or raise data.bad_share."
+        f"{source.name}: {len(damaged)} of {pictures} pictures cannot be decoded, more than data.max_bad_fraction = "
+        f"{settings.max_bad_fraction:g} allows. The first of them:{first}\nGet the archive anew, or raise data.max_bad_fraction."
     )
 
 
@@ -216,9 +218,9 @@ def _finish(
         images=total.sums.images,
         classes=source.classes,
         words=source.words,
-        size=settings.size,
+        size=settings.image_size,
         square=square,
-        quality=settings.quality,
+        quality=settings.jpeg_quality,
         shards=total.shards,
         source=archives,
         settings=settings.model_dump(mode="json"),

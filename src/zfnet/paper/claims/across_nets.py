@@ -30,13 +30,13 @@ def of_untrained(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def over_maps(evidence: Evidence, name: str, values: Sequence[np.ndarray], above: bool = True, digits: int = 2) -> Part:
     """A mean that is claimed above (below) zero, of one value per map and net."""
-    return over_nets(name, values, above, evidence.settings.level, digits)
+    return over_nets(name, values, above, evidence.settings.confidence_level, digits)
 
 
 def over_pictures(evidence: Evidence, name: str, values: Sequence[pd.Series]) -> Part:
     """A mean that is claimed above zero, of one value per picture and net; the index names the pictures."""
     units = [one.index.to_numpy(str) for one in values]
-    return over_nets(name, [one.to_numpy() for one in values], True, evidence.settings.level, units=units)
+    return over_nets(name, [one.to_numpy() for one in values], True, evidence.settings.confidence_level, units=units)
 
 
 def against_untrained(
@@ -54,4 +54,4 @@ def against_untrained(
 
 def decided(evidence: Evidence, parts: Sequence[Part], nets: int, reason: str = "", partial: str = "") -> Finding:
     """Put together the parts of a claim about what `nets` nets saw."""
-    return of_nets(parts, evidence.settings.level, nets, reason, partial)
+    return of_nets(parts, evidence.settings.confidence_level, nets, reason, partial)

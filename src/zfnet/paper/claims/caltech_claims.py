@@ -67,9 +67,9 @@ def duplicates_are_few(evidence: Evidence) -> Finding:
     found, settings = evidence.results.json("transfer/duplicates.json"), evidence.settings
     if found is None:
         return not_run("needs transfer/duplicates.json")
-    counts, limit = found["counts"], settings.few_duplicates / 100
+    counts, limit = found["counts"], settings.max_duplicate_percent / 100
     shares = {
-        name: stats.binomtest(one["found"], max(one["images"], 1)).proportion_ci(settings.level)
+        name: stats.binomtest(one["found"], max(one["images"], 1)).proportion_ci(settings.confidence_level)
         for name, one in counts.items()
     }
     many = [stats.binom.sf(one["found"] - 1, one["images"], limit) for one in counts.values()]
@@ -77,8 +77,8 @@ def duplicates_are_few(evidence: Evidence) -> Finding:
     searched = evidence.full_archive and found_again >= LEAST_RECALL
     weighed = {name: one.get("mean_share_of_class", np.nan) for name, one in counts.items()}
     few = searched and all(share.high < limit and weighed[name] < limit for name, share in shares.items())
-    verdict = "fails" if (holm(many) <= (1 - settings.level) / 2).any() else "holds" if few else "undecided"
-    reason = f"few is less than {settings.few_duplicates:g} per cent, which moves accuracy by as much at most"
+    verdict = "fails" if (holm(many) <= (1 - settings.confidence_level) / 2).any() else "holds" if few else "undecided"
+    reason = f"few is less than {settings.max_duplicate_percent:g} per cent, which moves accuracy by as much at most"
     part = f"; {found_again:.0%} of plain copies are found"
     part += "" if evidence.full_archive else "; a part of ImageNet was searched, which cannot show that they are few"
     ours = [
@@ -131,7 +131,7 @@ def heads_are_alike(evidence: Evidence) -> Finding:
         contrasts.append(Contrast(NAMES[dataset], paired(softmax, svm), True, share))
     if not all(len(one.values) for one in contrasts):
         return not_run("needs both heads on layer 7 of both Caltech sets")
-    margin, level = evidence.settings.margin_heads, evidence.settings.level
+    margin, level = evidence.settings.margin_heads, evidence.settings.confidence_level
     return conclude(
         [equivalence(one, margin, level) for one in contrasts], level, f"equivalence within ±{margin:g} points"
     )
@@ -150,7 +150,7 @@ DECIDED: dict[str, Callable[[Evidence], Finding]] = {
 
 # ---- folds -----------------------------------------------------------------------------------------------------------
 def _decide(evidence: Evidence, contrasts: Sequence[Contrast], reason: str = "", partial: str = "") -> Finding:
-    level = evidence.settings.level
+    level = evidence.settings.confidence_level
     return conclude([contrast(one, level) for one in contrasts], level, reason, partial)
 
 

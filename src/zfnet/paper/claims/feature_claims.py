@@ -91,7 +91,7 @@ def top_layers_develop_later(evidence: Evidence) -> Finding:
         return not_run("needs visualize/zf-s1/evolution.safetensors with two maps of layers 1 and 5 that respond")
     parts = [
         over_maps(evidence, "epochs by projections, layer 5 - layer 1", terms, digits=1),
-        directed("by CKA", t_interval(wholes, evidence.settings.level), True),
+        directed("by CKA", t_interval(wholes, evidence.settings.confidence_level), True),
     ]
     return decided(evidence, parts, len(terms), f"cosine of projections and CKA from {measures.SIMILAR:g}")
 

@@ -28,7 +28,7 @@ def smaller_filters_are_more_distinctive(evidence: Evidence) -> Finding:
         _part(evidence, "middle frequencies, ours - Krizhevsky", filters, "middle share", ("zf", "krizhevsky"), True),
         _part(evidence, "dead share, ours - Krizhevsky", filters, "dead share", ("zf", "krizhevsky"), False),
     ]
-    return conclude(parts, evidence.settings.level, partial=_unmeasured(filters, "middle share"))
+    return conclude(parts, evidence.settings.confidence_level, partial=_unmeasured(filters, "middle share"))
 
 
 def stride_four_aliases(evidence: Evidence) -> Finding:
@@ -41,7 +41,7 @@ def stride_four_aliases(evidence: Evidence) -> Finding:
         _part(evidence, f"{name}, stride 4 - stride 2", filters, column, ("krizhevsky", "zf"), True, 3)
         for column, name in names.items()
     ]
-    return conclude(parts, evidence.settings.level, partial=_unmeasured(filters, *names))
+    return conclude(parts, evidence.settings.confidence_level, partial=_unmeasured(filters, *names))
 
 
 def clipping_prevents_dominance(evidence: Evidence) -> Finding:
@@ -55,7 +55,7 @@ def clipping_prevents_dominance(evidence: Evidence) -> Finding:
         _part(evidence, f"{name}, without - with", filters, column, ("zf-unclipped", "zf"), True)
         for column, name in names.items()
     ]
-    return conclude(parts, evidence.settings.level, partial=_unmeasured(filters, *names))
+    return conclude(parts, evidence.settings.confidence_level, partial=_unmeasured(filters, *names))
 
 
 def groups_specialise(evidence: Evidence) -> Finding:
@@ -63,7 +63,7 @@ def groups_specialise(evidence: Evidence) -> Finding:
     grouped, dense = (_excesses(evidence, variant) for variant in ("krizhevsky", "zf"))
     if not len(grouped) or not len(dense):
         return not_run("needs trained nets with and without groups")
-    level = evidence.settings.level
+    level = evidence.settings.confidence_level
     own = t_interval(grouped["excess"], level)
     control = t_interval(paired(grouped["excess"], dense["excess"]), level)
     parts = [
@@ -100,7 +100,7 @@ def _part(
 ) -> Part:
     """First minus second net in one column, over random states."""
     first, second = (filters[column].loc[variant] for variant in nets)
-    return directed(name, t_interval(paired(first, second), evidence.settings.level), above, digits)
+    return directed(name, t_interval(paired(first, second), evidence.settings.confidence_level), above, digits)
 
 
 def _unmeasured(filters: pd.DataFrame, *columns: str) -> str:

@@ -78,7 +78,7 @@ def projections_show_what_the_map_needs(evidence: Evidence) -> Finding:
 
 def map_and_classifier_can_differ(evidence: Evidence) -> Finding:
     """C33: in some pictures map and classifier suffer most at different places, and one map alone is hardly missed."""
-    covered, few = _covered(evidence), evidence.settings.few_apart
+    covered, few = _covered(evidence), evidence.settings.max_disagreeing_fraction
     if not covered:
         return not_run("needs visualize/zf-s1/occlusion.csv with pictures in which two maps respond")
     parts = [
@@ -103,7 +103,7 @@ def _left(covered: pd.DataFrame) -> pd.Series:
 def parts_correspond(evidence: Evidence) -> Finding:
     """C30: random minus part is above zero at layer 5, and the gap shrinks from layer 5 to 7; animals go together."""
     name = "correspondence-pairs.csv"
-    runs, level = evidence.results.looked_at(name), evidence.settings.level
+    runs, level = evidence.results.looked_at(name), evidence.settings.confidence_level
     distances = [_distances(evidence.results.frame(f"visualize/{run.name}/{name}")) for run in runs]
     if not distances:
         return not_run(f"needs visualize/zf-s1/{name}")

@@ -3,7 +3,7 @@
 A claim is about weighted sums of the errors of variants, in percentage points: {"zf": 1, "krizhevsky": -1} is the first
 minus the second. All trainings are asked about the same validation pictures; what their differences have in common on a
 picture widens the interval, so that it speaks about pictures like these and not about these alone. At the papers' full
-size a difference must also come within `paper.tolerance` of the printed one, or the claim stays open.
+size a difference must also come within `paper.published_tolerance` of the printed one, or the claim stays open.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,12 +48,14 @@ def replica_reproduces(evidence: Evidence) -> Finding:
         return not_run("needs an evaluated training of the replica")
     theirs, settings = float(published.table(2).loc["krizhevsky", "val_top5"]), evidence.settings
     sign = np.where(np.arange(misses[5].shape[1]) % 2, -2.0, 2.0)  # a mean of these is the difference of the halves
-    halves = _interval(misses[5] * sign, equivalence_level(settings.level))
+    halves = _interval(misses[5] * sign, equivalence_level(settings.confidence_level))
     parts = [
-        _alike(evidence, f"val top-5 - {theirs:g}", {BASE: 1}, settings.tolerance, theirs),
-        equal("one half of the pictures - the other", halves, settings.tolerance),
+        _alike(evidence, f"val top-5 - {theirs:g}", {BASE: 1}, settings.published_tolerance, theirs),
+        equal("one half of the pictures - the other", halves, settings.published_tolerance),
     ]
-    return conclude(parts, settings.level, f"equivalence within ±{settings.tolerance:g} points of top-5")
+    return conclude(
+        parts, settings.confidence_level, f"equivalence within ±{settings.published_tolerance:g} points of top-5"
+    )
 
 
 def zf_beats_krizhevsky(evidence: Evidence) -> Finding:
@@ -120,7 +122,7 @@ def units_matter_little(evidence: Evidence) -> Finding:
     if not all(_trained(evidence, *pair) for pair in pairs):
         return not_run("needs both nets and their variants of half and twice the units")
     parts = [_alike(evidence, variant, {variant: 1, base: -1}, margin) for variant, base in pairs]
-    return conclude(parts, evidence.settings.level, f"equivalence within ±{margin:g} points of top-5")
+    return conclude(parts, evidence.settings.confidence_level, f"equivalence within ±{margin:g} points of top-5")
 
 
 def wide_everywhere_overfits(evidence: Evidence) -> Finding:
@@ -195,7 +197,7 @@ def _of_errors(
 
     Training errors are kept as shares alone, without the pictures that were missed.
     """
-    level = level or evidence.settings.level
+    level = level or evidence.settings.confidence_level
     errors = _errors(evidence, weights, measure)
     misses = _weighted_misses(evidence, weights, errors.index, measure)
     if misses is None:
@@ -222,7 +224,7 @@ def _weighted_misses(
 
 def _alike(evidence: Evidence, name: str, weights: Mapping[str, float], margin: float, shift: float = 0.0) -> Part:
     """A weighted sum of top-5 errors is `shift`, within the margin."""
-    level = equivalence_level(evidence.settings.level)
+    level = equivalence_level(evidence.settings.confidence_level)
     return equal(name, _of_errors(evidence, weights, shift=shift, level=level), margin)
 
 
@@ -232,7 +234,7 @@ def _compare(evidence: Evidence, first: str, second: str, directions: Mapping[st
         return not_run(f"needs evaluated trainings of {first} and {second} with the same random state")
     weights = {first: 1, second: -1}
     parts = [directed(TOP[name], _of_errors(evidence, weights, name), above) for name, above in directions.items()]
-    return conclude(parts + _as_printed(evidence, first, second), evidence.settings.level, partial=partial)
+    return conclude(parts + _as_printed(evidence, first, second), evidence.settings.confidence_level, partial=partial)
 
 
 def _cuts(
@@ -246,7 +248,7 @@ def _cuts(
     if not _trained(evidence, BASE, *CUTS.values()):
         return not_run(CUTS_MISSING)
     parts = [directed(name, _of_errors(evidence, weights), above) for name, weights in sums.items()]
-    return conclude([*parts, *more], evidence.settings.level, reason)
+    return conclude([*parts, *more], evidence.settings.confidence_level, reason)
 
 
 def _as_printed(evidence: Evidence, first: str, second: str) -> list[Part]:
@@ -256,7 +258,7 @@ def _as_printed(evidence: Evidence, first: str, second: str) -> list[Part]:
         return []
     shift = float(theirs[first] - theirs[second])
     name = f"{first} - {second} - printed ({shift:+.1f})"
-    return [control(_alike(evidence, name, {first: 1, second: -1}, evidence.settings.tolerance, shift))]
+    return [control(_alike(evidence, name, {first: 1, second: -1}, evidence.settings.published_tolerance, shift))]
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
@@ -276,7 +278,7 @@ def _misses(evidence: Evidence, runs: Sequence[Run], centre: bool = False) -> di
 
 def _over_pictures(evidence: Evidence, tables: Mapping[int, np.ndarray], reason: str) -> Finding:
     """Decide that differences (nets, pictures) of misses are below zero for both errors."""
-    level = evidence.settings.level
+    level = evidence.settings.confidence_level
     parts = [directed(f"top-{k}", _interval(table, level), above=False) for k, table in tables.items()]
     return conclude(parts, level, f"{reason}, all on the same {tables[1].shape[1]} pictures")
 

@@ -21,9 +21,9 @@ def several_labels_help(evidence: Evidence) -> Finding:
     weights = weights_of(count, settings.resamples)
     differences = mean_aps(arrays["sigmoid"], truth, weights) - mean_aps(arrays["softmax"], truth, weights)
     error = float(differences[1:].std(ddof=1))
-    interval = Interval(float(differences[0]), count, ((error, count - 1),), settings.level)
+    interval = Interval(float(differences[0]), count, ((error, count - 1),), settings.confidence_level)
     part = directed("mAP, sigmoids - softmax", interval, above=True, digits=2)
-    return of_nets([part], settings.level, nets=1, reason="pictures resampled")
+    return of_nets([part], settings.confidence_level, nets=1, reason="pictures resampled")
 
 
 DECIDED: dict[str, Callable[[Evidence], Finding]] = {"C23": several_labels_help}

@@ -40,7 +40,7 @@ from zfnet.transfer.duplicates.thumbnails import CUTS, VIEWS, gathered, grey, qu
 
 THRESHOLDS = tuple(round(0.9 + 0.005 * i, 3) for i in range(20))  # whose counts are told; none is searched below
 COLUMNS = ["set", "key", "class", "train_key", "correlation"]
-ALTERNATIVE = "free memory, run on a machine with more, or make transfer.duplicates_size smaller"
+ALTERNATIVE = "free memory, run on a machine with more, or make transfer.duplicates_thumbnail_size smaller"
 
 
 def duplicates_stage(
@@ -62,13 +62,13 @@ def duplicates_stage(
     torch.set_num_threads(threads)
     start, train = time.monotonic(), Shards(train_manifest)
     sets = {name: Shards(path) for name, path in manifests.items()}
-    queries = _read_queries(list(sets.values()), settings.duplicates_size)
-    blocks = _read_train(train, settings.duplicates_size, threads)
+    queries = _read_queries(list(sets.values()), settings.duplicates_thumbnail_size)
+    blocks = _read_train(train, settings.duplicates_thumbnail_size, threads)
     matches = search(queries, blocks, settings.duplicates_threshold, THRESHOLDS[0])
     places = [(name, i) for name, shards in sets.items() for i in range(len(shards))]
     write_records(out_csv, COLUMNS, _rows(matches, places, sets, train))
     contact_sheet(matches, places, sets, train, settings.duplicates_threshold, Path(out_csv).with_suffix(".png"))
-    recall = recalls(sets, settings.duplicates_size, train.size)
+    recall = recalls(sets, settings.duplicates_thumbnail_size, train.size)
     summary = _summary(matches, places, sets, settings.duplicates_threshold)
     write_records(Path(out_csv).with_name(f"{Path(out_csv).stem}-curve.csv"), CURVE_COLUMNS, curve(recall, summary))
     summary["recall"] = {change: share(found, settings.duplicates_threshold) for change, found in recall.items()}
