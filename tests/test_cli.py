@@ -31,8 +31,8 @@ def test_a_wrong_number_of_archives_is_a_sentence(monkeypatch, capsys, tmp_path)
 @pytest.mark.parametrize(
     "error, sentence",
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "zfnet: No space left on device; mend"),
-        (PermissionError(errno.EACCES, "Permission denied", "a/b"), "zfnet: a/b: Permission denied; mend"),
+        (OSError(errno.ENOSPC, "No space left on device"), "zfnet: No space left on device; fix"),
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), "zfnet: a/b: Permission denied; fix"),
     ],
 )
 def test_what_the_system_refuses_is_a_sentence(monkeypatch, capsys, error, sentence):
@@ -115,7 +115,7 @@ def test_numbers_out_of_range_are_refused(monkeypatch, capsys, arguments):
 def test_two_inputs_of_one_name_are_refused(monkeypatch, capsys, tmp_path, arguments):
     (tmp_path / "settings.json").write_text("{}")
     said = refused(monkeypatch, capsys, *arguments, str(tmp_path / "settings.json"), "--out", str(tmp_path / "out"))
-    assert "a/zf-s1/net and b/zf-s1/net: both would be called zf-s1" in said
+    assert "a/zf-s1/net and b/zf-s1/net: both would be named zf-s1" in said
 
 
 def test_inputs_are_named_by_their_folders():

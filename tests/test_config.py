@@ -149,7 +149,7 @@ def test_a_file_that_is_not_utf8_is_a_sentence(tmp_path):
 
 
 def test_without_any_preset_it_says_where_they_were_looked_for(tmp_path):
-    with pytest.raises(ZfnetError, match="no presets here"):
+    with pytest.raises(ZfnetError, match="holds no presets"):
         config.load({"preset": "demo"}, tmp_path)
 
 

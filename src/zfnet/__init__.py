@@ -1,6 +1,7 @@
 """Every table and figure of Zeiler & Fergus (2013), from the official archives.
 
-Data flows one way: data -> nets -> training -> evaluation -> {visualize, transfer} -> paper.
+Imports run one way:
+core -> synthetic, data -> nets -> training -> evaluation -> {visualize, transfer} -> paper, explore -> commands.
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
 """The command line: the commands of `zfnet.commands`, in the order of the paper.
 
-A mistake of the user is printed as its sentence (exit 1); interrupted work exits with 75.
+A user's mistake prints one sentence and exits with 1; interrupted work that can be continued exits with 75.
 """
 
 import errno
@@ -11,14 +11,14 @@ import typer
 from zfnet.commands import data, explore, installation, paper, training, transfer, visualize
 from zfnet.core.errors import Stopped, ZfnetError
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # known without the name of a file
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # clear even without a file name
 PANELS = {
     "Archives and shards": data,
     "Nets": training,
     "Visualizing and understanding": visualize,
     "Transfer": transfer,
     "Tables, figures, claims": paper,
-    "With your own network and pictures": explore,
+    "Your own network and images": explore,
     "This installation": installation,
 }
 
@@ -47,5 +47,5 @@ def main() -> None:
         if error.filename is None and error.errno not in DISK:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        print(f"zfnet: {place}{error.strerror}; mend this and run the same command again.", file=sys.stderr)
+        print(f"zfnet: {place}{error.strerror}; fix this and run the same command again.", file=sys.stderr)
         sys.exit(1)

@@ -1,7 +1,7 @@
-"""From config.yaml and a preset to typed settings; all mistakes are reported at once, each with its path.
+"""Read config.yaml and its preset into typed settings, and report all mistakes at once, each with its path.
 
-A preset is a file of values (zfnet/presets/NAME.yaml), config.yaml overrides any of them, and a stage of the
-workflow is handed only the settings it uses (`stage_text`), so that an unrelated change makes nothing again.
+A preset is a file of values (zfnet/presets/NAME.yaml) and config.yaml overrides any of them. Each stage of the workflow
+receives only the settings it uses (`stage_text`), so that an unrelated change does not run it again.
 """
 
 import difflib
@@ -26,40 +26,40 @@ PRESETS = Path(__file__).with_name("presets")
 
 
 def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
-    """Settings of the preset that `config` names, with the values of `config` over it.
+    """Return the settings of the preset that `config` names, overridden by the values in `config`.
 
     Parameters
     ----------
     config : mapping
-        What config.yaml holds: `preset` and any part of the settings.
+        Content of config.yaml: `preset` and any part of the settings.
     presets : Path
         Folder of the presets.
 
     Raises
     ------
     ZfnetError
-        An unknown preset; else every unknown key and wrong value in one message; else, in one message, all that does
-        not fit together.
+        The preset is unknown; or keys are unknown or values invalid (all in one message); or valid values contradict
+        each other (all in one message).
     """
-    from zfnet.config_checks import disagreements  # knows the nets, which the stages' own settings files do not need
+    from zfnet.config_checks import contradictions  # imports the nets, which the settings of a stage do not need
 
     given = {key: value for key, value in config.items() if value is not None}
     name = given.get("preset", "demo")
     settings = _validate(_merge(_preset(name, presets), given))
-    if mistakes := disagreements(settings):
+    if mistakes := contradictions(settings):
         raise _refusal(mistakes)
     return settings
 
 
 def overlay(path: Path) -> Settings:
-    """Settings of a config.yaml on disk; for commands that run outside the workflow."""
+    """Return the settings of a config.yaml on disk, for commands that run outside the workflow."""
     return load(_read_yaml(path))
 
 
 def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
-    """Where every archive is: the user's path, else `downloads` if that is allowed, else the generated `world`.
+    """Return the path of every archive: the user's, else in `downloads` if allowed, else in the generated `world`.
 
-    Neither the generated devkit nor generated test pictures ever serve the user's pictures of ImageNet or VOC.
+    The user's own ImageNet or VOC images are never combined with a generated devkit or generated test images.
     """
     made = {key: world / file for key, file in WORLD_FILES.items()} if settings.synthetic else {}
     fetched = {key: downloads / file for key, file in REMOTE_FILES.items()} if settings.archives.download else {}
@@ -71,7 +71,7 @@ def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
 
 
 def stage_text(settings: Settings, *parts: str) -> str:
-    """Canonical JSON of the named sub-trees ("nets") and single settings ("data.image_size"), the file of one stage."""
+    """Return a stage's settings as canonical JSON: sub-trees ("nets") and single settings ("data.image_size")."""
     include: dict[str, Any] = {}
     for part in parts:
         tree, _, name = part.partition(".")
@@ -83,18 +83,18 @@ def stage_text(settings: Settings, *parts: str) -> str:
 
 
 def load_stage(path: Path) -> Settings:
-    """Read a stage's settings file; what it lacks keeps its default and is not to be used."""
+    """Read the settings file of a stage; settings it does not contain have their defaults and must not be used."""
     return _validate(read_json(path))
 
 
 def own_commands_first() -> None:
-    """Let child processes find `zfnet` of the environment that runs this one, whether that is activated or not."""
+    """Let child processes find this environment's `zfnet`, even if the environment is not activated."""
     own = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", os.defpath)])
 
 
 def explain() -> str:
-    """Every setting as a Markdown table: path, default, meaning. docs/settings.md is this text."""
+    """Return all settings as a Markdown table: path, default, meaning. docs/settings.md ends with it."""
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     return "\n".join(rows + list(_rows(Settings, ""))) + "\n"
 
@@ -102,7 +102,7 @@ def explain() -> str:
 def _preset(name: Any, presets: Path) -> dict[str, Any]:
     known = sorted(path.stem for path in presets.glob("*.yaml"))
     if not known:
-        raise ZfnetError(f"{presets}: no presets here; install zfnet from a checkout that has them: pip install -e .")
+        raise ZfnetError(f"{presets}: this folder holds no presets; reinstall zfnet.")
     if name not in known:
         raise ZfnetError(
             f"config: preset: {name!r} is not a preset; choose one of {', '.join(known)}{_near(name, known)}."
@@ -125,7 +125,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` on top of `base`, key by key at every depth."""
+    """Return `base` overridden by `over`, key by key at every depth."""
     merged = dict(base)
     for key, value in over.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
@@ -142,7 +142,7 @@ def _validate(values: Mapping[str, Any]) -> Settings:
 
 def _refusal(mistakes: list[str]) -> ZfnetError:
     count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-    title = f"config: {count}; every setting is explained in docs/settings.md."
+    title = f"config: {count}; docs/settings.md explains every setting."
     return ZfnetError("\n".join([title, *(f"  {mistake}" for mistake in mistakes)]))
 
 
@@ -180,7 +180,7 @@ def _model_at(path: list[str]) -> type[BaseModel]:
 
 
 def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    """The model within an annotation such as `World | None`, or None."""
+    """Return the model within an annotation such as `World | None`, or None."""
     candidates = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType, Annotated) else [annotation]
     return next((one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), None)
 

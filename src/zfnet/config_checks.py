@@ -1,7 +1,7 @@
-"""Settings that are legal one by one and do not fit together: found while the configuration is read, not after hours.
+"""Checks across settings: values that are valid on their own but contradict each other, found before anything runs.
 
-What one sub-tree can know of itself is checked where it is typed (`zfnet.settings`). What takes several is checked here
-and on the whole configuration alone: a stage's settings file holds a part of it, and defaults for the rest.
+Checks within one sub-tree belong to its model in `zfnet.settings`. These need several sub-trees and run on the whole
+configuration only, because the settings file of a stage holds one part of it and defaults for the rest.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,24 +14,24 @@ from zfnet.training.experiments import NetSpec, RunSpec, specs
 VOC_LAYER = "7"  # Table 6, whatever transfer.layers says
 
 
-def disagreements(settings: Settings) -> list[str]:
-    """Give a sentence for everything that does not fit together, each once, with the settings it is about."""
+def contradictions(settings: Settings) -> list[str]:
+    """Return one sentence for each contradiction, naming the settings involved."""
     runs = specs(settings)
     found = [
-        *_untrained(settings),
+        *_missing_seeds(settings),
         *_crop_beyond_square(settings),
         *_impossible_nets(runs.values()),
-        *_uneven_shares(settings),
+        *_uneven_minibatches(settings),
         *_transfer_net(settings.transfer.pretrained_run, settings.transfer.layers, runs),
     ]
     return list(dict.fromkeys(found))
 
 
-def _untrained(settings: Settings) -> Iterator[str]:
+def _missing_seeds(settings: Settings) -> Iterator[str]:
     nets, seeds = settings.visualize.nets, settings.training.seeds
     if nets > seeds:
         yield (
-            f"visualize.nets ({nets}) is more than training.seeds ({seeds}): so many nets are not trained; raise "
+            f"visualize.nets ({nets}) is more than training.seeds ({seeds}), the number of nets trained; raise "
             "training.seeds or lower visualize.nets."
         )
 
@@ -39,11 +39,14 @@ def _untrained(settings: Settings) -> Iterator[str]:
 def _crop_beyond_square(settings: Settings) -> Iterator[str]:
     crop, size = settings.nets.crop, settings.data.image_size
     if crop > size:
-        yield f"nets.crop ({crop}) is more than data.image_size ({size}), the square it is cut from; change one of them."
+        yield (
+            f"nets.crop ({crop}) is more than data.image_size ({size}), the square that crops come from; "
+            "change one of them."
+        )
 
 
 def _impossible_nets(runs: Iterable[RunSpec]) -> Iterator[str]:
-    """Crops too small for the layers; the nets of several trainings fail alike."""
+    """Yield why a net cannot be built, such as a crop too small for its layers."""
     for net in (spec.net for spec in runs):
         try:
             describe(net.name, width=net.width, crop=net.crop, norm_alpha=net.norm_alpha, **net.changes.arguments)
@@ -51,19 +54,19 @@ def _impossible_nets(runs: Iterable[RunSpec]) -> Iterator[str]:
             yield f"nets: {error}"
 
 
-def _uneven_shares(settings: Settings) -> Iterator[str]:
+def _uneven_minibatches(settings: Settings) -> Iterator[str]:
     gpus = settings.jobs.gpus_per_training
     for net in ("zf", "krizhevsky"):
         batch = getattr(settings.training, net).batch_size
         if batch % gpus:
             yield (
-                f"jobs.gpus_per_training ({gpus}) does not divide training.{net}.batch ({batch}): the GPUs of a "
-                "training take equal parts of its minibatches; change one of them."
+                f"jobs.gpus_per_training ({gpus}) does not divide training.{net}.batch_size ({batch}): the GPUs of a "
+                "training process equal parts of each minibatch; change one of them."
             )
 
 
 def _transfer_net(run: str, layers: Iterable[str], runs: Mapping[str, RunSpec]) -> Iterator[str]:
-    """The pre-trained net is one that is trained, and has the layers whose features are read."""
+    """Check that the pre-trained net exists and has every layer whose features are used."""
     try:
         require_known(run, runs, "training")
     except ZfnetError as error:
@@ -72,8 +75,8 @@ def _transfer_net(run: str, layers: Iterable[str], runs: Mapping[str, RunSpec]) 
     missing = sorted({*layers, VOC_LAYER} - _numbers(runs[run].net))
     if missing:
         yield (
-            f"transfer.pretrained_run: {run} has no layer {' and '.join(missing)}, whose features transfer.layers or Table 6 "
-            f"(layer {VOC_LAYER}) ask for; choose another net, or other layers."
+            f"transfer.pretrained_run: {run} has no layer {' and '.join(missing)}, but transfer.layers or "
+            f"Table 6 (layer {VOC_LAYER}) use its features; choose another net or other layers."
         )
 
 

@@ -274,7 +274,7 @@ class Paper(Strict):
     published_tolerance: float = Field(
         1.0,
         gt=0,
-        description="full size: points of top-5 error within which we agree with print; below an ensemble's gain of 1.2",
+        description="full size: points of top-5 error that still agree with the published value; an ensemble gains 1.2",
     )
     margin_units: float = Field(
         2.0, gt=0, description="C9: a small change, points of top-5 error; about twice the largest published one, 1.1"

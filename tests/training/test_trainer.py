@@ -256,7 +256,7 @@ def test_a_stuck_training_is_noted_or_ended(train, spec):
     stuck = {"learning_rate": 1e-12, "init_std": 1e-6, "epochs": 2}
     assert train(spec(**stuck), "warned")["stuck"]
     with pytest.raises(ZfnetError, match="no better than chance"):
-        train(spec(**stuck, **{"stuck": "stop"}), "stopped")
+        train(spec(**stuck, **{"if_stuck": "stop"}), "stopped")
 
 
 def test_without_validation_the_loss_is_watched(train, tmp_path, spec):

@@ -1,5 +1,4 @@
-"""The sub-commands of `zfnet`: a stage of the workflow each, and those for one's own nets and pictures.
+"""The sub-commands of `zfnet`: one for each stage of the workflow, and those for one's own nets and images.
 
-Every command imports its own stage, and only when it is called: most jobs of a small run cost less than importing
-everything.
+A command imports its stage when it is called, not before: most jobs of a small run cost less than importing everything.
 """

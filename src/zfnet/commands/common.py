@@ -1,4 +1,4 @@
-"""Options that commands share, their settings, and the GPU that heavy ones hold."""
+"""Options that several commands share, and the GPU lock of the heavy ones."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,9 +12,11 @@ from zfnet.core.errors import ZfnetError
 if TYPE_CHECKING:
     from zfnet.settings import Settings
 
-FeaturesOf = Annotated[Path | None, typer.Option(help="refuse features that are not of this net, or this data set")]
-SettingsFile = Annotated[Path, typer.Option("--settings", help="the stage's settings, as the workflow writes them")]
-Out = Annotated[Path, typer.Option("--out", help="the file to write; its companions are written beside it")]
+FeaturesOf = Annotated[Path | None, typer.Option(help="refuse features of another net or data set")]
+SettingsFile = Annotated[
+    Path, typer.Option("--settings", help="settings file of the stage, as written by the workflow")
+]
+Out = Annotated[Path, typer.Option("--out", help="file to write; related files go beside it")]
 Weights = Annotated[Path, typer.Option("--weights", help="a trained net (.safetensors)")]
 Prepared = Annotated[Path, typer.Option("--data", help="manifest.json of a prepared data set")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads")]
@@ -22,35 +24,35 @@ Results = Annotated[Path, typer.Option("--results", help="the results folder of 
 
 
 def on_gpu(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command hold a GPU, so that jobs side by side do not all take the first; where there is none, the CPU.
+    """Lock a GPU while a command runs, so that parallel jobs do not all use the first one.
 
-    The command's own options `ranks` (GPUs it takes) and `share` (trainings on each of them) are heeded.
+    The options `ranks` (number of GPUs) and `share` (trainings per GPU) apply. Without a GPU it runs on the CPU.
     """
 
     @wraps(command)
-    def leased(*args: Any, **options: Any) -> None:
+    def locked(*args: Any, **options: Any) -> None:
         from zfnet.core.gpu_lock import lease
 
         with lease(options.get("ranks", 1), options.get("share", 1)):
             command(*args, **options)
 
-    return leased
+    return locked
 
 
 def by_folder(paths: list[Path]) -> dict[str, Path]:
-    """Name files by the folders they lie in, as results are named: runs/zf-s1/weights.safetensors is zf-s1.
+    """Name each file after its folder, as in the results: runs/zf-s1/weights.safetensors is zf-s1.
 
     Raises
     ------
     ZfnetError
-        Two have the same name, so that one would be lost.
+        Two files have the same name.
     """
     named: dict[str, Path] = {}
     for path in paths:
         name = path.absolute().parent.name
         if name in named:
             raise ZfnetError(
-                f"{named[name]} and {path}: both would be called {name}, after their folders; give each file once, or "
+                f"{named[name]} and {path}: both would be named {name}, after their folders; pass each file once, or "
                 "rename a folder."
             )
         named[name] = path
@@ -58,7 +60,7 @@ def by_folder(paths: list[Path]) -> dict[str, Path]:
 
 
 def read(path: Path) -> "Settings":
-    """Read the settings of a stage."""
+    """Read the settings file of a stage."""
     from zfnet.config import load_stage
 
     return load_stage(path)

@@ -1,4 +1,4 @@
-"""The data sets: drawn, downloaded, checked, prepared."""
+"""Generate, download, check and prepare the data sets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ def world(
     out: Annotated[Path, typer.Option("--out", help="the folder to put the archives in")],
     threads: Threads = 2,
 ) -> None:
-    """Draw a miniature of all data sets in the official archive formats."""
+    """Generate a miniature of all data sets in the official archive formats."""
     from zfnet.synthetic import generate
 
     wanted = read(settings).synthetic
@@ -25,12 +25,12 @@ def world(
 
 def shards(
     name: Annotated[str, typer.Argument(help="imagenet-train, imagenet-val, caltech101, caltech256, voc2012 …")],
-    archives: Annotated[list[Path], typer.Argument(help="the archives of that data set")],
+    archives: Annotated[list[Path], typer.Argument(help="its archives")],
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,
 ) -> None:
-    """Prepare a data set: official archive to WebDataset shards and manifest.json."""
+    """Convert an official archive to WebDataset shards and manifest.json."""
     from zfnet.data.readers import datasets
     from zfnet.data.shards.writer import write_shards
 
@@ -45,7 +45,7 @@ def fetch(
     ],
     out: Annotated[Path, typer.Option("--out", help="the folder to put it in")],
 ) -> None:
-    """Download an archive that needs no account, and check it."""
+    """Download an archive that needs no account, and verify its checksum."""
     from zfnet.data.readers.download import fetch
 
     fetch(file, out)
@@ -54,14 +54,14 @@ def fetch(
 def verify(
     config: Annotated[Path, typer.Option(help="the configuration whose archives are checked")] = Path("config.yaml"),
 ) -> None:
-    """Check the archives that config.yaml names, within seconds."""
+    """Check the archives that config.yaml names; takes seconds."""
     from zfnet.config import overlay
     from zfnet.data.verify import check_archives
 
     problems = check_archives(overlay(config).archives)
     if problems:
         raise ZfnetError("\n".join(problems))
-    print("Every archive named in", config, "looks right.")
+    print(f"{config}: all archives passed the quick check.")
 
 
 COMMANDS = (world, shards, fetch, verify)

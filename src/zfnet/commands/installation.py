@@ -1,4 +1,4 @@
-"""What can be set."""
+"""Information about this installation."""
 
 
 def settings() -> None:
