@@ -1,10 +1,10 @@
-# make demo | test | test-all | bench | lint: each makes its own environment in .venv first.
+# make demo | test | test-all | bench | docs | lint: each sets up its own environment in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench lint lock clean
+.PHONY: demo test test-all bench docs lint lock clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all --configfile workflow/demo.yaml
@@ -17,15 +17,20 @@ test: $(READY)
 test-all: $(READY)
 	$(BIN)/python -m pytest -n 2 -q
 
-# Ours beside what one would use otherwise, on this machine, to be run while nothing else does: docs/performance.md
+# Compares zfnet with common alternatives on this machine; run it while nothing else runs. Results: docs/performance.md
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# The documentation site, in build/docs; open build/docs/index.html.
+docs: $(READY)
+	$(BIN)/mkdocs build --strict
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+	$(BIN)/mypy
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
@@ -33,12 +38,14 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-# For maintainers: the versions of requirements.lock, resolved anew.
+# For maintainers: update requirements.lock after a change in pyproject.toml. Existing pins stay; add UPGRADE=--upgrade to
+# renew them.
 lock:
-	echo "# The full pin of the run and test environment for Linux and macOS, Python 3.11-3.13; made by: make lock" > requirements.lock.new
-	uv pip compile pyproject.toml --group test --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --quiet >> requirements.lock.new
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --quiet $(UPGRADE) --output-file requirements.lock
+	{ echo "# The pinned run and development environment for Linux and macOS, Python 3.11-3.13; made by: make lock"; \
+		cat requirements.lock; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
 clean:
-	rm -rf results/demo checkpoints/demo logs/demo .snakemake
+	rm -rf results/demo checkpoints/demo logs/demo build/docs .snakemake
