@@ -1,12 +1,12 @@
-"""The search for near-duplicates: pictures looked for times training pictures, a second.
+"""Measure the search for near-duplicates: query images times training images per second.
 
-Drawn pictures, whose amplitudes fall with frequency as those of photographs do (1/f), stand for 30,000 pictures, about
-Caltech-256, and 100,000 training pictures, which repeat after some thousands. All are searched as
-`zfnet.transfer.duplicates.search_stage` does; a small part is searched by the plain path, too. Training pictures pass by in blocks
-of 256 and leave nothing, so seconds grow in proportion to them and memory does not.
+Synthetic images whose amplitudes fall with frequency like those of photographs (1/f) stand for 30,000 query images, about
+the size of Caltech-256, and 100,000 training images, which repeat after some thousands. They are searched as in
+`zfnet.transfer.duplicates.search_stage`; a small part is also searched by the plain path. Training images are processed in
+blocks of 256 and not kept, so time grows in proportion to their number and memory does not.
 
-Only the search is timed: thumbnails are there beforehand. What a stage takes to read and shrink its pictures comes on
-top; `make bench` measures the reading (the group `loader`).
+Only the search is timed, with the thumbnails ready. Reading the images and reducing them to thumbnails is not included;
+the group `loader` measures the reading.
 """
 
 import time

@@ -22,8 +22,10 @@ from benchmarks.page import page, table
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, write_json, write_text
 
-GROUPS = ("loader", "sharding", "norm", "step", "end_to_end", "scaling")
-GROUPS += ("projection", "strongest", "svm", "softmax", "duplicates")
+GROUPS = (
+    *("loader", "sharding", "norm", "step", "end_to_end", "scaling"),
+    *("projection", "strongest", "svm", "softmax", "duplicates"),
+)
 COLUMNS = ("case", "ours", "peer", "peer_name", "ratio", "unit", "peak_mb")
 
 
@@ -123,9 +125,13 @@ def run(groups: tuple[str, ...], bench: Bench, out: Path) -> None:
     write_json(out / "machine.json", machine(bench))
     console = Console()
     for group in groups:
-        rows, remarks = [], []
+        rows: list[Row] = []
+        remarks: list[str] = []
         for found in import_module(f"benchmarks.{group}").results(bench):
-            (rows if isinstance(found, Row) else remarks).append(found)
+            if isinstance(found, Row):
+                rows.append(found)
+            else:
+                remarks.append(found)
             console.print(f"{group}: {_told(found)}", highlight=False)
         _write(out / f"{group}.csv", rows)
         write_json(out / f"{group}.json", {"remarks": remarks, "quick": bench.quick, **_origin()})

@@ -32,7 +32,8 @@ def peak_mb(work: Callable[[], object]) -> float:
 
 
 def _family_mb() -> float:
-    return sum(map(_own_mb, [os.getpid(), *(child.pid for child in multiprocessing.active_children())]))
+    pids = [os.getpid(), *(child.pid for child in multiprocessing.active_children() if child.pid)]
+    return sum(map(_own_mb, pids))
 
 
 def _own_mb(pid: int) -> float:

@@ -123,8 +123,9 @@ def _pictures(path: Path) -> Iterator[Picture]:
     with tarfile.open(path) as tar:
         for member in tar:
             key, _, suffix = member.name.rpartition(".")
-            if suffix == "jpg":
-                yield Picture(key, int(key.split("/")[0][-1]), tar.extractfile(member).read(), f"{path}: {key}")
+            file = tar.extractfile(member)
+            if suffix == "jpg" and file:
+                yield Picture(key, int(key.split("/")[0][-1]), file.read(), f"{path}: {key}")
 
 
 def _jpeg(number: int) -> bytes:
@@ -145,14 +146,14 @@ def draw(number: int) -> Image.Image:
 
 def _field(random: np.random.Generator, cells: int, spread: float) -> np.ndarray:
     rough = Image.fromarray(random.normal(0, spread, (cells * 3 // 4, cells)).astype(np.float32))
-    soft = np.asarray(rough.resize((WIDTH, HEIGHT), Image.BICUBIC))
+    soft = np.asarray(rough.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
     return soft[..., None] * random.uniform(0.6, 1.0, 3).astype(np.float32)
 
 
 def _draw_edges(pen: ImageDraw.ImageDraw, random: np.random.Generator) -> None:
     for _ in range(12):
-        x, y = random.integers(0, WIDTH), random.integers(0, HEIGHT)
-        width, height = random.integers(10, 160, 2)
+        x, y = int(random.integers(0, WIDTH)), int(random.integers(0, HEIGHT))
+        width, height = random.integers(10, 160, 2).tolist()
         colour = tuple(random.integers(0, 256, 3).tolist())
         shape = pen.ellipse if random.random() < 0.5 else pen.rectangle
         shape((x, y, x + width, y + height), outline=colour, width=int(random.integers(1, 6)))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,9 +20,11 @@ CASE = "deconvnet, {units} units of layer 5 in {pictures} pictures"
 
 def results(bench: Bench) -> Iterator[Row | str]:
     """One row, and what captum was asked for."""
-    size = {"width": 1 / 8, "crop": 64, "pictures": 2, "units": 8} if bench.quick else {}
-    size = {"width": 1.0, "crop": 224, "pictures": PICTURES, "units": UNITS} | size
+    quick = {"width": 1 / 8, "crop": 64, "pictures": 2, "units": 8}
+    full = {"width": 1.0, "crop": 224, "pictures": PICTURES, "units": UNITS}
+    size: dict[str, Any] = quick if bench.quick else full
     row = bench.compare(CASE.format(**size), "projections/s", "projection:ours", "projection:captum", "captum", **size)
+    assert row.peer is not None  # compare() measures both
     yield row
     asked, wanted = min(SAMPLE, size["units"]), size["pictures"] * size["units"]
     yield (

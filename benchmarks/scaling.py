@@ -5,6 +5,7 @@ Pictures are drawn once and repeated under other keys. A ratio of 1 in the rows 
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks import loader, memory, photos, sharding
 from benchmarks.harness import Bench, Row
@@ -34,7 +35,7 @@ def _threads(bench: Bench, manifest: Path) -> Iterator[Row]:
     images = len(Shards(manifest))
     first = None
     for threads in THREADS:
-        given = {"reader": "ours", "threads": 1, "cores": threads, "images": images}
+        given: dict[str, Any] = {"reader": "ours", "threads": 1, "cores": threads, "images": images}
         found = bench.side("loader:rate", manifest=str(manifest), files="", **given)
         first = first or found.value
         yield Row(f"loader, {threads} threads", found.value, "images/s", first, "1 thread", found.peak_mb)

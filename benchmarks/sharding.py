@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -38,8 +38,9 @@ PEERS = {"pillow_numpy": "Pillow, mean and covariance by NumPy", "pillow": "Pill
 def results(bench: Bench) -> Iterator[Row | str]:
     """Time both on one core and on all."""
     images = QUICK if bench.quick else IMAGES
-    given = {"archive": str(photos.photographs(bench.work, images, images)), "images": images}
-    mean = Path(given["archive"]).stat().st_size / images
+    archive = photos.photographs(bench.work, images, images)
+    given: dict[str, Any] = {"archive": str(archive), "images": images}
+    mean = archive.stat().st_size / images
     yield f"{images:,} drawn JPEGs of {photos.WIDTH} × {photos.HEIGHT} pixels, {mean / 1000:.0f} kB a picture."
     for cores in bench.steps:
         rate = partial(bench.side, "sharding:rate", threads=1, cores=cores, **given)

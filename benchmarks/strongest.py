@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
@@ -16,11 +17,12 @@ VALIDATION = 50_000
 
 def results(bench: Bench) -> Iterator[Row | str]:
     """Cost against the plain forward pass, then speed and memory for 1,000 and 10,000 images, then an estimate."""
-    small = {"width": 1 / 8, "crop": 64}
+    small: dict[str, Any] = {"width": 1 / 8, "crop": 64}
     full = small | {"images": 64} if bench.quick else {"width": 1.0, "crop": 224, "images": 192}
     row = bench.compare(
         "five layers, all maps", "images/s", "strongest:ours", "strongest:forward", "forward with switches", **full
     )
+    assert row.peer is not None  # compare() measures both
     yield row
     yield f"Looking for the strongest costs {row.peer / row.ours:.2f} times the plain forward pass with switches."
     for images in (32, 64) if bench.quick else (1_000, 10_000):
