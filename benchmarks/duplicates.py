@@ -1,9 +1,9 @@
 """Measure the search for near-duplicates: query images times training images per second.
 
-Synthetic images whose amplitudes fall with frequency like those of photographs (1/f) stand for 30,000 query images, about
-the size of Caltech-256, and 100,000 training images, which repeat after some thousands. They are searched as in
-`zfnet.transfer.duplicates.search_stage`; a small part is also searched by the plain path. Training images are processed in
-blocks of 256 and not kept, so time grows in proportion to their number and memory does not.
+Synthetic images whose amplitudes fall with frequency like those of photographs (1/f) stand for 30,000 query images,
+about the size of Caltech-256, and 100,000 training images, which repeat after some thousands. They are searched as in
+`zfnet.transfer.duplicates.search_stage`; a small part is also searched by the plain path. Training images are processed
+in blocks of 256 and not kept, so time grows in proportion to their number and memory does not.
 
 Only the search is timed, with the thumbnails ready. Reading the images and reducing them to thumbnails is not included;
 the group `loader` measures the reading.

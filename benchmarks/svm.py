@@ -1,12 +1,12 @@
-"""Measure linear SVMs of all classes at once against scikit-learn's LinearSVC, and the path from layer-1 features to a head.
+"""Measure linear SVMs of all classes against scikit-learn's LinearSVC, and the path from layer-1 features to a head.
 
 Caltech-256 with 60 training images per class on layer 7: 257 classes, 15,420 images, 4,096 features. LinearSVC fits one
 class after the other, so its time for all classes is extrapolated from a few of them. Both minimise the same objective
 (`zfnet.transfer.heads.linear`). LinearSVC gets its float64 rows ready and uses its dual solver, its fastest one here.
 
-Layer 1 of Caltech-101 has 290,400 numbers per image, 10.5 GB in a file that is read block by block. The steps are those of
-`zfnet.transfer.caltech_heads`: the Gram matrix of all images, the coordinates of one fold with 30 training images per class,
-and one SVM in these coordinates. Features and classes are random, so only time and memory are meaningful.
+Layer 1 of Caltech-101 has 290,400 numbers per image, 10.5 GB in a file that is read block by block. The steps are those
+of `zfnet.transfer.caltech_heads`: the Gram matrix of all images, the coordinates of one fold with 30 training images
+per class, and one SVM in these coordinates. Features and classes are random, so only time and memory are meaningful.
 """
 
 import shutil
