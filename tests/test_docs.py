@@ -6,6 +6,7 @@ all the same, but its Python is not run.
 
 import argparse
 import functools
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -191,6 +192,14 @@ def test_the_readme_projects_a_unit():
     assert tuple(names["activation"].shape) == (2,)
     assert tuple(names["pixels"].shape) == (2, 3, 224, 224)
     assert names["pixels"].abs().sum() > 0
+
+
+def test_the_reference_names_what_can_be_imported():
+    listed = re.findall(
+        r"^::: (\S+)(?:\n +options:\n +heading: (\S+))?", (ROOT / "docs/api.md").read_text(), re.MULTILINE
+    )
+    for home, public in listed:
+        assert pkgutil.resolve_name(public or home) is pkgutil.resolve_name(home)
 
 
 @pytest.mark.slow
