@@ -23,7 +23,8 @@ bench: $(READY)
 
 # The documentation site, in build/docs; open build/docs/index.html.
 docs: $(READY)
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation: $(CURDIR)/build/docs/index.html"
 
 lint: $(READY)
 	$(BIN)/ruff check .
