@@ -8,7 +8,7 @@ min_version("9.21")
 configfile: "config.yaml"
 
 
-# Used with --sdm apptainer alone: an image with this environment, built from the Dockerfile (see README).
+# Used with --sdm apptainer alone: an image with this environment, built from the Dockerfile (see docs/tutorials/reproduce.md).
 container: "zfnet.sif"
 
 
