@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness import Bench, Row
-from zfnet.transfer.duplicates.pairs import search
+from zfnet.transfer.duplicates.pair_search import search
 from zfnet.transfer.duplicates.thumbnails import CUTS, gathered, query_thumbnails, thumbnails
 
 SIZE, BLOCK, THRESHOLD, FLOOR = 32, 256, 0.95, 0.9

@@ -13,7 +13,8 @@ import torch
 
 from benchmarks import activations
 from benchmarks.harness import Bench, Row
-from zfnet.transfer.heads.linear import Head, fit, objective, one_hot
+from zfnet.transfer.heads.head import Head
+from zfnet.transfer.heads.linear import fit, objective, one_hot
 
 PROBLEM = {"images": 3_060, "width": 4_096, "classes": 102}
 

@@ -20,8 +20,9 @@ import torch
 from benchmarks import activations
 from benchmarks.harness import Bench, Row
 from zfnet.core.files import read_json, write_json
-from zfnet.transfer.heads.feature_kernel import Layer
-from zfnet.transfer.heads.linear import Head, fit, objective, one_hot
+from zfnet.transfer.heads.feature_kernel import FeatureKernel
+from zfnet.transfer.heads.head import Head
+from zfnet.transfer.heads.linear import fit, objective, one_hot
 
 PROBLEM = {"images": 15_420, "width": 4_096, "classes": 257}
 LAYER_1 = {"images": 9_000, "width": 290_400}
@@ -130,9 +131,9 @@ def head_on_layer(path: str, times: str, train: int, test: int, classes: int) ->
     order = np.random.default_rng(0).permutation(len(rows))[: train + test]
     targets = one_hot(np.arange(train) % classes, np.arange(classes))  # by chance, as the order is
     clock = [time.perf_counter()]
-    layer = Layer.open(rows, np.arange(len(rows)), torch.device("cpu"))
+    kernel = FeatureKernel.open(rows, np.arange(len(rows)), torch.device("cpu"))
     clock.append(time.perf_counter())
-    x, x_test = layer.coordinates(order[:train], order[train:])
+    x, x_test = kernel.coordinates(order[:train], order[train:])
     clock.append(time.perf_counter())
     fit(x, targets, torch.ones(train, 1), "svm").scores(x_test)
     clock.append(time.perf_counter())

@@ -17,10 +17,10 @@ MEASURED = """
 import json, sys
 import numpy as np, torch
 from zfnet.settings import Heads
-from zfnet.transfer import blocks
-from zfnet.transfer.heads.feature_kernel import Layer
+from zfnet.transfer.heads import blocks
+from zfnet.transfer.heads.feature_kernel import FeatureKernel
 from zfnet.transfer.heads.linear import one_hot
-from zfnet.transfer.heads.cross_validation import choice_bytes, fit_chosen, inner_folds
+from zfnet.transfer.heads.cross_validation import cross_validation_bytes, fit_with_best_c, inner_folds
 
 kind, n, width, classes, working = json.loads(sys.argv[1])
 torch.set_num_threads(2)
@@ -32,13 +32,13 @@ def chosen(n, width, classes):
     draw = np.random.default_rng(0)
     rows = draw.standard_normal((2 * n, width), dtype=np.float32)
     rows += draw.standard_normal((classes, width), dtype=np.float32)[labels]
-    layer = Layer.open(rows, np.arange(2 * n), torch.device("cpu"))
+    kernel = FeatureKernel.open(rows, np.arange(2 * n), torch.device("cpu"))
     targets, groups = one_hot(labels[:n], np.arange(classes)), inner_folds(labels[:n], 3)
-    fit = choice_bytes(n, layer.dimensions(n), classes, kind, heads)
+    fit = cross_validation_bytes(n, kernel.dimensions(n), classes, kind, heads)
     before = held("VmRSS")
-    x, test = layer.coordinates(np.arange(n), np.arange(n, 2 * n), fit)
-    fit_chosen(x, targets, groups, kind, heads, lambda scores, members: scores.mean())
-    return before, layer.needs(n, n, fit)
+    x, test = kernel.coordinates(np.arange(n), np.arange(n, 2 * n), fit)
+    fit_with_best_c(x, targets, groups, kind, heads, lambda scores, members: scores.mean())
+    return before, kernel.bytes_needed(n, n, fit)
 
 
 def held(field):  # VmHWM: the most so far; getrusage would count that of the process that started this one, too

@@ -11,7 +11,8 @@ from zfnet.core.files import read_json
 from zfnet.settings import Transfer
 from zfnet.transfer.caltech_heads import heads_stage
 from zfnet.transfer.heads import newton, sklearn_solver
-from zfnet.transfer.heads.linear import Head, fit, objective
+from zfnet.transfer.heads.head import Head
+from zfnet.transfer.heads.linear import fit, objective
 from zfnet.transfer.heads.newton import Newton
 from zfnet.transfer.voc_heads import voc_stage
 
@@ -39,7 +40,7 @@ def test_a_fit_that_ran_out_of_steps_says_so_and_what_says_solved_is(kind, monke
     x, targets, costs = problem()
     shares = []
     for steps in (1, 2, 3, 4, 6, 8):
-        monkeypatch.setattr(newton, "STEPS", steps)
+        monkeypatch.setattr(newton, "NEWTON_ITERATIONS", steps)
         head = fit(x, targets, costs, kind)
         monkeypatch.undo()
         left = excess(head, x, targets, costs, kind)
@@ -53,13 +54,13 @@ def test_a_fit_that_ran_out_of_steps_says_so_and_what_says_solved_is(kind, monke
 def test_where_no_step_helps_a_head_is_solved_only_if_little_was_promised(kind, stops, monkeypatch):
     """As if rounding hid all gains from some step on."""
     x, targets, costs = problem()
-    real, calls = Newton._step, []
+    real, calls = Newton._line_search, []
 
     def none_from_then_on(*arguments):
         calls.append(1)
         return real(*arguments) * (len(calls) <= stops)
 
-    monkeypatch.setattr(Newton, "_step", none_from_then_on)
+    monkeypatch.setattr(Newton, "_line_search", none_from_then_on)
     head = fit(x, targets, costs, kind)
     monkeypatch.undo()
     left = excess(head, x, targets, costs, kind)
@@ -104,7 +105,7 @@ def test_a_class_without_samples_is_done_soon(kind, monkeypatch):
     """The free bias of a sigmoid then has no optimum: each step lowers the objective by the same share of it."""
     x, targets, costs = problem()
     targets = torch.cat([targets, torch.zeros(len(targets), 1)], 1)
-    monkeypatch.setattr(newton, "STEPS", 60)
+    monkeypatch.setattr(newton, "NEWTON_ITERATIONS", 60)
     head = fit(x, targets, costs, kind)
     assert head.solved.all()
 
@@ -131,7 +132,7 @@ def test_heads_stage_counts_and_names_fits_that_are_not_solved(write_features, t
     heads_stage(folder, settings, tmp_path / "t.csv", threads=1)
     assert read_json(tmp_path / "t.json")["unconverged"] == 0 and "problems ended" not in capsys.readouterr().err
     text = (tmp_path / "t.csv").read_text()
-    monkeypatch.setattr(newton, "STEPS", 1)
+    monkeypatch.setattr(newton, "NEWTON_ITERATIONS", 1)
     heads_stage(folder, settings, tmp_path / "t.csv", threads=1)
     said = [line for line in capsys.readouterr().err.splitlines() if "problems ended before" in line]
     assert read_json(tmp_path / "t.json")["unconverged"] == len(said) == len(text.splitlines()) - 1 == 2 * 5
@@ -145,8 +146,8 @@ def test_voc_stage_counts_and_names_fits_that_are_not_solved(write_features, tmp
     boxes = [[{"name": "ab"[k], "difficult": 0, "box": [1, 1, 2, 2]}] for k in labels]
     annotations = [{"objects": box, "set": "val" if i % 3 else "train"} for i, box in enumerate(boxes)]
     folder = write_features("voc2012", labels, {"7": rows}, ["a", "b"], annotations)
-    for steps, count in ((newton.STEPS, 0), (1, 2)):
-        monkeypatch.setattr(newton, "STEPS", steps)
+    for steps, count in ((newton.NEWTON_ITERATIONS, 0), (1, 2)):
+        monkeypatch.setattr(newton, "NEWTON_ITERATIONS", steps)
         voc_stage(folder, Transfer(heads=HEADS), tmp_path / "ap.csv", threads=1)
         said = [line for line in capsys.readouterr().err.splitlines() if "problems ended before" in line]
         assert read_json(tmp_path / "ap.json")["unconverged"] == len(said) == count

@@ -25,7 +25,7 @@ from zfnet.transfer.duplicates import search_stage
 from zfnet.transfer.duplicates.bounds import bounds, sketch
 from zfnet.transfer.duplicates.calibration import CHANGES as COPIES
 from zfnet.transfer.duplicates.calibration import IN_SHARDS, in_shards, recalls, share
-from zfnet.transfer.duplicates.pairs import search
+from zfnet.transfer.duplicates.pair_search import search
 from zfnet.transfer.duplicates.search_stage import _read_queries, duplicates_stage
 from zfnet.transfer.duplicates.thumbnails import (
     CUTS,
@@ -279,7 +279,7 @@ def test_too_little_memory_for_the_thumbnails_is_a_sentence_before_they_are_read
 
 PASSING = """
 import numpy as np, torch
-from zfnet.transfer.duplicates.pairs import search
+from zfnet.transfer.duplicates.pair_search import search
 from zfnet.transfer.duplicates.thumbnails import CUTS, VIEWS
 
 def memory():

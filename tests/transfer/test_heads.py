@@ -8,9 +8,10 @@ from zfnet.core import memory
 from zfnet.core.errors import ZfnetError
 from zfnet.settings import Heads
 from zfnet.transfer.heads import feature_kernel, newton
-from zfnet.transfer.heads.cross_validation import choice_bytes
-from zfnet.transfer.heads.feature_kernel import Layer, from_gram, from_rows
-from zfnet.transfer.heads.linear import Head, fit, objective, one_hot
+from zfnet.transfer.heads.cross_validation import cross_validation_bytes
+from zfnet.transfer.heads.feature_kernel import FeatureKernel, from_gram, from_rows
+from zfnet.transfer.heads.head import Head
+from zfnet.transfer.heads.linear import fit, objective, one_hot
 from zfnet.transfer.heads.losses import LOSSES
 from zfnet.transfer.heads.preconditioner import Preconditioner
 
@@ -118,9 +119,9 @@ def test_coordinates_keep_inner_products_of_centred_scaled_features():
 def test_a_wide_layer_gives_what_its_rows_give():
     rows = np.random.default_rng(0).normal(size=(30, 100)).astype(np.float32)
     used, train, test = np.arange(3, 28), np.arange(4, 20), np.arange(20, 27)
-    layer = Layer.open(rows, used, torch.device("cpu"))
-    assert layer.gram is not None
-    a, b = layer.coordinates(train, test)
+    kernel = FeatureKernel.open(rows, used, torch.device("cpu"))
+    assert kernel.gram is not None
+    a, b = kernel.coordinates(train, test)
     c, d = from_rows(torch.from_numpy(rows[train]), torch.from_numpy(rows[test]))
     torch.testing.assert_close(b @ a.T, d @ c.T, rtol=1e-3, atol=1e-4)
 
@@ -151,11 +152,11 @@ def test_a_preconditioner_inverts_the_hessian_of_samples_that_count_alike():
 
 def test_mistakes_are_sentences():
     x, targets, costs = problem()
-    with pytest.raises(ZfnetError, match="no such classifier; there are svm, softmax, sigmoid"):
+    with pytest.raises(ZfnetError, match="no such classifier; expected one of svm, softmax, sigmoid"):
         fit(x, targets, costs, "forest")
     with pytest.raises(ZfnetError, match=r"expected .n, d., .n, K. and .n, P."):
         fit(x, targets[1:], costs, "svm")
-    with pytest.raises(ZfnetError, match=r"one sample for each .picture, label. pair"):
+    with pytest.raises(ZfnetError, match=r"one sample for each .image, label. pair"):
         fit(x, torch.ones_like(targets), costs, "softmax")
     with pytest.raises(ZfnetError, match="not finite"):
         fit(x * float("nan"), targets, costs, "svm")
@@ -174,24 +175,24 @@ def test_a_wide_layer_is_read_from_its_file_in_any_blocks(tmp_path, monkeypatch)
 
 def test_too_little_memory_is_a_sentence_in_training_and_in_testing(monkeypatch):
     rows = np.random.default_rng(0).normal(size=(60, 100)).astype(np.float32)
-    layer = Layer.open(rows, np.arange(50), torch.device("cpu"), "caltech101, layer 1")
+    kernel = FeatureKernel.open(rows, np.arange(50), torch.device("cpu"), "caltech101, layer 1")
     wanted = r"0\.\d GiB of memory are needed on cpu and 0\.\d are free; .* leave the layer out of transfer.layers"
     for train, test in ((40, 1), (1, 49)):
-        monkeypatch.setattr(memory, "available", lambda device, n=(train, test): layer.needs(*n) - 1)
-        with pytest.raises(ZfnetError, match=rf"caltech101, layer 1: a fold of {train} \+ {test} pictures: {wanted}"):
-            layer.coordinates(np.arange(train), np.arange(train, train + test))
-    with pytest.raises(ZfnetError, match=rf"features: the Gram matrix of 50 pictures: {wanted}"):
-        Layer.open(rows, np.arange(50), torch.device("cpu"))
+        monkeypatch.setattr(memory, "available", lambda device, n=(train, test): kernel.bytes_needed(*n) - 1)
+        with pytest.raises(ZfnetError, match=rf"caltech101, layer 1: a fold of {train} \+ {test} images: {wanted}"):
+            kernel.coordinates(np.arange(train), np.arange(train, train + test))
+    with pytest.raises(ZfnetError, match=rf"features: the Gram matrix of 50 images: {wanted}"):
+        FeatureKernel.open(rows, np.arange(50), torch.device("cpu"))
 
 
 def test_the_memory_of_the_fit_that_follows_counts_too(monkeypatch):
     """As at size 60 of Caltech-256 on layer 1: coordinates fit, the fit with its factors does not."""
-    layer = Layer(np.empty((60, 290_400), np.float16), torch.empty(0), np.empty(0), torch.device("cpu"), "layer 1")
-    fit = choice_bytes(15_420, layer.dimensions(15_420), 257, "svm", Heads())
-    assert layer.needs(15_420, 6_425) < 11e9 < layer.needs(15_420, 6_425, fit) < 14e9
+    kernel = FeatureKernel(np.empty((60, 290_400), np.float16), torch.empty(0), np.empty(0), torch.device("cpu"), "layer 1")
+    fit = cross_validation_bytes(15_420, kernel.dimensions(15_420), 257, "svm", Heads())
+    assert kernel.bytes_needed(15_420, 6_425) < 11e9 < kernel.bytes_needed(15_420, 6_425, fit) < 14e9
     monkeypatch.setattr(memory, "available", lambda device: int(11e9))
-    with pytest.raises(ZfnetError, match=r"layer 1: a fold of 15,420 \+ 6,425 pictures: 1\d\.\d GiB of memory"):
-        layer.coordinates(np.arange(15_420), np.arange(6_425), fit)
+    with pytest.raises(ZfnetError, match=r"layer 1: a fold of 15,420 \+ 6,425 images: 1\d\.\d GiB of memory"):
+        kernel.coordinates(np.arange(15_420), np.arange(6_425), fit)
 
 
 @pytest.mark.parametrize(("line", "base", "names"), [

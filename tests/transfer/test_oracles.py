@@ -1,7 +1,7 @@
 """Heads against scikit-learn on pictures that neither has seen: the same objective, the same predictions.
 
 The features are given to scikit-learn as they are, centred and scaled in double precision, and to ours by way of
-`Layer`, whose coordinates are others where there are more features than training pictures.
+`FeatureKernel`, whose coordinates are others where there are more features than training pictures.
 """
 
 import numpy as np
@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from zfnet.settings import Heads
-from zfnet.transfer.heads.feature_kernel import Layer
-from zfnet.transfer.heads.linear import Head, fit, objective, one_hot
+from zfnet.transfer.heads.feature_kernel import FeatureKernel
+from zfnet.transfer.heads.head import Head
+from zfnet.transfer.heads.linear import fit, objective, one_hot
 
 TESTED, CLASSES = 1500, 6
 GRIDS = {"svm": Heads().svm_c, "softmax": (0.01, 1.0, 100.0)}
@@ -37,8 +38,8 @@ def peer(kind, c):
 def test_a_small_c_predicts_as_the_optimum_does(seed):
     """Many classes and a small C: scores differ by little where the objective hardly feels it."""
     rows, labels = overlapping(600, 40, classes=20, seed=seed)
-    layer = Layer.open(rows, np.arange(len(rows)), torch.device("cpu"))
-    x, tested = layer.coordinates(np.arange(600), np.arange(600, len(rows)))
+    kernel = FeatureKernel.open(rows, np.arange(len(rows)), torch.device("cpu"))
+    x, tested = kernel.coordinates(np.arange(600), np.arange(600, len(rows)))
     targets, costs = one_hot(labels[:600], np.arange(20)), torch.tensor([0.01, 0.1]).repeat(600, 1)
     for kind in GRIDS:
         ours = fit(x, targets, costs, kind).scores(tested).argmax(-1)
@@ -54,9 +55,9 @@ def test_a_small_c_predicts_as_the_optimum_does(seed):
 @pytest.mark.parametrize("kind", GRIDS)
 def test_unseen_pictures_get_the_same_labels_from_the_same_optimum(kind, n, d, by_products):
     rows, labels = overlapping(n, d)
-    layer = Layer.open(rows, np.arange(len(rows)), torch.device("cpu"))
-    assert (layer.gram is not None) == by_products
-    x, tested = layer.coordinates(np.arange(n), np.arange(n, len(rows)))
+    kernel = FeatureKernel.open(rows, np.arange(len(rows)), torch.device("cpu"))
+    assert (kernel.gram is not None) == by_products
+    x, tested = kernel.coordinates(np.arange(n), np.arange(n, len(rows)))
     targets, grid = one_hot(labels[:n], np.arange(CLASSES)), GRIDS[kind]
     ours = fit(x, targets, torch.tensor(grid).repeat(n, 1), kind)
     predicted = ours.scores(tested).argmax(-1).numpy()

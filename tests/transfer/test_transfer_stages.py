@@ -15,7 +15,7 @@ from zfnet.settings import Heads, Nets, Recipe, Settings, Transfer
 from zfnet.transfer import from_scratch
 from zfnet.transfer.caltech_heads import Task, heads_stage, protocol
 from zfnet.transfer.from_scratch import scratch_stage
-from zfnet.transfer.heads.cross_validation import fit_chosen, inner_folds
+from zfnet.transfer.heads.cross_validation import fit_with_best_c, inner_folds
 from zfnet.transfer.voc_heads import samples, truth_table, voc_stage
 from zfnet.transfer.voc_submission import voc_test_stage
 
@@ -113,9 +113,9 @@ def test_the_better_cost_is_chosen_and_the_middle_where_nothing_can_be():
             calls.append(numbers)
             return float((len(calls) - 1) % 3 == wanted)
 
-        assert fit_chosen(x, targets, np.arange(6) % 2, "svm", heads, score)[1] == best
+        assert fit_with_best_c(x, targets, np.arange(6) % 2, "svm", heads, score)[1] == best
         assert [numbers.tolist() for numbers in calls[::3]] == [[0, 2, 4], [1, 3, 5]]
-    assert fit_chosen(x, targets, np.zeros(6, int), "svm", heads, score)[1] == 1.0
+    assert fit_with_best_c(x, targets, np.zeros(6, int), "svm", heads, score)[1] == 1.0
 
 
 def test_voc_truth_and_targets():

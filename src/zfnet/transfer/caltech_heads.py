@@ -19,9 +19,10 @@ from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_records
 from zfnet.settings import Heads, Transfer
 from zfnet.transfer.extract_features import Features
-from zfnet.transfer.heads.cross_validation import choice_bytes, fit_chosen, inner_folds, unsolved
-from zfnet.transfer.heads.feature_kernel import Layer
-from zfnet.transfer.heads.linear import Kind, one_hot
+from zfnet.transfer.heads.cross_validation import cross_validation_bytes, fit_with_best_c, inner_folds, warn_if_unsolved
+from zfnet.transfer.heads.feature_kernel import FeatureKernel
+from zfnet.transfer.heads.head import Kind
+from zfnet.transfer.heads.linear import one_hot
 from zfnet.transfer.metrics import class_accuracy
 from zfnet.transfer.splits import Split, Splits, make_splits
 
@@ -124,24 +125,24 @@ def _run(features: Features, splits: Splits, tasks: list[Task], heads: Heads) ->
     for task in track(tasks, f"heads on {features.name}", len(tasks)):
         if opened != task.layer:
             name, opened = f"{features.name}, layer {task.layer}", task.layer
-            layer = Layer.open(features.layer(task.layer), splits.used, device(), name)
+            kernel = FeatureKernel.open(features.layer(task.layer), splits.used, device(), name)
         for fold in range(len(splits.orders)):
             rows.append(_one(layer, features.labels, splits, task, splits.split(fold, task.size), heads))
     return rows
 
 
-def _one(layer: Layer, labels: np.ndarray, splits: Splits, task: Task, split: Split, heads: Heads) -> dict[str, Any]:
+def _one(kernel: FeatureKernel, labels: np.ndarray, splits: Splits, task: Task, split: Split, heads: Heads) -> dict[str, Any]:
     """Train one head on one fold and test it."""
     known, classes, n = labels[split.train], splits.classes, len(split.train)
-    needs = choice_bytes(n, layer.dimensions(n), len(classes), task.head, heads)
-    train, test = layer.coordinates(split.train, split.test, needs)
+    needs = cross_validation_bytes(n, kernel.dimensions(n), len(classes), task.head, heads)
+    train, test = kernel.coordinates(split.train, split.test, needs)
 
     def score(scores: np.ndarray, samples: np.ndarray) -> float:
         return class_accuracy(classes[scores.argmax(1)], known[samples])
 
     targets = one_hot(known, classes).to(train.device)
     groups = inner_folds(known, heads.inner_folds)
-    head, c = fit_chosen(train, targets, groups, task.head, heads, score)
+    head, c = fit_with_best_c(train, targets, groups, task.head, heads, score)
     predicted = classes[head.scores(test)[:, 0].argmax(1).cpu().numpy()]
     return {
         **task._asdict(),
@@ -151,5 +152,5 @@ def _one(layer: Layer, labels: np.ndarray, splits: Splits, task: Task, split: Sp
         "classes": len(classes),
         "train_images": len(split.train),
         "test_images": len(split.test),
-        "unsolved": unsolved(head, f"{layer.name}, {task.head}, {task.size} per class, fold {split.fold}, C = {c:g}"),
+        "unsolved": warn_if_unsolved(head, f"{kernel.name}, {task.head}, {task.size} per class, fold {split.fold}, C = {c:g}"),
     }

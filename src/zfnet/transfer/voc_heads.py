@@ -26,9 +26,10 @@ from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_records
 from zfnet.settings import Transfer
 from zfnet.transfer.extract_features import Features
-from zfnet.transfer.heads.cross_validation import choice_bytes, fit_chosen, unsolved
-from zfnet.transfer.heads.feature_kernel import Layer
-from zfnet.transfer.heads.linear import Kind, one_hot
+from zfnet.transfer.heads.cross_validation import cross_validation_bytes, fit_with_best_c, warn_if_unsolved
+from zfnet.transfer.heads.feature_kernel import FeatureKernel
+from zfnet.transfer.heads.head import Kind
+from zfnet.transfer.heads.linear import one_hot
 from zfnet.transfer.metrics import average_precision, mean_average_precision
 
 COLUMNS = ["class", "head", "positives", "images", "ap"]
@@ -103,9 +104,9 @@ def voc_stage(
     start, features = time.monotonic(), Features(features_dir)
     features.expect(weights, manifest)
     truth, train, val = read_truth(features)
-    layer = Layer.open(features.layer(LAYER), np.r_[train, val], device(), NAME)
-    needs = max(learn_bytes(truth[train], layer.dimensions(len(train)), kind, settings) for kind in KINDS)
-    x, x_val = layer.coordinates(train, val, needs)
+    kernel = FeatureKernel.open(features.layer(LAYER), np.r_[train, val], device(), NAME)
+    needs = max(learn_bytes(truth[train], kernel.dimensions(len(train)), kind, settings) for kind in KINDS)
+    x, x_val = kernel.coordinates(train, val, needs)
     found = {kind: learn(x, truth[train], x_val, kind, settings) for kind in KINDS}
     scores = {kind: one.probabilities for kind, one in found.items()}
     folder = Path(out_csv).parent
@@ -173,15 +174,15 @@ def learn(x: Tensor, truth: np.ndarray, x_test: Tensor, kind: Kind, settings: Tr
         return mean_average_precision(probabilities(scores[first], kind), truth[seen])
 
     groups = dealt[pictures]  # by picture, so that no picture is in two inner folds
-    head, c = fit_chosen(x[places], targets.to(x), groups, kind, settings.heads, score)
+    head, c = fit_with_best_c(x[places], targets.to(x), groups, kind, settings.heads, score)
     what = f"{NAME}, {kind} of {len(truth):,} pictures, C = {c:g}"
-    return Learned(probabilities(head.scores(x_test)[:, 0].cpu().numpy(), kind), c, unsolved(head, what))
+    return Learned(probabilities(head.scores(x_test)[:, 0].cpu().numpy(), kind), c, warn_if_unsolved(head, what))
 
 
 def learn_bytes(truth: np.ndarray, d: int, kind: Kind, settings: Transfer) -> int:
     """Return the bytes that `learn` takes beside its arguments, with d features a picture."""
     n = int((truth > 0).sum()) if kind == "softmax" else len(truth)
-    return 4 * n * d + choice_bytes(n, d, truth.shape[1], kind, settings.heads)
+    return 4 * n * d + cross_validation_bytes(n, d, truth.shape[1], kind, settings.heads)
 
 
 def probabilities(scores: np.ndarray, kind: Kind) -> np.ndarray:

@@ -16,7 +16,7 @@ from zfnet.core.files import write_json
 from zfnet.core.provenance import provenance
 from zfnet.settings import Transfer
 from zfnet.transfer.extract_features import Features
-from zfnet.transfer.heads.feature_kernel import Layer
+from zfnet.transfer.heads.feature_kernel import FeatureKernel
 from zfnet.transfer.voc_heads import LAYER, NAME, learn, learn_bytes, read_truth, write_predictions
 
 
@@ -55,9 +55,9 @@ def voc_test_stage(
     learned = np.sort(np.r_[train, val])
     rows = np.concatenate([known.layer(LAYER), test.layer(LAYER)])
     unseen = np.arange(len(known), len(rows))
-    layer = Layer.open(rows, np.r_[learned, unseen], device(), NAME)
-    needs = learn_bytes(truth[learned], layer.dimensions(len(learned)), "softmax", settings)
-    x, x_test = layer.coordinates(learned, unseen, needs)
+    kernel = FeatureKernel.open(rows, np.r_[learned, unseen], device(), NAME)
+    needs = learn_bytes(truth[learned], kernel.dimensions(len(learned)), "softmax", settings)
+    x, x_test = kernel.coordinates(learned, unseen, needs)
     found = learn(x, truth[learned], x_test, "softmax", settings)
     folder = Path(out_json).parent
     write_predictions(folder, "test", test.keys, known.classes, found.probabilities)

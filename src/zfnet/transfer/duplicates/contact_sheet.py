@@ -13,7 +13,7 @@ from zfnet.core.files import atomic
 from zfnet.data.loader import Shards
 
 if TYPE_CHECKING:
-    from zfnet.transfer.duplicates.pairs import Matches
+    from zfnet.transfer.duplicates.pair_search import Matches
 
 SHOWN = 24  # pictures on each side of the threshold
 COLUMNS, SIDE, TEXT = 4, 112, 26  # pairs in a row; pixels of a picture; pixels of its caption

@@ -10,7 +10,7 @@ it, but a crop of 4 % takes it below 0.9. Therefore each transfer picture is com
 - as it is and in the mirror;
 - as it is and with 2 % and 4 % cut off each side, against the training picture as it is; and the other way round.
 
-The largest of the twenty correlations counts, which `zfnet.transfer.duplicates.pairs` finds without computing most of them.
+The largest of the twenty correlations counts, which `zfnet.transfer.duplicates.pair_search` finds without computing most of them.
 Copies that are cropped by much more are not found. What the threshold finds and misses is measured on copies of the
 data themselves (`zfnet.transfer.duplicates.calibration`).
 """
@@ -35,7 +35,7 @@ from zfnet.data.loader import Shards
 from zfnet.settings import Transfer
 from zfnet.transfer.duplicates.calibration import CURVE_COLUMNS, curve, recalls, share
 from zfnet.transfer.duplicates.contact_sheet import contact_sheet
-from zfnet.transfer.duplicates.pairs import Matches, search
+from zfnet.transfer.duplicates.pair_search import Matches, search
 from zfnet.transfer.duplicates.thumbnails import CUTS, VIEWS, gathered, grey, query_thumbnails, thumbnails, whole_grey
 
 THRESHOLDS = tuple(round(0.9 + 0.005 * i, 3) for i in range(20))  # whose counts are told; none is searched below

@@ -1,12 +1,17 @@
-"""Features to the coordinates in which heads are trained: centred, of unit size, never more than pictures.
+"""Coordinates in which heads are trained: centred, scaled to unit size, and never more of them than training images.
 
-A layer's features are moved by the mean of the training pictures and divided by one number, the root mean square of
-their norms, so that the same values of C make sense for every layer, width and size of net. Features keep their
-relative sizes: nothing is scaled one by one. The paper does not say how it normalised.
+Features are centred by the mean of the training images and divided by one number, the root mean square of their norms,
+so that the same values of C suit every layer, width and size of net. Features keep their relative sizes: none is scaled
+on its own. The paper does not say how it normalised.
 
-A linear classifier with an L2 penalty sees features only through inner products. So where a layer has more dimensions
-than there are pictures (290,400 at layer 1), its Gram matrix X Xᵀ = U S Uᵀ is made once, and U √S takes the place of X:
-n dimensions, the same inner products, the same classifier.
+An L2-penalised linear classifier depends on its features only through inner products: its optimal weights are a linear
+combination of the training samples, w = Xᵀ a, so a score is x_test · w = (x_test Xᵀ) a. Where a layer has more
+dimensions than there are images (290,400 at layer 1), X is therefore read only once, to compute the Gram matrix
+
+    X Xᵀ = U S Uᵀ   (n, n)
+
+and Z = U √S (n, n) replaces X: Z Zᵀ = X Xᵀ, hence the same classifier, but with n features instead of d. A test image
+gets the coordinates z with z Zᵀ = x_test Xᵀ, that is z = x_test Xᵀ U / √S.
 """
 
 from dataclasses import dataclass
@@ -19,94 +24,109 @@ from torch import Tensor
 from zfnet.core import memory
 
 BLOCK_BYTES = 256 << 20  # of features held in memory at once
-STRIPE = 1024  # rows of the Gram matrix made by one product
+STRIPE = 1024  # rows of the Gram matrix computed by one product
+MIN_EIGENVALUE = 1e-9  # relative to the largest; smaller ones are rounding errors
 
 
 @dataclass(frozen=True)
-class Layer:
-    """The features of one layer, or their Gram matrix.
+class FeatureKernel:
+    """The features of one layer, and their Gram matrix if there are more dimensions than images.
 
     rows : float32 or float16 (N, d), memory mapped;  gram : float64 (M, M) or None
-    place : where each picture is in `gram`
-    name : what sentences call it
+    gram_index : int (N,), row of each image in `gram`, -1 for images that are not used
+    name : what messages call the features
     """
 
     rows: np.ndarray
     gram: Tensor | None
-    place: np.ndarray
+    gram_index: np.ndarray
     device: torch.device
     name: str
 
     @classmethod
-    def open(cls, rows: np.ndarray, used: np.ndarray, device: torch.device, name: str = "features") -> "Layer":
-        """Take the features of a layer, of which only the pictures `used` will be asked for."""
+    def open(cls, rows: np.ndarray, used: np.ndarray, device: torch.device, name: str = "features") -> "FeatureKernel":
+        """Prepare the features of a layer (N, d); only the images with the numbers `used` can be asked for later.
+
+        Raises
+        ------
+        ZfnetError
+            There is too little memory for the Gram matrix.
+        """
         used = np.unique(used)
-        place = np.full(len(rows), -1)
-        place[used] = np.arange(len(used))
+        gram_index = np.full(len(rows), -1)
+        gram_index[used] = np.arange(len(used))
         wide = rows.shape[1] > len(used)
         if wide:
-            what = f"{name}: the Gram matrix of {len(used):,} pictures"
-            memory.require(16 * len(used) ** 2 + 2 * BLOCK_BYTES, what, device)
-        return cls(rows, gram_matrix(rows, used, device) if wide else None, place, device, name)
+            purpose = f"{name}: the Gram matrix of {len(used):,} images"
+            memory.require(16 * len(used) ** 2 + 2 * BLOCK_BYTES, purpose, device)
+        return cls(rows, gram_matrix(rows, used, device) if wide else None, gram_index, device, name)
 
-    def coordinates(self, train: np.ndarray, test: np.ndarray, fit: int = 0) -> tuple[Tensor, Tensor]:
-        """Return float32 (n, D) and (m, D) for the pictures `train` and `test`, D <= max(d, n).
+    def coordinates(self, train: np.ndarray, test: np.ndarray, fit_bytes: int = 0) -> tuple[Tensor, Tensor]:
+        """Return float32 (n, D) and (m, D) for the images with the numbers `train` and `test`, D <= min(d, n).
 
-        What is made of them will take `fit` bytes beside them, for which there has to be room, too.
+        Parameters
+        ----------
+        fit_bytes
+            Memory that a fit on the coordinates will need in addition; it is checked now.
+
+        Raises
+        ------
+        ZfnetError
+            There is too little memory for the coordinates and the fit.
         """
-        what = f"{self.name}: a fold of {len(train):,} + {len(test):,} pictures"
-        memory.require(self.needs(len(train), len(test), fit), what, self.device)
+        purpose = f"{self.name}: a fold of {len(train):,} + {len(test):,} images"
+        memory.require(self.bytes_needed(len(train), len(test), fit_bytes), purpose, self.device)
         if self.gram is not None:
-            of_train, of_test = self.place[train], self.place[test]
-            return from_gram(self.gram[of_train[:, None], of_train], self.gram[of_test[:, None], of_train])
+            train_index, test_index = self.gram_index[train], self.gram_index[test]
+            return from_gram(self.gram[train_index[:, None], train_index], self.gram[test_index[:, None], train_index])
         return from_rows(self._read(train), self._read(test))
 
     def dimensions(self, train: int) -> int:
-        """Return how many coordinates there are at most, of so many training pictures."""
+        """Return the largest possible number of coordinates for so many training images."""
         return min(self.rows.shape[1], train)
 
-    def needs(self, train: int, test: int, fit: int = 0) -> int:
-        """Return the bytes that `coordinates` takes for so many pictures, or afterwards, with them, a fit."""
+    def bytes_needed(self, train: int, test: int, fit_bytes: int = 0) -> int:
+        """Return the peak memory, bytes, of `coordinates` for so many images, and of a fit that follows."""
         width, dimensions = self.rows.shape[1], self.dimensions(train)
-        read = 0 if self.gram is not None else 12 * width * (train + test)  # as they are, centred, scaled
+        read = 0 if self.gram is not None else 12 * width * (train + test)  # as read, centred, scaled
         products = 8 * train * (4 * train + 3 * test) if width > train else 0
-        return memory.SLACK + max(read + products, 4 * dimensions * (train + test) + fit)
+        return memory.SLACK + max(read + products, 4 * dimensions * (train + test) + fit_bytes)
 
-    def _read(self, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.asarray(self.rows[rows])).to(self.device).float()
+    def _read(self, indices: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.asarray(self.rows[indices])).to(self.device).float()  # (len(indices), d)
 
 
 def gram_matrix(rows: np.ndarray, used: np.ndarray, device: torch.device) -> Tensor:
-    """Return the inner products, float64 (M, M), of the pictures `used` of (N, d), read once, in column blocks.
+    """Return the inner products, float64 (M, M), of the images `used` of (N, d), read once, in blocks of columns.
 
-    The mean is taken off first: it is of no account to classifiers with a bias, and would cost digits. Products are
-    float32, their sums float64, and only those on and below the diagonal are computed.
+    The mean is subtracted first: a classifier with a bias does not depend on it, and it would cost digits. Products are
+    float32 and their sums over blocks float64. Only the lower triangle is computed.
     """
     gram = torch.zeros(len(used), len(used), dtype=torch.float64, device=device)
     width = max(1, BLOCK_BYTES // (4 * len(used)))
     for first in range(0, rows.shape[1], width):
-        block = torch.from_numpy(_columns(rows, used, first, width)).to(device).float()
+        block = torch.from_numpy(_read_columns(rows, used, first, width)).to(device).float()  # (M, width)
         block -= block.mean(0)
-        for above in range(0, len(used), STRIPE):
-            below = above + STRIPE
-            gram[above:below, :below] += block[above:below] @ block[:below].T
+        for top in range(0, len(used), STRIPE):
+            bottom = top + STRIPE
+            gram[top:bottom, :bottom] += block[top:bottom] @ block[:bottom].T
     return gram.tril_().add_(gram.tril(-1).T)
 
 
-def _columns(rows: np.ndarray, used: np.ndarray, first: int, width: int) -> np.ndarray:
-    """Return some columns of some pictures; from a file by reading, since mapped pages would fill the memory."""
+def _read_columns(rows: np.ndarray, used: np.ndarray, first: int, width: int) -> np.ndarray:
+    """Return columns of the rows `used`, (M, width); a file is read, not mapped, as mapped pages would fill the memory."""
     if not isinstance(rows, np.memmap):
         return np.ascontiguousarray(rows[:, first : first + width][used])
     block = np.empty((len(used), min(width, rows.shape[1] - first)), rows.dtype)
     with Path(rows.filename).open("rb", buffering=0) as file:
-        for place, row in zip(block, used.tolist(), strict=True):
+        for target, row in zip(block, used.tolist(), strict=True):
             file.seek(rows.offset + (row * rows.shape[1] + first) * rows.itemsize)
-            file.readinto(place)
+            file.readinto(target)
     return block
 
 
 def from_rows(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
-    """Centre and scale by the training features; go by way of the Gram matrix where d > n."""
+    """Return coordinates of train (n, d) and test (m, d) images: centred and scaled, by the Gram matrix where d > n."""
     mean = train.mean(0)
     train, test = train - mean, test - mean
     if train.shape[1] > len(train):
@@ -116,15 +136,22 @@ def from_rows(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def from_gram(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
-    """Return coordinates of train (n, n) and test (m, n) pictures from inner products (n, n) and (m, n), float64."""
+    """Return coordinates (n, D) and (m, D) from inner products of training images (n, n), and of test images (m, n).
+
+    Inner products are float64. D is the number of eigenvalues that are not rounding errors.
+    """
     mean = train.mean(0)
     train, test = _centre(train, mean), _centre(test, mean)
-    size = train.diagonal().mean().clamp_min(1e-30)
-    spread, axes = torch.linalg.eigh(train.div_(size))  # (n,) ascending, (n, n)
-    seen = spread > 1e-9 * spread[-1]
-    roots, axes = spread[seen].sqrt(), axes[:, seen]
-    return (axes * roots).float(), (test.div_(size) @ (axes / roots)).float()
+    size = train.diagonal().mean().clamp_min(1e-30)  # mean squared norm
+    eigenvalues, eigenvectors = torch.linalg.eigh(train.div_(size))  # (n,) ascending, (n, n)
+    kept = eigenvalues > MIN_EIGENVALUE * eigenvalues[-1]
+    roots, eigenvectors = eigenvalues[kept].sqrt(), eigenvectors[:, kept]  # √S (D,), U (n, D)
+    return (eigenvectors * roots).float(), (test.div_(size) @ (eigenvectors / roots)).float()  # U √S, K U / √S
 
 
 def _centre(products: Tensor, mean: Tensor) -> Tensor:
+    """Centre the features behind inner products (m, n) with training images, `mean` the mean training row (n,).
+
+    <x - μ, y - μ> = <x, y> - <x, μ> - <y, μ> + <μ, μ>, with μ the mean of the training images.
+    """
     return products - products.mean(1, keepdim=True) - mean + mean.mean()

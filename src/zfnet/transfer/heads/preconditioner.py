@@ -1,71 +1,88 @@
-"""What conjugate gradients start from: inverses of Hessians that are nearly those of the heads.
+"""Preconditioner of the conjugate gradients: cheap approximate inverses of the heads' Hessians.
 
-The Hessian of a head is diag(penalty) + Xᵀ diag(c s) X, with s the loss's second derivative at every sample. With the
-mean of c s in place of its single values it is diag(penalty) + w Xᵀ X: one product for all heads, and one Cholesky
-factor for all heads whose w are nearest to the same power of two. For an SVM at its start, where every sample counts
-alike, that is the Hessian itself. A factor is as large as XᵀX, so few are held at a time: heads that differ more share
-factors of wider steps, and pay with some turns of the conjugate gradients.
+The Hessian of one head is
+
+    H = D + Xᵀ diag(c s) X        D = diag(penalty), s_i the second derivative of the loss at sample i, c_i its cost
+
+Replacing every c_i s_i by their mean σ gives D + σ XᵀX, in which only the scalar σ depends on the head. With σ rounded to
+a power of two 2^l, all heads of one level l share a single Cholesky factor
+
+    L Lᵀ = D + 2^l XᵀX ≈ H
+
+and rounding alone costs a condition number of at most 2. An SVM at w = 0, where every sample lies inside the margin,
+has s_i constant: with equal costs the approximation is then exact up to that rounding.
+
+A factor is as large as XᵀX, so at most `FACTORS` are held. If the heads need more levels, the levels are made coarser;
+that costs conjugate-gradient iterations, not accuracy.
 """
 
 import torch
 from torch import Tensor
 from torch.linalg import solve_triangular
 
-ROUNDING = 1e-7  # of float32 products: their factors must be positive definite in spite of it
+ROUNDING = 1e-7  # relative error of XᵀX in float32; added to the diagonal, so that Cholesky stays positive definite
 FACTORS = 4  # held at once
 
 
 class Preconditioner:
-    """Approximate inverses for heads on the same features.
+    """Approximate inverse Hessians of heads on the same features.
 
     Parameters
     ----------
     x : float (n, d)
-    penalty : (d, …, 1), the regulariser's second derivative
+    penalty : (d, 1, 1), the diagonal D, second derivative of the regulariser
     """
 
     def __init__(self, x: Tensor, penalty: Tensor):
-        self.products, self.penalty = x.T @ x, penalty.flatten().double()
-        self.trace = self.products.trace().double()
-        self.factors: dict[int, Tensor] = {}  # by the power of two, float (d, d), lower triangular
+        self.gram, self.penalty = x.T @ x, penalty.flatten().double()  # (d, d), (d,)
+        self.trace = self.gram.trace().double()
+        self.factors: dict[int, Tensor] = {}  # level l -> L, float (d, d), lower triangular
 
-    def levels(self, weights: Tensor) -> Tensor:
-        """Give the power of two of each weight w, a whole number, and make the factors that are missing.
+    def levels(self, mean_curvature: Tensor) -> Tensor:
+        """Return the level l of each head, and compute the factors that are missing.
 
-        Where w XᵀX has a trace below 1 the Hessian is nearly the penalty's, however small w is.
+        Parameters
+        ----------
+        mean_curvature : float (P, K)
+            σ, the mean over samples of c s.
+
+        Returns
+        -------
+        int64 (P, K), with at most `FACTORS` distinct values
         """
-        exact = weights.double().maximum(1 / self.trace).log2()
-        levels, step = exact.round().long(), 1
+        # trace(XᵀX) bounds its largest eigenvalue: below σ = 1 / trace the penalty dominates and σ hardly matters.
+        exact = mean_curvature.double().maximum(1 / self.trace).log2()
+        levels, spacing = exact.round().long(), 1
         while len(wanted := levels.unique().tolist()) > FACTORS:
-            step *= 2
-            levels = step * (exact / step).round().long()
+            spacing *= 2
+            levels = spacing * (exact / spacing).round().long()
         self.factors = {level: factor for level, factor in self.factors.items() if level in wanted}
         for level in wanted:
             if level not in self.factors:
-                self.factors[level] = self._factor(level).to(weights)
+                self.factors[level] = self._factor(level).to(mean_curvature)
         return levels
 
     def solve(self, vectors: Tensor, levels: Tensor) -> Tensor:
-        """Multiply vectors (d, P, K) with the inverse of the level (P, K) of each."""
+        """Return (L Lᵀ)⁻¹ v for vectors (d, P, K), each with the factor of its level (P, K)."""
         if len(self.factors) == 1:
-            return _solve(*self.factors.values(), vectors.flatten(1)).view_as(vectors)
-        solved = torch.empty_like(vectors)
+            return _cholesky_solve(*self.factors.values(), vectors.flatten(1)).view_as(vectors)
+        solutions = torch.empty_like(vectors)
         for level, factor in self.factors.items():
-            mine = levels == level
-            solved[:, mine] = _solve(factor, vectors[:, mine])
-        return solved
+            at_level = levels == level  # (P, K)
+            solutions[:, at_level] = _cholesky_solve(factor, vectors[:, at_level])
+        return solutions
 
     def _factor(self, level: int) -> Tensor:
-        weighted = self.products.to(torch.float64, copy=True).mul_(2.0**level)
-        weighted.diagonal().add_(self.penalty + 2.0**level * ROUNDING * self.trace)
-        return torch.linalg.cholesky(weighted, out=weighted)
+        matrix = self.gram.to(torch.float64, copy=True).mul_(2.0**level)
+        matrix.diagonal().add_(self.penalty + 2.0**level * ROUNDING * self.trace)
+        return torch.linalg.cholesky(matrix, out=matrix)
 
 
 def factor_bytes(d: int) -> int:
-    """Return the bytes that a preconditioner of (d, d) in float32 takes: products, factors, one of them in float64."""
+    """Return the bytes of a preconditioner for d features in float32: XᵀX, the factors, and one of them in float64."""
     return 4 * d**2 * (1 + FACTORS) + 8 * d**2
 
 
-def _solve(factor: Tensor, vectors: Tensor) -> Tensor:
-    """Solve L Lᵀ z = v; `cholesky_solve` would copy the factor each time."""
+def _cholesky_solve(factor: Tensor, vectors: Tensor) -> Tensor:
+    """Solve L Lᵀ z = v by two triangular solves; `torch.cholesky_solve` would copy the factor on every call."""
     return solve_triangular(factor.mT, solve_triangular(factor, vectors, upper=False), upper=True)
