@@ -20,7 +20,7 @@ from zfnet.data.readers.datasets import SQUARE, source
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data, Transfer, World
 from zfnet.synthetic import generate
-from zfnet.transfer.duplicates import pairs as search_module
+from zfnet.transfer.duplicates import pair_search as search_module
 from zfnet.transfer.duplicates import search_stage
 from zfnet.transfer.duplicates.bounds import bounds, sketch
 from zfnet.transfer.duplicates.calibration import CHANGES as COPIES

@@ -187,7 +187,9 @@ def test_too_little_memory_is_a_sentence_in_training_and_in_testing(monkeypatch)
 
 def test_the_memory_of_the_fit_that_follows_counts_too(monkeypatch):
     """As at size 60 of Caltech-256 on layer 1: coordinates fit, the fit with its factors does not."""
-    kernel = FeatureKernel(np.empty((60, 290_400), np.float16), torch.empty(0), np.empty(0), torch.device("cpu"), "layer 1")
+    kernel = FeatureKernel(
+        np.empty((60, 290_400), np.float16), torch.empty(0), np.empty(0), torch.device("cpu"), "layer 1"
+    )
     fit = cross_validation_bytes(15_420, kernel.dimensions(15_420), 257, "svm", Heads())
     assert kernel.bytes_needed(15_420, 6_425) < 11e9 < kernel.bytes_needed(15_420, 6_425, fit) < 14e9
     monkeypatch.setattr(memory, "available", lambda device: int(11e9))

@@ -131,7 +131,9 @@ def _run(features: Features, splits: Splits, tasks: list[Task], heads: Heads) ->
     return rows
 
 
-def _one(kernel: FeatureKernel, labels: np.ndarray, splits: Splits, task: Task, split: Split, heads: Heads) -> dict[str, Any]:
+def _one(
+    kernel: FeatureKernel, labels: np.ndarray, splits: Splits, task: Task, split: Split, heads: Heads
+) -> dict[str, Any]:
     """Train one head on one fold and test it."""
     known, classes, n = labels[split.train], splits.classes, len(split.train)
     needs = cross_validation_bytes(n, kernel.dimensions(n), len(classes), task.head, heads)
@@ -152,5 +154,7 @@ def _one(kernel: FeatureKernel, labels: np.ndarray, splits: Splits, task: Task, 
         "classes": len(classes),
         "train_images": len(split.train),
         "test_images": len(split.test),
-        "unsolved": warn_if_unsolved(head, f"{kernel.name}, {task.head}, {task.size} per class, fold {split.fold}, C = {c:g}"),
+        "unsolved": warn_if_unsolved(
+            head, f"{kernel.name}, {task.head}, {task.size} per class, fold {split.fold}, C = {c:g}"
+        ),
     }
