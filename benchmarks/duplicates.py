@@ -1,9 +1,9 @@
 """Measure the search for near-duplicates: query images times training images per second.
 
-Synthetic images whose amplitudes fall with frequency like those of photographs (1/f) stand for 30,000 query images,
-about the size of Caltech-256, and 100,000 training images, which repeat after some thousands. They are searched as in
-`zfnet.transfer.duplicates.search_stage`; a small part is also searched by the plain path. Training images are processed
-in blocks of 256 and not kept, so time grows in proportion to their number and memory does not.
+Drawn pictures, whose amplitudes fall with frequency as those of photographs do (1/f), stand for 30,000 pictures, about
+Caltech-256, and 100,000 training pictures, which repeat after some thousands. All are searched as
+`zfnet.transfer.duplicates.search_stage` does; a small part is searched by the plain path, too. Training pictures pass
+by in blocks of 256 and leave nothing, so seconds grow in proportion to them and memory does not.
 
 Only the search is timed, with the thumbnails ready. Reading the images and reducing them to thumbnails is not included;
 the group `loader` measures the reading.
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from benchmarks.harness import Bench, Row
 from zfnet.transfer.duplicates.pair_search import search
-from zfnet.transfer.duplicates.thumbnails import CUTS, gathered, query_thumbnails, thumbnails
+from zfnet.transfer.duplicates.thumbnails import CUTS, query_thumbnails, stack_as_they_come, thumbnails
 
 SIZE, BLOCK, THRESHOLD, FLOOR = 32, 256, 0.95, 0.9
 SIDE = 48  # pixels of the drawn pictures
@@ -46,7 +46,7 @@ def results(bench: Bench) -> Iterator[Row | str]:
 def searched(pictures: int, train: int, plain: bool = False) -> float:
     """Give pairs of pictures a second."""
     generator = torch.Generator().manual_seed(0)
-    queries = gathered((query_thumbnails(one, SIZE) for one in _photographs(pictures, generator)), pictures)
+    queries = stack_as_they_come((query_thumbnails(one, SIZE) for one in _photographs(pictures, generator)), pictures)
     blocks = [
         torch.stack([thumbnails(drawn, SIZE, cut) for cut in CUTS])
         for drawn in _photographs(min(train, DRAWN), generator).split(BLOCK)

@@ -4,9 +4,9 @@ Caltech-256 with 60 training images per class on layer 7: 257 classes, 15,420 im
 class after the other, so its time for all classes is extrapolated from a few of them. Both minimise the same objective
 (`zfnet.transfer.heads.linear`). LinearSVC gets its float64 rows ready and uses its dual solver, its fastest one here.
 
-Layer 1 of Caltech-101 has 290,400 numbers per image, 10.5 GB in a file that is read block by block. The steps are those
-of `zfnet.transfer.caltech_heads`: the Gram matrix of all images, the coordinates of one fold with 30 training images
-per class, and one SVM in these coordinates. Features and classes are random, so only time and memory are meaningful.
+Layer 1 of Caltech-101 has 290,400 numbers a picture, 10.5 GB in a file that is read block by block. The steps are those
+of `zfnet.transfer.caltech_heads`: the Gram matrix of all pictures, from that the coordinates of one fold with 30
+training pictures per class, in these one SVM. Features and classes are drawn, so only time and memory mean something.
 """
 
 import shutil

@@ -62,7 +62,7 @@ def write_features(tmp_path) -> Callable[..., Path]:
             for layer, rows in layers.items()
         }
         index = {"set": name, "classes": classes, "keys": [f"p{i:04d}" for i in range(len(labels))], "layers": about}
-        index |= {"labels": labels.tolist(), "annotations": annotations, "views": "centre", "net": "n", "data": "d"}
+        index |= {"labels": labels.tolist(), "annotations": annotations, "crops": "centre", "net": "n", "data": "d"}
         write_json(folder / "index.json", index)
         return folder
 

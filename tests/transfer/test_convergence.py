@@ -10,6 +10,7 @@ from test_transfer_stages import HEADS, clusters
 from zfnet.core.files import read_json
 from zfnet.settings import Transfer
 from zfnet.transfer.caltech_heads import heads_stage
+from zfnet.transfer.extract_features import Features
 from zfnet.transfer.heads import newton, sklearn_solver
 from zfnet.transfer.heads.head import Head
 from zfnet.transfer.heads.linear import fit, objective
@@ -129,11 +130,11 @@ def test_heads_stage_counts_and_names_fits_that_are_not_solved(write_features, t
     labels, rows = clusters([12, 12, 12], 20, 1.0)
     folder = write_features("caltech101", labels, {"5": rows, "7": rows}, ["a", "b", "c"])
     settings = Transfer(layers=("5", "7"), caltech101_train_sizes=(3, 8), folds=2, heads=HEADS)
-    heads_stage(folder, settings, tmp_path / "t.csv", threads=1)
+    heads_stage(Features(folder), settings, tmp_path / "t.csv", threads=1)
     assert read_json(tmp_path / "t.json")["unconverged"] == 0 and "problems ended" not in capsys.readouterr().err
     text = (tmp_path / "t.csv").read_text()
     monkeypatch.setattr(newton, "NEWTON_ITERATIONS", 1)
-    heads_stage(folder, settings, tmp_path / "t.csv", threads=1)
+    heads_stage(Features(folder), settings, tmp_path / "t.csv", threads=1)
     said = [line for line in capsys.readouterr().err.splitlines() if "problems ended before" in line]
     assert read_json(tmp_path / "t.json")["unconverged"] == len(said) == len(text.splitlines()) - 1 == 2 * 5
     assert sum("caltech101, layer 5, svm, 8 per class, fold 1, C = " in line for line in said) == 1
@@ -148,8 +149,8 @@ def test_voc_stage_counts_and_names_fits_that_are_not_solved(write_features, tmp
     folder = write_features("voc2012", labels, {"7": rows}, ["a", "b"], annotations)
     for steps, count in ((newton.NEWTON_ITERATIONS, 0), (1, 2)):
         monkeypatch.setattr(newton, "NEWTON_ITERATIONS", steps)
-        voc_stage(folder, Transfer(heads=HEADS), tmp_path / "ap.csv", threads=1)
+        voc_stage(Features(folder), Transfer(heads=HEADS), tmp_path / "ap.csv", threads=1)
         said = [line for line in capsys.readouterr().err.splitlines() if "problems ended before" in line]
         assert read_json(tmp_path / "ap.json")["unconverged"] == len(said) == count
-    assert "voc2012, layer 7, softmax of 20 pictures, C = " in said[0] and ": 1 of 1 problems" in said[0]
+    assert "voc2012, layer 7, softmax of 20 images, C = " in said[0] and ": 1 of 1 problems" in said[0]
     assert "sigmoid" in said[1] and ": 2 of 2 problems" in said[1]

@@ -24,7 +24,7 @@ from zfnet.transfer.duplicates import pair_search as search_module
 from zfnet.transfer.duplicates import search_stage
 from zfnet.transfer.duplicates.bounds import bounds, sketch
 from zfnet.transfer.duplicates.calibration import CHANGES as COPIES
-from zfnet.transfer.duplicates.calibration import IN_SHARDS, in_shards, recalls, share
+from zfnet.transfer.duplicates.calibration import IN_SHARDS, fraction_above, in_shards, recalls
 from zfnet.transfer.duplicates.pair_search import search
 from zfnet.transfer.duplicates.search_stage import _read_queries, duplicates_stage
 from zfnet.transfer.duplicates.thumbnails import (
@@ -32,10 +32,10 @@ from zfnet.transfer.duplicates.thumbnails import (
     VIEWS,
     correlate,
     correlate_pairs,
-    gathered,
     grey,
     mirrored,
     query_thumbnails,
+    stack_as_they_come,
     thumbnails,
     whole_grey,
 )
@@ -144,7 +144,7 @@ def test_search_finds_planted_copies_of_every_kind_as_the_plain_search_does(monk
     fast, plain = (search(queries, in_blocks(train, 0, 50), 0.95, 0.9, plain) for plain in (False, True))
     assert fast.pairs.tolist() == plain.pairs.tolist() == [[i, i] for i in range(len(queries))]
     np.testing.assert_allclose(fast.best, plain.best, atol=1e-5)
-    monkeypatch.setattr(search_module, "CROWDED", 0)  # everything of a chunk that has a near pair
+    monkeypatch.setattr(search_module, "EXHAUSTIVE_ABOVE", 0)  # everything of a chunk that has a near pair
     assert search(queries, in_blocks(train, 0, 50), 0.95, 0.9).pairs.tolist() == plain.pairs.tolist()
 
 
@@ -185,9 +185,9 @@ def test_recall_is_the_share_of_known_copies_that_reach_a_threshold(caltech):
     found = recalls({"caltech101": caltech}, 32, 48)
     assert list(found) == [*COPIES, IN_SHARDS] and all(len(values) == len(caltech) for values in found.values())
     for change in ("resized", "brighter", "negative", "mirrored", "cropped by 2 %", IN_SHARDS):
-        assert share(found[change], 0.95) == 1
+        assert fraction_above(found[change], 0.95) == 1
     assert found["cropped by 8 %"].mean() < found["cropped by 4 %"].mean() < found["cropped by 2 %"].mean() + 0.01
-    assert share(np.array([0.8, 0.9, 0.95, 1.0]), 0.95) == 0.5
+    assert fraction_above(np.array([0.8, 0.9, 0.95, 1.0]), 0.95) == 0.5
 
 
 @pytest.mark.parametrize("shape", [(120, 200), (200, 120)])
@@ -251,7 +251,7 @@ def _key(path: str, skipped: int) -> str:
 
 def test_views_are_gathered_as_they_come():
     views = [torch.randn(3, 2, 5) for _ in range(4)]
-    assert torch.equal(gathered(iter(views), 4), torch.stack(views))
+    assert torch.equal(stack_as_they_come(iter(views), 4), torch.stack(views))
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from /proc")
@@ -272,7 +272,7 @@ def test_too_little_memory_for_the_thumbnails_is_a_sentence_before_they_are_read
     assert _read_queries([caltech, caltech], 32).nbytes == needed
     monkeypatch.setattr(memory, "available", lambda device: needed - 1)
     monkeypatch.setattr(search_stage, "query_thumbnails", None)
-    wanted = f"of {2 * len(caltech)} pictures: .* needed on cpu .* make transfer.duplicates_thumbnail_size smaller"
+    wanted = f"of {2 * len(caltech)} images: .* needed on cpu .* make transfer.duplicates_thumbnail_size smaller"
     with pytest.raises(ZfnetError, match=wanted):
         _read_queries([caltech, caltech], 32)
 

@@ -13,7 +13,7 @@ from zfnet.core.files import read_json, write_json
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
 from zfnet.nets import build, save
 from zfnet.settings import Transfer
-from zfnet.transfer.extract_features import Features, _stored, extract, features_stage, stage_output
+from zfnet.transfer.extract_features import Features, _convert, extract, features_stage, stage_output
 
 LAYERS = ("1", "2", "3", "4", "5", "6", "7")
 
@@ -90,10 +90,10 @@ def test_stage_writes_what_is_read_back(net, shards, tmp_path):
     assert features.layer("1").shape == (7, features.index["layers"]["1"]["dimensions"])
     expected = all_features(net, shards, "centre", 64)["fc7"]
     torch.testing.assert_close(torch.tensor(features.layer("7")), expected, rtol=1e-4, atol=1e-5)
-    with pytest.raises(ZfnetError, match="no features of layer 3; there are 1, 7"):
+    with pytest.raises(ZfnetError, match="no features of layer 3; expected one of 1, 7"):
         features.layer("3")
     np.save(folder / "layer-7.npy", np.zeros((6, 9), np.float32))
-    with pytest.raises(ZfnetError, match=r"float32 \(6, 9\), but index.json speaks of float16 or float32 \(7, "):
+    with pytest.raises(ZfnetError, match=r"float32 \(6, 9\), but index.json describes float16 or float32 \(7, "):
         Features(folder).layer("7")
     write_json(
         folder / "index.json", {key: value for key, value in read_json(folder / "index.json").items() if key != "keys"}
@@ -111,7 +111,7 @@ def test_half_precision_takes_half_the_room_and_says_when_it_cannot_hold(net, sh
     expected = all_features(net, shards, "centre", 64)["fc7"]
     torch.testing.assert_close(torch.tensor(half).float(), expected, rtol=1e-3, atol=1e-4)
     with pytest.raises(ZfnetError, match=r"reaches 7e.04, more than float16 holds; set transfer.feature_dtype: fp32"):
-        _stored(np.array([70_000.0]), np.dtype(np.float16), "7")
+        _convert(np.array([70_000.0]), np.dtype(np.float16), "7")
 
 
 def test_too_small_a_disk_is_a_sentence_before_anything_is_written(net, shards, tmp_path, monkeypatch):
@@ -124,8 +124,8 @@ def test_too_small_a_disk_is_a_sentence_before_anything_is_written(net, shards, 
         monkeypatch.setattr(shutil, "disk_usage", lambda folder, missing=missing: Usage(needed - missing))
         run(Transfer(layers=("1", "7"), feature_dtype=stored), tmp_path / "just")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(needed - 1))
-    wanted = r"of 7 pictures: 0.0 GiB are needed in .*full and 0.0 are free; .*stored: fp16 .* layer 1, .* `results`"
-    with pytest.raises(ZfnetError, match=wanted):
+    wanted = r"of 7 images: 0.0 GiB are needed in .*full, but only 0.0 are free; .*feature_dtype: fp16 .* layer 1, .*
+    `results`" with pytest.raises(ZfnetError, match=wanted):
         run(Transfer(layers=("1", "7")), tmp_path / "full")
     assert not list((tmp_path / "full").iterdir())
 
@@ -134,14 +134,14 @@ def test_features_of_another_net_or_data_set_are_refused(net, shards, caltech, t
     save(net, tmp_path / "net.safetensors")
     folder = tmp_path / "features"
     features_stage(tmp_path / "net.safetensors", shards.path, Transfer(layers=("7",)), folder, threads=1)
-    Features(folder).expect(tmp_path / "net.safetensors", shards.path)
+    Features(folder, tmp_path / "net.safetensors", shards.path)
     with pytest.raises(ZfnetError, match=r"features of another data .* than .*manifest.json .*; run .* again with it"):
-        Features(folder).expect(None, caltech.path)
+        Features(folder, None, caltech.path)
     save(build("zf", classes=4, width=1 / 16, crop=64, size=72), tmp_path / "other.safetensors")
     with pytest.raises(ZfnetError, match=r"features of another net .* than .*other.safetensors"):
-        Features(folder).expect(tmp_path / "other.safetensors", shards.path)
+        Features(folder, tmp_path / "other.safetensors", shards.path)
 
 
 def test_pictures_of_another_size_are_refused(net, caltech):
-    with pytest.raises(ZfnetError, match="squares of 72 px and caltech101 was prepared at 32 px"):
+    with pytest.raises(ZfnetError, match="squares of 72 px, but caltech101 was prepared at 32 px"):
         next(extract(net, caltech, ["fc7"]))

@@ -15,7 +15,7 @@ from zfnet.data.shards.writer import write_shards
 from zfnet.nets import build, save
 from zfnet.settings import Data, Heads, Transfer
 from zfnet.transfer.caltech_heads import heads_stage
-from zfnet.transfer.extract_features import features_stage
+from zfnet.transfer.extract_features import Features, features_stage
 from zfnet.transfer.voc_heads import voc_stage
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -46,13 +46,13 @@ def read_features(name: str, archive: Path, weights: Path, folder: Path) -> Path
 
 def test_heads_learn_on_the_real_caltech_101(real_data, weights, tmp_path):
     archive = real_data / "caltech" / "101_ObjectCategories.tar.gz"
-    heads_stage(read_features("caltech101", archive, weights, tmp_path), SETTINGS, tmp_path / "heads.csv")
+    heads_stage(Features(read_features("caltech101", archive, weights, tmp_path)), SETTINGS, tmp_path / "heads.csv")
     with tarfile.open(archive) as tar:
         counts = Counter(PurePosixPath(name).parent.name for name in tar.getnames() if name.endswith(".jpg"))
     few = {name: count for name, count in counts.items() if count <= SIZE}
     record = read_json(tmp_path / "heads.json")
     assert few and record["too_few"] == few
-    assert sorted(text.split(" pictures")[0] for text in record["left_out"]) == sorted(
+    assert sorted(text.split(" images")[0] for text in record["left_out"]) == sorted(
         f"class {name}: {count}" for name, count in few.items()
     )
     for fold in record["folds"]:
@@ -67,7 +67,7 @@ def test_heads_learn_on_the_real_caltech_101(real_data, weights, tmp_path):
 
 def test_heads_learn_on_the_real_voc(real_data, weights, tmp_path):
     archive = real_data / "voc" / "VOCtrainval_11-May-2012.tar"
-    voc_stage(read_features("voc2012", archive, weights, tmp_path), SETTINGS, tmp_path / "voc" / "ap.csv")
+    voc_stage(Features(read_features("voc2012", archive, weights, tmp_path)), SETTINGS, tmp_path / "voc" / "ap.csv")
     with tarfile.open(archive) as tar:
         val = tar.extractfile("VOCdevkit/VOC2012/ImageSets/Main/val.txt").read().decode().split()
     summary = read_json(tmp_path / "voc" / "ap.json")

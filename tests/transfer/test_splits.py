@@ -66,11 +66,11 @@ def test_sizes_and_classes_that_cannot_be_served_are_named():
     _, _, splits = draw([20, 3, 20, 9], sizes=(2, 5, 20))
     assert splits.sizes == (2, 5) and splits.classes.tolist() == [0, 2, 3]
     assert splits.left_out == [
-        "20 training pictures per class: only 0 of 4 classes have more.",
-        "class class1: 3 pictures, where 5 for training and one for testing are needed.",
+        "20 training images per class: only 0 of 4 classes have more.",
+        "class class1: 3 images, but 5 for training and one for testing are needed.",
     ]
 
 
 def test_too_little_data_is_a_sentence():
-    with pytest.raises(ZfnetError, match=r"fewer than half of them have a picture left for testing after 9"):
+    with pytest.raises(ZfnetError, match=r"fewer than half of them have an image left for testing after 9"):
         draw([9, 9], sizes=(9, 12))

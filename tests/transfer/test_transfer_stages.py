@@ -14,9 +14,10 @@ from zfnet.data.loader import Shards
 from zfnet.settings import Heads, Nets, Recipe, Settings, Transfer
 from zfnet.transfer import from_scratch
 from zfnet.transfer.caltech_heads import Task, heads_stage, protocol
+from zfnet.transfer.extract_features import Features
 from zfnet.transfer.from_scratch import scratch_stage
 from zfnet.transfer.heads.cross_validation import fit_with_best_c, inner_folds
-from zfnet.transfer.voc_heads import samples, truth_table, voc_stage
+from zfnet.transfer.voc_heads import softmax_samples, truth_table, voc_stage
 from zfnet.transfer.voc_submission import voc_test_stage
 
 HEADS = Heads(svm_c=(0.01, 1.0), softmax_c=(0.1, 10.0))
@@ -49,7 +50,7 @@ def test_heads_stage_writes_every_fold(write_features, tmp_path):
     layers = {"1": np.random.default_rng(1).normal(size=(40, 60)), "7": good}
     folder = write_features("caltech101", labels, layers, ["a", "b", "c", "d"])
     settings = Transfer(layers=("1", "7"), caltech101_train_sizes=(3, 8, 30), folds=3, heads=HEADS)
-    heads_stage(folder, settings, tmp_path / "caltech101.csv", threads=1)
+    heads_stage(Features(folder), settings, tmp_path / "caltech101.csv", threads=1)
     rows = table(tmp_path / "caltech101.csv")
     assert len(rows) == 3 * 4  # softmax 7 at 3 and 8, svm 1 and 7 at 8
     assert {(row["set"], row["classes"], row["test_images"]) for row in rows} == {("caltech101", "3", "12")}
@@ -58,8 +59,8 @@ def test_heads_stage_writes_every_fold(write_features, tmp_path):
     assert accuracy["7"] > 95 and accuracy["1"] < 60
     record = read_json(tmp_path / "caltech101.json")
     assert record["left_out"] == [
-        "30 training pictures per class: only 0 of 4 classes have more.",
-        "class d: 4 pictures, where 8 for training and one for testing are needed.",
+        "30 training images per class: only 0 of 4 classes have more.",
+        "class d: 4 images, but 8 for training and one for testing are needed.",
     ]
     assert len(record["folds"]) == 3 and not set(record["folds"][0]["train"]) & set(record["folds"][0]["test"])
 
@@ -71,7 +72,10 @@ def test_both_solvers_write_the_same_accuracies(write_features, tmp_path):
     for solver in ("zfnet", "sklearn"):
         heads = HEADS.model_copy(update={"solver": solver})
         heads_stage(
-            folder, Transfer(layers=("7",), caltech101_train_sizes=(6,), folds=2, heads=heads), tmp_path / "t.csv", 1
+            Features(folder),
+            Transfer(layers=("7",), caltech101_train_sizes=(6,), folds=2, heads=heads),
+            tmp_path / "t.csv",
+            1,
         )
         found.append([(row["head"], row["c"], row["accuracy"]) for row in table(tmp_path / "t.csv")])
     assert found[0] == found[1]
@@ -84,7 +88,7 @@ def test_test_pictures_do_not_take_part_in_choosing_c(write_features, tmp_path):
     chosen = []
     for name in ("first", "second"):
         folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c"])
-        heads_stage(folder, settings, tmp_path / f"{name}.csv", 1)
+        heads_stage(Features(folder), settings, tmp_path / f"{name}.csv", 1)
         chosen.append([row["c"] for row in table(tmp_path / f"{name}.csv")])
         test = [int(key[1:]) for key in read_json(tmp_path / f"{name}.json")["folds"][0]["test"]]
         rows[test] = np.random.default_rng(5).normal(size=(len(test), 20)) * 100
@@ -95,7 +99,7 @@ def test_test_pictures_do_not_take_part_in_choosing_c(write_features, tmp_path):
 def test_a_set_without_sizes_is_a_sentence(write_features, tmp_path):
     folder = write_features("cifar10-test", np.repeat([0, 1], 5), {"7": np.eye(10)}, ["a", "b"])
     with pytest.raises(ZfnetError, match="cifar10-test: no training sizes are known"):
-        heads_stage(folder, Transfer(), tmp_path / "t.csv")
+        heads_stage(Features(folder), Transfer(), tmp_path / "t.csv")
 
 
 def test_inner_folds_deal_every_class_evenly():
@@ -124,9 +128,9 @@ def test_voc_truth_and_targets():
     boxed = [{"objects": [{"name": n, "difficult": d, "box": [1, 1, 2, 2]} for n, d in some]} for some in objects]
     truth = truth_table(boxed, animals)
     assert truth.tolist() == [[1, 0, -1], [-1, 1, 1], [-1, -1, -1]]
-    pictures, labels = samples(truth, "pairs", 0)
+    pictures, labels = softmax_samples(truth, "pairs", 0)
     assert list(zip(pictures, labels, strict=True)) == [(0, 0), (1, 1), (1, 2)]
-    drawn = {tuple(samples(truth, "random", seed)[1]) for seed in range(20)}
+    drawn = {tuple(softmax_samples(truth, "random", seed)[1]) for seed in range(20)}
     assert drawn == {(0, 1), (0, 2)}
 
 
@@ -138,7 +142,7 @@ def test_voc_stage_learns_on_train_and_measures_on_val(write_features, tmp_path)
         for i, k in enumerate(labels)
     ]
     folder = write_features("voc2012", labels, {"7": rows}, names, annotations)
-    voc_stage(folder, Transfer(heads=HEADS), tmp_path / "voc" / "ap.csv", threads=1)
+    voc_stage(Features(folder), Transfer(heads=HEADS), tmp_path / "voc" / "ap.csv", threads=1)
     found = table(tmp_path / "voc" / "ap.csv")
     assert [(row["class"], row["head"]) for row in found] == [(n, h) for h in ("softmax", "sigmoid") for n in names]
     assert all(float(row["ap"]) > 95 and (row["positives"], row["images"]) == ("20", "60") for row in found)
@@ -168,7 +172,7 @@ def voc_features(write_features):
 
 def test_the_voc_test_set_is_predicted_for_its_server(voc_features, tmp_path):
     known, test, truth = voc_features
-    voc_test_stage(known, test, Transfer(heads=HEADS), tmp_path / "test/summary.json", threads=1)
+    voc_test_stage(Features(known), Features(test), Transfer(heads=HEADS), tmp_path / "test/summary.json", threads=1)
     folder = tmp_path / "test/results/VOC2012/Main"
     assert sorted(path.name for path in folder.iterdir()) == [
         f"comp2_cls_test_{n}.txt" for n in ("bird", "cat", "sofa")
@@ -181,7 +185,7 @@ def test_the_voc_test_set_is_predicted_for_its_server(voc_features, tmp_path):
     assert [max(confidence, key=lambda name: confidence[name][i]) for i in range(30)] == truth
     assert np.allclose(sum(np.array(values) for values in confidence.values()), 1, atol=1e-5)
     summary = read_json(tmp_path / "test/summary.json")
-    assert summary["images"] == {"learned": 60, "test": 30} and summary["c"] in HEADS.softmax_c
+    assert summary["images"] == {"trainval": 60, "test": 30} and summary["c"] in HEADS.softmax_c
 
 
 def test_voc_test_pictures_have_no_part_in_the_head(voc_features, tmp_path):
@@ -190,7 +194,7 @@ def test_voc_test_pictures_have_no_part_in_the_head(voc_features, tmp_path):
     found = []
     for others in (rows[1:], 100 + rows[1:]):
         np.save(test / "layer-7.npy", np.concatenate([rows[:1], others]))
-        voc_test_stage(known, test, Transfer(heads=HEADS), tmp_path / "summary.json", threads=1)
+        voc_test_stage(Features(known), Features(test), Transfer(heads=HEADS), tmp_path / "summary.json", threads=1)
         found.append((tmp_path / "results/VOC2012/Main/comp2_cls_test_cat.txt").read_text().splitlines()[0])
     assert found[0] == found[1]
 
@@ -198,18 +202,18 @@ def test_voc_test_pictures_have_no_part_in_the_head(voc_features, tmp_path):
 def test_features_of_another_set_or_net_are_refused(voc_features, tmp_path):
     known, test, _ = voc_features
     with pytest.raises(ZfnetError, match="features of voc2012; expected those of voc2012-test"):
-        voc_test_stage(known, known, Transfer(), tmp_path / "summary.json")
+        voc_test_stage(Features(known), Features(known), Transfer(), tmp_path / "summary.json")
     write_json(test / "index.json", read_json(test / "index.json") | {"net": "another"})
     with pytest.raises(ZfnetError, match="features of different nets; run `zfnet extract-features` again"):
-        voc_test_stage(known, test, Transfer(), tmp_path / "summary.json")
+        voc_test_stage(Features(known), Features(test), Transfer(), tmp_path / "summary.json")
 
 
 def test_a_class_list_that_disagrees_with_the_pictures_is_a_sentence(write_features, tmp_path):
     folder = write_features("caltech101", np.repeat([0, 1, 2], 5), {"7": np.eye(15)}, ["a", "b"])
-    with pytest.raises(ZfnetError, match="the class list names 2 classes, but a picture is of class number 3"):
-        heads_stage(folder, Transfer(caltech101_train_sizes=(2,)), tmp_path / "t.csv")
+    with pytest.raises(ZfnetError, match="the class list has 2 classes, but an image has class number 3"):
+        heads_stage(Features(folder), Transfer(caltech101_train_sizes=(2,)), tmp_path / "t.csv")
     strange = [{"objects": [{"name": "unicorn", "difficult": 0, "box": [1, 1, 2, 2]}]}]
-    with pytest.raises(ZfnetError, match=r"holds 'unicorn', which is not in the class list \(cat, dog\)"):
+    with pytest.raises(ZfnetError, match=r"shows 'unicorn', which is not in the class list \(cat, dog\)"):
         truth_table(strange, ["cat", "dog"])
 
 
@@ -217,19 +221,22 @@ def test_an_empty_class_is_named_and_left_out(write_features, tmp_path):
     labels, rows = clusters([10, 10, 10], 12, 0.5)
     folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c", "nothing"])
     heads_stage(
-        folder, Transfer(layers=("7",), caltech101_train_sizes=(6,), folds=1, heads=HEADS), tmp_path / "t.csv", 1
+        Features(folder),
+        Transfer(layers=("7",), caltech101_train_sizes=(6,), folds=1, heads=HEADS),
+        tmp_path / "t.csv",
+        1,
     )
     record = read_json(tmp_path / "t.json")
     assert record["too_few"] == {"nothing": 0}
-    assert record["left_out"] == ["class nothing: 0 pictures, where 6 for training and one for testing are needed."]
+    assert record["left_out"] == ["class nothing: 0 images, but 6 for training and one for testing are needed."]
     assert {row["classes"] for row in table(tmp_path / "t.csv")} == {"3"}
     assert record["at_edge"] == {"svm": 1, "softmax": 1}  # grids of two values have nothing else
 
 
 def test_voc_stage_wants_annotations(write_features, tmp_path):
     folder = write_features("caltech101", np.repeat([0, 1], 5), {"7": np.eye(10)}, ["a", "b"])
-    with pytest.raises(ZfnetError, match="caltech101 has no objects annotated"):
-        voc_stage(folder, Transfer(), tmp_path / "ap.csv")
+    with pytest.raises(ZfnetError, match="caltech101 has no annotated objects"):
+        voc_stage(Features(folder), Transfer(), tmp_path / "ap.csv")
 
 
 def test_scratch_stops_goes_on_and_does_nothing_twice(prepare, tmp_path, monkeypatch):

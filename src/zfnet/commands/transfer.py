@@ -1,4 +1,4 @@
-"""Features of frozen nets on small data sets (ZF sect. 5.2 and 5.3; Tables 4-7, Figure 9)."""
+"""Commands that use the features of frozen nets on other data sets (ZF sect. 5.2 and 5.3; Tables 4-7, Figure 9)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,16 +7,18 @@ import typer
 
 from zfnet.commands.common import FeaturesOf, Out, Prepared, SettingsFile, Threads, Weights, by_folder, on_gpu, read
 
+FeaturesIndex = Annotated[Path, typer.Option("--features", help="index.json of extracted features")]
+
 
 @on_gpu
 def duplicates(
-    others: Annotated[list[Path], typer.Argument(help="manifests of the sets to look for, data/SET/manifest.json")],
+    others: Annotated[list[Path], typer.Argument(help="manifests of the transfer sets, data/SET/manifest.json")],
     train: Annotated[Path, typer.Option(help="manifest.json of the training set")],
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,
 ) -> None:
-    """Search a training set for near-duplicates of other sets' pictures (section 5.2)."""
+    """Search a training set for near-duplicates of the images of transfer sets (section 5.2)."""
     from zfnet.transfer.duplicates.search_stage import duplicates_stage
 
     duplicates_stage(train, by_folder(others), read(settings).transfer, out, threads)
@@ -24,7 +26,7 @@ def duplicates(
 
 @on_gpu
 def extract_features(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
-    """Read the features of a data set from every layer of a frozen net."""
+    """Extract the features of a data set from every layer of a frozen net."""
     from zfnet.transfer.extract_features import features_stage
 
     features_stage(weights, data, read(settings).transfer, out.parent, threads)
@@ -32,7 +34,7 @@ def extract_features(weights: Weights, data: Prepared, settings: SettingsFile, o
 
 @on_gpu
 def heads(
-    features: Annotated[Path, typer.Option(help="index.json of extracted features")],
+    features: FeaturesIndex,
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,
@@ -41,20 +43,21 @@ def heads(
 ) -> None:
     """Train softmax and linear SVM heads on Caltech features (Tables 4, 5 and 7, Figure 9)."""
     from zfnet.transfer.caltech_heads import heads_stage
+    from zfnet.transfer.extract_features import Features
 
-    heads_stage(features.parent, read(settings).transfer, out, threads, weights, data)
+    heads_stage(Features(features.parent, weights, data), read(settings).transfer, out, threads)
 
 
 @on_gpu
 def scratch(
     data: Prepared,
     settings: SettingsFile,
-    checkpoints: Annotated[Path, typer.Option(help="folder of the trainings' checkpoints")],
+    checkpoints: Annotated[Path, typer.Option(help="folder for the checkpoints of the trainings")],
     out: Out,
     threads: Threads = 2,
     budget: Annotated[float | None, typer.Option(help="minutes after which to save and stop (exit 75)")] = None,
 ) -> None:
-    """Train whole nets on a small data set alone (Tables 4 and 5)."""
+    """Train whole nets on a small data set alone, without pretraining (Tables 4 and 5)."""
     from zfnet.transfer.from_scratch import scratch_stage
 
     scratch_stage(data, read(settings), checkpoints, out, threads, budget)
@@ -62,17 +65,18 @@ def scratch(
 
 @on_gpu
 def voc(
-    features: Annotated[Path, typer.Option(help="index.json of extracted features")],
+    features: FeaturesIndex,
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,
     weights: FeaturesOf = None,
     data: FeaturesOf = None,
 ) -> None:
-    """Classify PASCAL VOC 2012 (Table 6)."""
+    """Train and test heads on PASCAL VOC 2012 features (Table 6)."""
+    from zfnet.transfer.extract_features import Features
     from zfnet.transfer.voc_heads import voc_stage
 
-    voc_stage(features.parent, read(settings).transfer, out, threads, weights, data)
+    voc_stage(Features(features.parent, weights, data), read(settings).transfer, out, threads)
 
 
 @on_gpu
@@ -86,10 +90,12 @@ def voc_test(
     data: FeaturesOf = None,
     test_data: FeaturesOf = None,
 ) -> None:
-    """Predict the test set of PASCAL VOC 2012, for its server."""
+    """Predict the test set of PASCAL VOC 2012 for its evaluation server."""
+    from zfnet.transfer.extract_features import Features
     from zfnet.transfer.voc_submission import voc_test_stage
 
-    voc_test_stage(features.parent, test.parent, read(settings).transfer, out, threads, weights, data, test_data)
+    trainval, unlabelled = Features(features.parent, weights, data), Features(test.parent, weights, test_data)
+    voc_test_stage(trainval, unlabelled, read(settings).transfer, out, threads)
 
 
 COMMANDS = (duplicates, extract_features, heads, scratch, voc, voc_test)

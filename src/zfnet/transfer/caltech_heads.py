@@ -1,7 +1,8 @@
 """Heads on frozen Caltech features: Tables 4, 5 and 7, Figure 9 (ZF sect. 5.2, 5.3).
 
-Which head, on which layer, at how many training pictures per class, is listed in `protocol`. All of them share the
-folds of `zfnet.transfer.splits`, so that they are paired, and each fold chooses its own C (`selection`).
+`protocol` lists which head is trained on which layer with how many training images per class. All of them share the
+folds of `zfnet.transfer.splits`, so that their results are paired. Each fold chooses its own C
+(`zfnet.transfer.heads.cross_validation`).
 """
 
 import time
@@ -19,7 +20,12 @@ from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_records
 from zfnet.settings import Heads, Transfer
 from zfnet.transfer.extract_features import Features
-from zfnet.transfer.heads.cross_validation import cross_validation_bytes, fit_with_best_c, inner_folds, warn_if_unsolved
+from zfnet.transfer.heads.cross_validation import (
+    cross_validation_bytes,
+    fit_with_best_c,
+    inner_folds,
+    warn_if_unsolved,
+)
 from zfnet.transfer.heads.feature_kernel import FeatureKernel
 from zfnet.transfer.heads.head import Kind
 from zfnet.transfer.heads.linear import one_hot
@@ -32,37 +38,27 @@ MAIN_LAYER = "7"  # Tables 4 and 5, Figure 9
 
 
 class Task(NamedTuple):
-    """One head to train and test on every fold."""
+    """A head to train and test on every fold."""
 
     head: Kind
     layer: str
-    size: int
+    size: int  # training images per class
 
 
-def heads_stage(
-    features_dir: Path,
-    settings: Transfer,
-    out_csv: Path,
-    threads: int = 2,
-    weights: Path | None = None,
-    manifest: Path | None = None,
-) -> None:
+def heads_stage(features: Features, settings: Transfer, out_csv: Path, threads: int = 2) -> None:
     """Train and test all heads of a Caltech set.
 
     Parameters
     ----------
-    features_dir
-        What `features_stage` wrote.
-    weights, manifest
-        The net and the data set the features should be of; None: whatever they are of.
+    features
+        Features of caltech101 or caltech256.
     out_csv
-        One row per head, layer, size and fold; a .json beside it has the folds, what was left out, how many fits ended
-        before their tolerance was met ("unconverged"; each is named on stderr), how many chose the smallest or the
-        largest C of their grid ("at_edge", by head: a wider one might be better), and where the numbers come from.
+        One row per head, layer, size and fold. The .json beside it lists the folds, what was left out, how many fits
+        ended before they met their tolerance ("unconverged"; each is named on stderr), how many of each head chose the
+        smallest or largest C of the grid ("at_edge": a wider grid might do better), and the provenance.
     """
     torch.set_num_threads(threads)
-    start, features = time.monotonic(), Features(features_dir)
-    features.expect(weights, manifest)
+    start = time.monotonic()
     splits = caltech_splits(features.name, features.labels, features.keys, features.classes, settings)
     tasks = protocol(splits.sizes, table_sizes(features.name, settings), settings.layers)
     rows = sorted(_run(features, splits, tasks, settings.heads), key=lambda row: (row["layer"], row["head"]))
@@ -71,29 +67,29 @@ def heads_stage(
     write_json(
         Path(out_csv).with_suffix(".json"),
         splits.record(features.keys)
-        | {"net": features.index["net"], "data": features.index["data"], "views": features.index["views"]}
+        | {"net": features.index["net"], "data": features.index["data"], "crops": features.crops}
         | {"unconverged": unconverged, "at_edge": _at_edge(rows, settings.heads)}
         | {"provenance": provenance(seed=settings.seed, seconds=time.monotonic() - start, device=str(device()))},
     )
 
 
 def _at_edge(rows: list[dict[str, Any]], heads: Heads) -> dict[str, int]:
-    """Count the fits of each head whose C is at an end of its grid."""
+    """Return for each head how many fits chose a C at either end of its grid."""
     edges = {kind: {min(grid), max(grid)} for kind, grid in (("svm", heads.svm_c), ("softmax", heads.softmax_c))}
     return {kind: sum(row["head"] == kind and row["c"] in ends for row in rows) for kind, ends in edges.items()}
 
 
 def protocol(sizes: tuple[int, ...], table: tuple[int, ...], layers: tuple[str, ...]) -> list[Task]:
-    """List the heads of Tables 4, 5, 7 and Figure 9, layer by layer.
+    """Return the heads of Tables 4, 5, 7 and Figure 9, layer by layer.
 
     Parameters
     ----------
     sizes
-        All training sizes that the data can serve: Tables 4 and 5 and Figure 9, a softmax on layer 7.
+        All training sizes that the data allow; Tables 4 and 5 and Figure 9 train a softmax on layer 7 at each.
     table
-        The sizes of Tables 4 and 5; the largest of them that the data can serve is that of Table 7.
+        The sizes of Tables 4 and 5. Table 7 uses the largest of them that the data allow.
     layers
-        Of Table 7: a linear SVM on each, and a softmax on 5 and 7.
+        The layers of Table 7: a linear SVM on each, and a softmax on 5 and 7.
     """
     largest = max([size for size in sizes if size in table], default=max(sizes))
     tasks = {Task("softmax", MAIN_LAYER, size) for size in sizes if MAIN_LAYER in layers}
@@ -103,7 +99,13 @@ def protocol(sizes: tuple[int, ...], table: tuple[int, ...], layers: tuple[str, 
 
 
 def table_sizes(name: str, settings: Transfer) -> tuple[int, ...]:
-    """Give the training sizes of Table 4 or 5."""
+    """Return the training sizes of Table 4 or 5, images per class.
+
+    Raises
+    ------
+    ZfnetError
+        `name` is neither caltech101 nor caltech256.
+    """
     sizes = {"caltech101": settings.caltech101_train_sizes, "caltech256": settings.caltech256_train_sizes}
     if name not in sizes:
         raise ZfnetError(f"{name}: no training sizes are known for this set; expected {' or '.join(sizes)}.")
@@ -111,41 +113,42 @@ def table_sizes(name: str, settings: Transfer) -> tuple[int, ...]:
 
 
 def caltech_splits(name: str, labels: np.ndarray, keys: list[str], classes: list[str], settings: Transfer) -> Splits:
-    """Draw the folds of a Caltech set: the same for heads and for nets from scratch."""
+    """Draw the folds of a Caltech set: the same for heads and for nets trained from scratch."""
     sizes = table_sizes(name, settings)
     if name == "caltech256":
-        sizes, test = sizes + settings.caltech256_curve_sizes, settings.caltech256_max_test
+        sizes, max_test = sizes + settings.caltech256_curve_sizes, settings.caltech256_max_test
     else:
-        test = settings.caltech101_max_test
-    return make_splits(labels, keys, classes, sizes, test, settings.folds, settings.seed)
+        max_test = settings.caltech101_max_test
+    return make_splits(labels, keys, classes, sizes, max_test, settings.folds, settings.seed)
 
 
 def _run(features: Features, splits: Splits, tasks: list[Task], heads: Heads) -> list[dict[str, Any]]:
     rows, opened = [], None
     for task in track(tasks, f"heads on {features.name}", len(tasks)):
-        if opened != task.layer:
+        if opened != task.layer:  # tasks are ordered by layer: each is read once
             name, opened = f"{features.name}, layer {task.layer}", task.layer
             kernel = FeatureKernel.open(features.layer(task.layer), splits.used, device(), name)
         for fold in range(len(splits.orders)):
-            rows.append(_one(layer, features.labels, splits, task, splits.split(fold, task.size), heads))
+            rows.append(_run_fold(kernel, features.labels, splits, task, splits.split(fold, task.size), heads))
     return rows
 
 
-def _one(
+def _run_fold(
     kernel: FeatureKernel, labels: np.ndarray, splits: Splits, task: Task, split: Split, heads: Heads
 ) -> dict[str, Any]:
-    """Train one head on one fold and test it."""
-    known, classes, n = labels[split.train], splits.classes, len(split.train)
-    needs = cross_validation_bytes(n, kernel.dimensions(n), len(classes), task.head, heads)
-    train, test = kernel.coordinates(split.train, split.test, needs)
+    """Train one head on one fold and test it; return its row of the table."""
+    train_labels, classes, n = labels[split.train], splits.classes, len(split.train)
+    fit_bytes = cross_validation_bytes(n, kernel.dimensions(n), len(classes), task.head, heads)
+    train, test = kernel.coordinates(split.train, split.test, fit_bytes)  # (n, D), (m, D)
 
-    def score(scores: np.ndarray, samples: np.ndarray) -> float:
-        return class_accuracy(classes[scores.argmax(1)], known[samples])
+    def accuracy(scores: np.ndarray, samples: np.ndarray) -> float:
+        return class_accuracy(classes[scores.argmax(1)], train_labels[samples])
 
-    targets = one_hot(known, classes).to(train.device)
-    groups = inner_folds(known, heads.inner_folds)
-    head, c = fit_with_best_c(train, targets, groups, task.head, heads, score)
+    targets = one_hot(train_labels, classes).to(train.device)
+    groups = inner_folds(train_labels, heads.inner_folds)
+    head, c = fit_with_best_c(train, targets, groups, task.head, heads, accuracy)
     predicted = classes[head.scores(test)[:, 0].argmax(1).cpu().numpy()]
+    fit_name = f"{kernel.name}, {task.head}, {task.size} per class, fold {split.fold}, C = {c:g}"
     return {
         **task._asdict(),
         "fold": split.fold,
@@ -154,7 +157,5 @@ def _one(
         "classes": len(classes),
         "train_images": len(split.train),
         "test_images": len(split.test),
-        "unsolved": warn_if_unsolved(
-            head, f"{kernel.name}, {task.head}, {task.size} per class, fold {split.fold}, C = {c:g}"
-        ),
+        "unsolved": warn_if_unsolved(head, fit_name),
     }

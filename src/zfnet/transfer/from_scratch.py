@@ -1,14 +1,14 @@
-"""Whole nets trained on a Caltech set alone: the "non-pretrained convnet" of Tables 4 and 5 (ZF sect. 5.2).
+"""Nets trained on a Caltech set alone: the "non-pretrained convnet" of Tables 4 and 5 (ZF sect. 5.2).
 
-All layers start at random values and learn, with the new softmax, from the training pictures of the fold, the same
-ones as the heads on frozen features get (`zfnet.transfer.splits`); hyper-parameters are not stated in the paper and are
-those of settings.transfer.scratch. All nets of a set train for as many updates, `scratch_updates`, so that what
-separates sizes is their pictures and not the length of their trainings. Test pictures are never looked at during
-training: the mean image, too, is that of the training pictures alone. A net that stays at chance is a result here, not
-a mistake. Tested on the same crops as features are read from, mean accuracy per class.
+All layers are initialised at random and trained, with a new softmax, on the training images of a fold, the same images
+as for heads on frozen features (`zfnet.transfer.splits`). The paper does not state the hyper-parameters; they are those
+of `transfer.scratch`. All nets of a set are trained for the same number of updates, `transfer.scratch_updates`, so that
+sizes differ in their images and not in the length of training. Test images are never used in training: the mean image
+is that of the training images alone. A net that stays at chance is a result here, not an error. Nets are tested on the
+same crops as features are extracted from, by mean accuracy per class.
 
-Each finished training leaves only its line of the table, a small file beside the checkpoints; so a stopped stage goes
-on where it was, and finished nets take no room.
+Each finished training leaves only its row of the table, in a small file beside the checkpoints. A stopped stage
+therefore resumes where it was, and finished nets take no space.
 """
 
 import math
@@ -38,49 +38,49 @@ from zfnet.transfer.metrics import class_accuracy
 from zfnet.transfer.splits import Split, Splits
 
 COLUMNS = ["set", "size", "fold", "accuracy", "epochs", "loss", "stuck", "classes", "train_images", "test_images"]
-EXAMINED = 64  # pictures at once in testing
-STATISTICS = "mean image of the training pictures, classes that take part"  # part of what a finished net is known by
+BATCH_SIZE = 64  # images at once in testing
+STATISTICS = "mean image of the training pictures, classes that take part"  # part of the fingerprint of a finished net
 
 
 class TrainingShards(Shards):
-    """A data set of some of its classes, whose mean image and covariance of colours are those of some of its pictures.
+    """A data set restricted to some classes, with the mean image and colour covariance of its training images only.
 
     Parameters
     ----------
     path : the manifest.json
-    indices : the pictures.
-    taking_part : labels of the classes, ascending; they become 0, 1, 2 …
+    indices : numbers of the training images
+    kept_labels : labels of the classes that take part, ascending; they are renumbered 0, 1, 2 …
     """
 
-    def __init__(self, path: Path, indices: np.ndarray, taking_part: np.ndarray, threads: int):
+    def __init__(self, path: Path, indices: np.ndarray, kept_labels: np.ndarray, threads: int):
         super().__init__(path)
-        self._taking_part = taking_part
-        self._own = Sums(self.size)
-        for batch in self.batches(indices, EXAMINED, threads):
+        self._kept_labels = kept_labels
+        self._sums = Sums(self.size)
+        for batch in self.batches(indices, BATCH_SIZE, threads):
             for square in batch.images.numpy():
-                self._own.add(square, products(square))
+                self._sums.add(square, products(square))
 
     @property
     def classes(self) -> list[str]:
-        """Id of each label that takes part."""
-        return [self.manifest.classes[label] for label in self._taking_part]
+        """Class ID of each label that takes part."""
+        return [self.manifest.classes[label] for label in self._kept_labels]
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """Label of each picture: int64 (N,), -1 where its class takes no part."""
-        place = np.full(len(self.manifest.classes), -1)
-        place[self._taking_part] = np.arange(len(self._taking_part))
-        return place[self._index.labels]
+        """Label of each image: int64 (N,), -1 if its class takes no part."""
+        renumbered = np.full(len(self.manifest.classes), -1)
+        renumbered[self._kept_labels] = np.arange(len(self._kept_labels))
+        return renumbered[self._index.labels]
 
     @property
     def mean(self) -> Tensor:
         """Mean image: float32 (3, S, S), 0..255."""
-        return torch.from_numpy(self._own.mean()).permute(2, 0, 1).float()
+        return torch.from_numpy(self._sums.mean()).permute(2, 0, 1).float()
 
     @property
     def covariance(self) -> Tensor:
         """Covariance of the RGB values: float32 (3, 3)."""
-        return torch.from_numpy(self._own.covariance()).float()
+        return torch.from_numpy(self._sums.covariance()).float()
 
 
 def scratch_stage(
@@ -98,16 +98,16 @@ def scratch_stage(
     manifest
         manifest.json of caltech101 or caltech256.
     checkpoints
-        Folder for what is unfinished, and for the results so far.
+        Folder for unfinished trainings and for the results so far.
     out_csv
-        One row per size and fold; a .json beside it.
+        One row per size and fold; the .json beside it lists the folds, the recipe and the provenance.
     budget_minutes
         Time after which the stage saves and stops.
 
     Raises
     ------
     Stopped
-        The budget is used up, or a signal came; the same call goes on.
+        The budget is used up, or a signal was received; calling again resumes.
     """
     start, shards, transfer = time.monotonic(), Shards(manifest), settings.transfer
     name = shards.manifest.name
@@ -116,8 +116,8 @@ def scratch_stage(
     rows = []
     for size in sizes:
         for fold in range(min(transfer.scratch_folds, transfer.folds)):
-            left = None if budget_minutes is None else budget_minutes - (time.monotonic() - start) / 60
-            row = _run(shards, splits, splits.split(fold, size), settings, Path(checkpoints), threads, left)
+            remaining = None if budget_minutes is None else budget_minutes - (time.monotonic() - start) / 60
+            row = _run(shards, splits, splits.split(fold, size), settings, Path(checkpoints), threads, remaining)
             rows.append({"set": name} | row)
     write_records(out_csv, COLUMNS, rows)
     write_json(
@@ -137,18 +137,30 @@ def _run(
     threads: int,
     budget: float | None,
 ) -> dict[str, Any]:
-    """Train and test one net, unless that was done before with the same settings and pictures."""
+    """Train and test one net, or return its stored row if the settings and images have not changed."""
     spec = _spec(settings, shards.manifest.name, split)
-    pictures = str([one.tolist() for one in (split.train, split.test, splits.classes)])
-    stamp = text_hash(spec.text + shards.manifest.hash + pictures + STATISTICS + settings.transfer.crops)
-    done, work = checkpoints / f"{spec.run}.json", checkpoints / spec.run
-    if done.exists() and (known := read_json(done)).get("stamp") == stamp:
-        return known["row"]
-    own, none = TrainingShards(shards.path, split.train, splits.classes, threads), np.empty(0, np.int64)
-    metrics = train(spec, own, split.train, own, none, work / "run", work, threads, budget_minutes=budget)
+    images = str([numbers.tolist() for numbers in (split.train, split.test, splits.classes)])
+    stamp = text_hash(spec.text + shards.manifest.hash + images + STATISTICS + settings.transfer.crops)
+    row_file, work = checkpoints / f"{spec.run}.json", checkpoints / spec.run
+    if row_file.exists() and (stored := read_json(row_file)).get("stamp") == stamp:
+        return stored["row"]
+    train_shards = TrainingShards(shards.path, split.train, splits.classes, threads)
+    no_validation = np.empty(0, np.int64)
+    metrics = train(
+        spec,
+        train_shards,
+        split.train,
+        train_shards,
+        no_validation,
+        work / "run",
+        work,
+        threads,
+        budget_minutes=budget,
+    )
     net = load(work / "run" / "weights.safetensors").to(device())
-    look = ten_crop if settings.transfer.crops == "ten" else centre
-    predicted = splits.classes[look(net, own, split.test, EXAMINED, threads).argmax(1).numpy()]
+    predict = ten_crop if settings.transfer.crops == "ten" else centre
+    probabilities = predict(net, train_shards, split.test, BATCH_SIZE, threads)  # (m, K)
+    predicted = splits.classes[probabilities.argmax(1).numpy()]
     row = {
         "size": split.size,
         "fold": split.fold,
@@ -160,14 +172,14 @@ def _run(
         "train_images": len(split.train),
         "test_images": len(split.test),
     }
-    write_json(done, {"stamp": stamp, "row": row})
+    write_json(row_file, {"stamp": stamp, "row": row})
     shutil.rmtree(work)
     return row
 
 
 def _spec(settings: Settings, name: str, split: Split) -> RunSpec:
-    """The training of one net: as many updates at every size, and none is stopped for being at chance."""
+    """Return the run of one net: the same number of updates at every size, and never stopped for staying at chance."""
     spec = scratch_spec(settings, name, split.size, split.fold)
-    steps = len(split.train) // min(spec.recipe.batch_size, len(split.train))  # of an epoch
+    steps = len(split.train) // min(spec.recipe.batch_size, len(split.train))  # per epoch
     epochs = math.ceil(settings.transfer.scratch_updates / steps)
     return spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"if_stuck": "warn", "epochs": epochs})})

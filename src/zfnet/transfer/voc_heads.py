@@ -1,13 +1,14 @@
-"""PASCAL VOC 2012 from frozen layer-7 features: Table 6, and independent sigmoids beside it (ZF sect. 5.2, C22, C23).
+"""PASCAL VOC 2012 from frozen layer-7 features: Table 6, compared with independent sigmoids (ZF sect. 5.2, C22, C23).
 
-The paper trains a 20-way softmax and says neither what becomes of several labels (D25) nor how it is measured. Here
-each pair of a picture and one of its labels is a sample ("pairs"), or one label is drawn per picture ("random").
-Pictures that hold a class as difficult objects alone are neither positives nor negatives of it, in the training of the
-sigmoids and in testing, and no sample of it for the softmax. The labels of the test set
-are on a server, so heads learn on `train` and average precision is measured on `val`. Whole pictures, no boxes.
+The paper trains a 20-way softmax. It does not say how images with several labels enter it (D25), nor which measure it
+reports. Here each pair of an image and one of its labels is a sample ("pairs"), or one label is drawn per image
+("random"). An image in which all objects of a class are marked difficult is neither a positive nor a negative of that
+class, in training the sigmoids and in testing; the softmax gets no sample of the class from it. The labels of the test
+set are only on the evaluation server, so heads are trained on `train`, and average precision is measured on `val`, for
+whole images without boxes.
 
-The softmax's predictions are also written as the development kit names and places them, as competition 2 (outside data
-was used): those of `val` for its own program, those of the test set (`zfnet.transfer.voc_submission`) for its server.
+The softmax's predictions are also written in the format of the development kit, as competition 2 (outside data was
+used): those for `val` for its own program, those for the test set (`zfnet.transfer.voc_submission`) for its server.
 """
 
 import time
@@ -38,86 +39,83 @@ LAYER = "7"
 NAME = f"voc2012, layer {LAYER}"
 
 
-class Learned(NamedTuple):
-    """What one head says of other pictures."""
+class Prediction(NamedTuple):
+    """The predictions of a head for images it was not trained on."""
 
     probabilities: np.ndarray  # float32 (m, K)
     c: float  # the chosen C
-    unsolved: bool  # the fit ended before its tolerance was met
+    unsolved: bool  # the fit ended before it met its tolerance
 
 
 def truth_table(annotations: list[dict[str, Any]], classes: list[str]) -> np.ndarray:
-    """Return int8 (N, K): 1 the class is there, 0 only as a difficult object, -1 it is not (as in ImageSets/Main)."""
+    """Return int8 (N, K): 1 if the image shows the class, 0 if only as difficult objects, else -1 (as ImageSets/Main).
+
+    Raises
+    ------
+    ZfnetError
+        An annotated object is not of any of `classes`.
+    """
     truth = np.full((len(annotations), len(classes)), -1, dtype=np.int8)
     for row, annotation in zip(truth, annotations, strict=True):
-        for found in annotation["objects"]:
-            if found["name"] not in classes:
+        for shown in annotation["objects"]:
+            if shown["name"] not in classes:
                 raise ZfnetError(
-                    f"VOC: a picture holds {found['name']!r}, which is not in the class list ({', '.join(classes)}); "
+                    f"VOC: an image shows {shown['name']!r}, which is not in the class list ({', '.join(classes)}); "
                     "prepare voc2012 and its features again."
                 )
-            k = classes.index(found["name"])
-            row[k] = max(row[k], 0 if found["difficult"] else 1)
+            k = classes.index(shown["name"])
+            row[k] = max(row[k], 0 if shown["difficult"] else 1)
     return truth
 
 
-def samples(truth: np.ndarray, target: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Turn labels into samples of a softmax: picture numbers and their classes (D25).
+def softmax_samples(truth: np.ndarray, target: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the training samples of a softmax, as image numbers (n,) and labels (n,) (D25).
 
     Parameters
     ----------
-    truth : int (N, K), as `truth_table` gives
+    truth : int (N, K), from `truth_table`
     target
-        "pairs": a sample for each picture and label; "random": one label per picture, drawn with `seed`.
+        "pairs": one sample for each image and label; "random": one label per image, drawn with `seed`.
     """
-    pictures, labels = np.nonzero(truth > 0)
+    images, labels = np.nonzero(truth > 0)
     if target == "random":
-        order = np.random.default_rng(seed).permutation(len(pictures))
-        _, first = np.unique(pictures[order], return_index=True)
-        chosen = order[first]
-        pictures, labels = pictures[chosen], labels[chosen]
-    return pictures, labels
+        order = np.random.default_rng(seed).permutation(len(images))
+        _, first = np.unique(images[order], return_index=True)
+        drawn = order[first]
+        images, labels = images[drawn], labels[drawn]
+    return images, labels
 
 
-def voc_stage(
-    features_dir: Path,
-    settings: Transfer,
-    out_csv: Path,
-    threads: int = 2,
-    weights: Path | None = None,
-    manifest: Path | None = None,
-) -> None:
-    """Train on `train`, test on `val`.
+def voc_stage(features: Features, settings: Transfer, out_csv: Path, threads: int = 2) -> None:
+    """Train the heads on `train` and test them on `val`.
 
     Parameters
     ----------
-    features_dir
-        What `features_stage` wrote for VOC 2012.
-    weights, manifest
-        The net and the data set the features should be of; None: whatever they are of.
+    features
+        Features of voc2012.
     out_csv
-        Average precision per class and head. Beside it: a .json with means, fits that ended before their tolerance
-        was met ("unconverged"; each is named on stderr) and provenance, scores.safetensors
-        ("softmax", "sigmoid" float32 (N, 20), "truth" int8 (N, 20)) and the predictions, val/results.
+        Average precision per class and head. Beside it: a .json with means, the number of fits that ended before they
+        met their tolerance ("unconverged"; each is named on stderr) and provenance; scores.safetensors ("softmax",
+        "sigmoid" float32 (N, 20), "truth" int8 (N, 20)); and the predictions, val/results.
     """
     torch.set_num_threads(threads)
-    start, features = time.monotonic(), Features(features_dir)
-    features.expect(weights, manifest)
+    start = time.monotonic()
     truth, train, val = read_truth(features)
     kernel = FeatureKernel.open(features.layer(LAYER), np.r_[train, val], device(), NAME)
-    needs = max(learn_bytes(truth[train], kernel.dimensions(len(train)), kind, settings) for kind in KINDS)
-    x, x_val = kernel.coordinates(train, val, needs)
-    found = {kind: learn(x, truth[train], x_val, kind, settings) for kind in KINDS}
-    scores = {kind: one.probabilities for kind, one in found.items()}
+    dimensions = kernel.dimensions(len(train))
+    fit_bytes = max(fit_and_predict_bytes(truth[train], dimensions, kind, settings) for kind in KINDS)
+    x, x_val = kernel.coordinates(train, val, fit_bytes)
+    predictions = {kind: fit_and_predict(x, truth[train], x_val, kind, settings) for kind in KINDS}
+    scores = {kind: prediction.probabilities for kind, prediction in predictions.items()}
     folder = Path(out_csv).parent
-    with atomic(folder / "scores.safetensors") as beside:
-        save_file(scores | {"truth": truth[val]}, beside)
+    with atomic(folder / "scores.safetensors") as unfinished:
+        save_file(scores | {"truth": truth[val]}, unfinished)
     write_predictions(folder / "val", "val", [features.keys[i] for i in val], features.classes, scores["softmax"])
     write_records(out_csv, COLUMNS, [row for kind in KINDS for row in _rows(kind, scores[kind], truth[val], features)])
     summary = {
         "mean_ap": {kind: round(mean_average_precision(scores[kind], truth[val]), 4) for kind in KINDS},
-        "c": {kind: one.c for kind, one in found.items()},
-        "unconverged": sum(one.unsolved for one in found.values()),
+        "c": {kind: prediction.c for kind, prediction in predictions.items()},
+        "unconverged": sum(prediction.unsolved for prediction in predictions.values()),
         "images": {"train": len(train), "val": len(val)},
         "target": settings.voc_target,
         "left_out": _left_out(truth[train], truth[val], features.classes),
@@ -129,11 +127,11 @@ def voc_stage(
 
 
 def write_predictions(folder: Path, part: str, keys: list[str], classes: list[str], scores: np.ndarray) -> None:
-    """Write one file per class, `picture confidence` a line, as the development kit names and places them.
+    """Write one file per class, with a line `image confidence` for each image, where the development kit expects it.
 
     Parameters
     ----------
-    part : "val" or "test", a part of the file names;  keys : (N,);  scores : (N, K)
+    part : "val" or "test", for the file names;  keys : (N,);  scores : (N, K)
     """
     for k, name in enumerate(classes):
         lines = [f"{key} {score:.9g}\n" for key, score in zip(keys, scores[:, k], strict=True)]
@@ -141,52 +139,60 @@ def write_predictions(folder: Path, part: str, keys: list[str], classes: list[st
 
 
 def read_truth(features: Features) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the truth of all pictures, and the numbers of those in `train` and `val`."""
+    """Return the truth table of all images, int8 (N, K), and the numbers of those in `train` and in `val`.
+
+    Raises
+    ------
+    ZfnetError
+        The features have no annotations, or one of the two parts is empty.
+    """
     annotations = features.index["annotations"]
     if not annotations or not all(annotations):
         raise ZfnetError(
-            f"{features.folder}: {features.name} has no objects annotated; expected the features of voc2012."
+            f"{features.folder}: {features.name} has no annotated objects; expected the features of voc2012."
         )
     parts = np.array([annotation["set"] for annotation in annotations])
     train, val = np.flatnonzero(parts == "train"), np.flatnonzero(parts == "val")
     if not len(train) or not len(val):
-        raise ZfnetError(f"{features.folder}: {len(train)} pictures of train and {len(val)} of val; expected both.")
+        raise ZfnetError(
+            f"{features.folder}: {len(train)} images of train and {len(val)} of val; expected some of both."
+        )
     return truth_table(annotations, features.classes), train, val
 
 
-def learn(x: Tensor, truth: np.ndarray, x_test: Tensor, kind: Kind, settings: Transfer) -> Learned:
-    """Train one head, and predict other pictures.
+def fit_and_predict(x: Tensor, truth: np.ndarray, x_test: Tensor, kind: Kind, settings: Transfer) -> Prediction:
+    """Train one head with cross-validated C, and predict other images.
 
     Parameters
     ----------
-    x : float32 (n, D);  truth : (n, K), as `truth_table` gives;  x_test : float32 (m, D)
+    x : float32 (n, D);  truth : (n, K), from `truth_table`;  x_test : float32 (m, D)
     """
     if kind == "softmax":
-        pictures, labels = samples(truth, settings.voc_target, settings.seed)
-        targets = one_hot(labels, np.arange(truth.shape[1]))
+        images, labels = softmax_samples(truth, settings.voc_target, settings.seed)
+        targets = one_hot(labels, np.arange(truth.shape[1]))  # (samples, K)
     else:
-        pictures, targets = np.arange(len(truth)), torch.from_numpy((truth.astype(np.float32) + 1) / 2)
-    dealt = np.random.default_rng(settings.seed).permutation(len(truth)) % settings.heads.inner_folds
-    places = torch.from_numpy(pictures).to(x.device)
+        images, targets = np.arange(len(truth)), torch.from_numpy((truth.astype(np.float32) + 1) / 2)  # 1, 1/2 or 0
+    image_folds = np.random.default_rng(settings.seed).permutation(len(truth)) % settings.heads.inner_folds
+    groups = image_folds[images]  # drawn for images, so that no image is in two inner folds
 
-    def score(scores: np.ndarray, numbers: np.ndarray) -> float:
-        seen, first = np.unique(pictures[numbers], return_index=True)  # a picture of several labels is ranked once
-        return mean_average_precision(probabilities(scores[first], kind), truth[seen])
+    def mean_ap(scores: np.ndarray, samples: np.ndarray) -> float:
+        ranked, first = np.unique(images[samples], return_index=True)  # an image with several labels is ranked once
+        return mean_average_precision(probabilities(scores[first], kind), truth[ranked])
 
-    groups = dealt[pictures]  # by picture, so that no picture is in two inner folds
-    head, c = fit_with_best_c(x[places], targets.to(x), groups, kind, settings.heads, score)
-    what = f"{NAME}, {kind} of {len(truth):,} pictures, C = {c:g}"
-    return Learned(probabilities(head.scores(x_test)[:, 0].cpu().numpy(), kind), c, warn_if_unsolved(head, what))
+    samples = x[torch.from_numpy(images).to(x.device)]  # (samples, D)
+    head, c = fit_with_best_c(samples, targets.to(x), groups, kind, settings.heads, mean_ap)
+    unsolved = warn_if_unsolved(head, f"{NAME}, {kind} of {len(truth):,} images, C = {c:g}")
+    return Prediction(probabilities(head.scores(x_test)[:, 0].cpu().numpy(), kind), c, unsolved)
 
 
-def learn_bytes(truth: np.ndarray, d: int, kind: Kind, settings: Transfer) -> int:
-    """Return the bytes that `learn` takes beside its arguments, with d features a picture."""
+def fit_and_predict_bytes(truth: np.ndarray, d: int, kind: Kind, settings: Transfer) -> int:
+    """Return the bytes that `fit_and_predict` needs beyond its arguments, for d features per image."""
     n = int((truth > 0).sum()) if kind == "softmax" else len(truth)
     return 4 * n * d + cross_validation_bytes(n, d, truth.shape[1], kind, settings.heads)
 
 
 def probabilities(scores: np.ndarray, kind: Kind) -> np.ndarray:
-    """Return what a softmax or sigmoids make of scores (m, K)."""
+    """Return the class probabilities (m, K) of scores (m, K), by softmax or by independent sigmoids."""
     values = torch.from_numpy(np.ascontiguousarray(scores))
     return (values.softmax(1) if kind == "softmax" else values.sigmoid()).numpy()
 
@@ -205,10 +211,10 @@ def _rows(kind: Kind, scores: np.ndarray, truth: np.ndarray, features: Features)
 
 
 def _left_out(train: np.ndarray, val: np.ndarray, classes: list[str]) -> list[str]:
-    """Name the classes that cannot be learned or measured."""
+    """Return a sentence for each class that cannot be trained or tested."""
     return [
-        f"class {name}: no picture to {what}."
-        for truth, what in ((train, "learn from (train)"), (val, "measure on (val)"))
+        f"class {name}: no image to {purpose}."
+        for truth, purpose in ((train, "train on (train)"), (val, "test on (val)"))
         for k, name in enumerate(classes)
         if not (truth[:, k] > 0).any()
     ]

@@ -1,18 +1,19 @@
-"""Near-duplicates of transfer pictures in the training set, by normalised correlation (ZF sect. 5.2, D29).
+"""Search the training set for near-duplicates of the transfer images, by normalised correlation (ZF sect. 5.2, D29).
 
-The paper names the measure and the counts (44 of Caltech-101, 243 of Caltech-256), neither size nor threshold (D29).
-Here every picture becomes grey thumbnails of 32 × 32, zero mean, unit norm; two pictures are the same where the
-absolute value of their product reaches 0.95, so that a negative counts too. Resizing and recompressing hardly change
-it, but a crop of 4 % takes it below 0.9. Therefore each transfer picture is compared
+The paper gives the measure and the counts (44 for Caltech-101, 243 for Caltech-256), but neither the image size nor the
+threshold. Here each image becomes a grey thumbnail of 32 × 32 with zero mean and unit norm. Two images are duplicates
+if the absolute value of the inner product reaches 0.95; taking the absolute value also finds negatives. Resizing and
+recompressing hardly change the correlation, but cropping 4 % lowers it below 0.9. Therefore each transfer image is
+compared
 
 - whole and as its centre square: the shards of the training set hold centre squares, but a copy may also have been
   squashed into a square before it got there;
-- as it is and in the mirror;
-- as it is and with 2 % and 4 % cut off each side, against the training picture as it is; and the other way round.
+- as it is and mirrored;
+- uncropped and with 2 % and 4 % cropped off each side, against the uncropped training image; and vice versa.
 
-The largest of the twenty correlations counts, which `zfnet.transfer.duplicates.pair_search` finds without computing most of them.
-Copies that are cropped by much more are not found. What the threshold finds and misses is measured on copies of the
-data themselves (`zfnet.transfer.duplicates.calibration`).
+The largest of these twenty correlations counts; `zfnet.transfer.duplicates.pair_search` finds it without computing most
+of them. Copies cropped by much more are missed. `zfnet.transfer.duplicates.calibration` measures what the threshold
+finds and misses, on copies of the data themselves.
 """
 
 import time
@@ -33,12 +34,22 @@ from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_records
 from zfnet.data.loader import Shards
 from zfnet.settings import Transfer
-from zfnet.transfer.duplicates.calibration import CURVE_COLUMNS, curve, recalls, share
+from zfnet.transfer.duplicates.calibration import CURVE_COLUMNS, curve, fraction_above, recalls
 from zfnet.transfer.duplicates.contact_sheet import contact_sheet
 from zfnet.transfer.duplicates.pair_search import Matches, search
-from zfnet.transfer.duplicates.thumbnails import CUTS, VIEWS, gathered, grey, query_thumbnails, thumbnails, whole_grey
+from zfnet.transfer.duplicates.thumbnails import (
+    CUTS,
+    VIEWS,
+    grey,
+    query_thumbnails,
+    stack_as_they_come,
+    thumbnails,
+    whole_grey,
+)
 
-THRESHOLDS = tuple(round(0.9 + 0.005 * i, 3) for i in range(20))  # whose counts are told; none is searched below
+THRESHOLDS = tuple(
+    round(0.9 + 0.005 * i, 3) for i in range(20)
+)  # for which counts are reported; the search goes no lower
 COLUMNS = ["set", "key", "class", "train_key", "correlation"]
 ALTERNATIVE = "free memory, run on a machine with more, or make transfer.duplicates_thumbnail_size smaller"
 
@@ -46,18 +57,18 @@ ALTERNATIVE = "free memory, run on a machine with more, or make transfer.duplica
 def duplicates_stage(
     train_manifest: Path, manifests: dict[str, Path], settings: Transfer, out_csv: Path, threads: int = 2
 ) -> None:
-    """Look for the pictures of some sets in a training set.
+    """Search a training set for the images of other sets.
 
     Parameters
     ----------
     train_manifest, manifests
-        manifest.json of the training set, and of the sets looked for by their names.
+        manifest.json of the training set; name -> manifest.json of each transfer set.
     settings
-        `duplicates_size` and `duplicates_threshold` count here.
+        `duplicates_thumbnail_size` and `duplicates_threshold` are used.
     out_csv
-        A row per pair; beside it .json with counts and their dependence on the threshold, -curve.csv with what each
-        threshold finds of known copies and of the data, and .png with the pairs next to the threshold side by side, so
-        that it can be judged by eye.
+        One row per pair. Beside it: .json with counts and their dependence on the threshold; -curve.csv with the
+        fractions of known copies and of the data that each threshold finds; and .png, which shows the pairs closest to
+        the threshold, so that it can be judged by eye.
     """
     torch.set_num_threads(threads)
     start, train = time.monotonic(), Shards(train_manifest)
@@ -71,17 +82,19 @@ def duplicates_stage(
     recall = recalls(sets, settings.duplicates_thumbnail_size, train.size)
     summary = _summary(matches, places, sets, settings.duplicates_threshold)
     write_records(Path(out_csv).with_name(f"{Path(out_csv).stem}-curve.csv"), CURVE_COLUMNS, curve(recall, summary))
-    summary["recall"] = {change: share(found, settings.duplicates_threshold) for change, found in recall.items()}
+    summary["recall"] = {
+        change: fraction_above(values, settings.duplicates_threshold) for change, values in recall.items()
+    }
     origin = provenance(seconds=time.monotonic() - start, device=str(device()), train=train.manifest.hash)
     write_json(Path(out_csv).with_suffix(".json"), summary | {"provenance": origin})
 
 
 def _read_queries(sets: list[Shards], size: int) -> Tensor:
-    """Return the thumbnails of all sets, in one tensor from the start: joined at the end they would be held twice."""
+    """Return the thumbnails of all sets, (N, VIEWS, len(CUTS), size²), after checking that there is memory for them."""
     count = sum(len(shards) for shards in sets)
     needed = torch.float32.itemsize * count * VIEWS * len(CUTS) * size**2
-    memory.require(needed, f"The search for near-duplicates of {count} pictures", device(), ALTERNATIVE)
-    return gathered((views for shards in sets for views in _views(shards, size)), count, device())
+    memory.require(needed, f"The search for near-duplicates of {count} images", device(), ALTERNATIVE)
+    return stack_as_they_come((views for shards in sets for views in _views(shards, size)), count, device())
 
 
 def _views(shards: Shards, size: int) -> Iterator[Tensor]:
@@ -90,20 +103,20 @@ def _views(shards: Shards, size: int) -> Iterator[Tensor]:
 
 
 def _read_train(train: Shards, size: int, threads: int) -> Iterator[tuple[np.ndarray, Tensor]]:
-    order, batch = np.arange(len(train)), 256
-    blocks = train.batches(order, batch, threads)
-    for images, _, numbers in track(blocks, "comparing training pictures", -(-len(order) // batch)):
-        greys = grey(images.to(device()))
+    order, batch_size = np.arange(len(train)), 256
+    blocks = train.batches(order, batch_size, threads)
+    for images, _, numbers in track(blocks, "comparing training images", -(-len(order) // batch_size)):
+        greys = grey(images.to(device()))  # (B, S, S)
         yield np.asarray(numbers), torch.stack([thumbnails(greys, size, cut) for cut in CUTS])
 
 
 def _rows(matches: Matches, places: list[tuple[str, int]], sets: dict[str, Shards], train: Shards) -> list[dict]:
     rows = []
-    for (query, twin), correlation in zip(matches.pairs.tolist(), matches.correlations.tolist(), strict=True):
+    for (query, match), correlation in zip(matches.pairs.tolist(), matches.correlations.tolist(), strict=True):
         name, number = places[query]
         shards = sets[name]
-        of_class = shards.classes[shards.labels[number]]
-        values = (name, shards.keys[number], of_class, train.keys[twin], round(correlation, 4))
+        class_name = shards.classes[shards.labels[number]]
+        values = (name, shards.keys[number], class_name, train.keys[match], round(correlation, 4))
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
 
@@ -111,23 +124,27 @@ def _rows(matches: Matches, places: list[tuple[str, int]], sets: dict[str, Shard
 def _summary(
     matches: Matches, places: list[tuple[str, int]], sets: dict[str, Shards], threshold: float
 ) -> dict[str, Any]:
-    found: dict[str, set[int]] = {name: set() for name in sets}
+    duplicates: dict[str, set[int]] = {name: set() for name in sets}
     for query in matches.pairs[:, 0].tolist():
         name, number = places[query]
-        found[name].add(number)
+        duplicates[name].add(number)
     names = np.array([name for name, _ in places])
     return {
         "threshold": threshold,
-        "counts": {name: _counts(shards, found[name]) for name, shards in sets.items()},
+        "counts": {name: _counts(shards, duplicates[name]) for name, shards in sets.items()},
         "curve": {
             name: [[value, int((matches.best[names == name] >= value).sum())] for value in THRESHOLDS] for name in sets
         },
     }
 
 
-def _counts(shards: Shards, found: set[int]) -> dict[str, float]:
-    """How many were found, at most in a class, and the mean over classes of their share of the class."""
-    classes, pictures = Counter(int(shards.labels[number]) for number in found), Counter(shards.labels.tolist())
-    share = sum(count / pictures[label] for label, count in classes.items()) / len(shards.classes)
-    most = max(classes.values(), default=0)
-    return {"found": len(found), "images": len(shards), "most_in_one_class": most, "mean_share_of_class": share}
+def _counts(shards: Shards, duplicates: set[int]) -> dict[str, float]:
+    """Return how many duplicates there are, in all and in one class at most, and their mean fraction of a class."""
+    found, images = Counter(int(shards.labels[number]) for number in duplicates), Counter(shards.labels.tolist())
+    mean_fraction = sum(count / images[label] for label, count in found.items()) / len(shards.classes)
+    return {
+        "found": len(duplicates),
+        "images": len(shards),
+        "most_in_one_class": max(found.values(), default=0),
+        "mean_share_of_class": mean_fraction,
+    }

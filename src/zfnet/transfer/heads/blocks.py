@@ -1,7 +1,7 @@
 """Solve many heads in blocks of bounded memory, whose size is known before the fit starts.
 
-Newton's method (`zfnet.transfer.heads.newton`) holds many arrays as large as the scores and the weights of all problems it
-solves side by side. It therefore gets only as many problems at once as fit into `WORKING_BYTES`. Problems of similar
+Newton's method (`zfnet.transfer.heads.newton`) holds many arrays as large as the scores and the weights of all problems
+it solves side by side. It therefore gets only as many problems at once as fit into `WORKING_BYTES`. Problems of similar
 cost C share a block, since they take about as many iterations and the same factors of the preconditioner
 (`zfnet.transfer.heads.preconditioner`). The K columns of a softmax are one problem and stay together.
 """

@@ -114,7 +114,7 @@ def gram_matrix(rows: np.ndarray, used: np.ndarray, device: torch.device) -> Ten
 
 
 def _read_columns(rows: np.ndarray, used: np.ndarray, first: int, width: int) -> np.ndarray:
-    """Return columns of the rows `used`, (M, width); a file is read, not mapped, as mapped pages would fill the memory."""
+    """Return columns of the rows `used`, (M, width); files are read, because mapped pages would fill the memory."""
     if not isinstance(rows, np.memmap):
         return np.ascontiguousarray(rows[:, first : first + width][used])
     block = np.empty((len(used), min(width, rows.shape[1] - first)), rows.dtype)

@@ -7,9 +7,9 @@ With scores f = X w + b and a cost c_i for each sample, they minimise
     softmax  1/2 |W|² + Σ c_i (log Σ_k exp f_ik - f_i,label)   multinomial, biases free, as in LogisticRegression
     sigmoid  1/2 |w|² + Σ c_i log(1 + exp(-y_i f_i))           one vs rest, biases free
 
-by Newton's method (`zfnet.transfer.heads.newton`), or with `solver: sklearn` by scikit-learn, one problem at a time. Our
-problems share the matrix X and differ only in their costs, so all classes, all values of C and all inner folds (a sample
-that is left out costs 0) are columns of the same matrix products.
+by Newton's method (`zfnet.transfer.heads.newton`), or with `solver: sklearn` by scikit-learn, one problem at a time.
+Our problems share the matrix X and differ only in their costs, so all classes, all values of C and all inner folds (a
+sample that is left out costs 0) are columns of the same matrix products.
 
 The paper names neither solver nor regulariser. We use L2, as the linear baselines it compares with did.
 """

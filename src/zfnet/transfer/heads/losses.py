@@ -1,7 +1,7 @@
 """Losses of linear heads with their derivatives in the scores: squared hinge, logistic, cross-entropy (ZF sect. 5.2).
 
-The second derivative is never stored as a matrix. Each loss returns what is needed to apply it (`Loss.hessian_state`), and
-`HESSIANS` holds the two ways of applying it: K independent scores per sample, or the K coupled scores of a softmax.
+The second derivative is never stored as a matrix. Each loss returns what is needed to apply it (`Loss.hessian_state`),
+and `HESSIANS` holds the two ways of applying it: K independent scores per sample, or the K coupled scores of a softmax.
 """
 
 from collections.abc import Callable

@@ -67,8 +67,8 @@ class Newton:
         Returns
         -------
         Tensor, Tensor
-            The weights (d, P, K), and whether each problem is solved as `_converged` defines it, bool (P,). A problem is
-            unsolved if the iterations ran out, or if no step lowered the objective although the model predicted it.
+            The weights (d, P, K), and whether each problem is solved as `_converged` defines it, bool (P,). A problem
+            is unsolved if the iterations ran out, or if no step lowered the objective although the model predicted it.
         """
         self.targets, self.costs = targets, costs
         solution = self.x.new_zeros(self.x.shape[1], costs.shape[1], targets.shape[2])  # (d, P, K)

@@ -4,8 +4,8 @@ The Hessian of one head is
 
     H = D + Xᵀ diag(c s) X        D = diag(penalty), s_i the second derivative of the loss at sample i, c_i its cost
 
-Replacing every c_i s_i by their mean σ gives D + σ XᵀX, in which only the scalar σ depends on the head. With σ rounded to
-a power of two 2^l, all heads of one level l share a single Cholesky factor
+Replacing every c_i s_i by their mean σ gives D + σ XᵀX, in which only the scalar σ depends on the head. With σ rounded
+to a power of two 2^l, all heads of one level l share a single Cholesky factor
 
     L Lᵀ = D + 2^l XᵀX ≈ H
 
