@@ -1,1 +1,1 @@
-"""Benchmarks: ours beside what one would use otherwise, both timed in the same run (`make bench`)."""
+"""Benchmarks: our code against the usual alternative, both timed in the same run (`make bench`)."""

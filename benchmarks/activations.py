@@ -1,4 +1,4 @@
-"""Drawn features for the benchmarks of the heads: non-negative and correlated, as a net's layer 7, with classes."""
+"""Generated features for the benchmarks of the heads: non-negative and correlated like layer 7 of a net, with classes."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-HIDDEN = 512  # dimensions in which pictures differ; features are mixtures of them
+HIDDEN = 512  # dimensions in which images differ; features are mixtures of them
 
 
-def draw(folder: str, images: int, width: int, classes: int) -> float:
+def generate(folder: str, images: int, width: int, classes: int) -> float:
     """Write x.npy, float32 (images, width), centred and of unit size, and labels.npy, int64 (images,)."""
     generator = torch.Generator().manual_seed(2013)
     hidden = min(HIDDEN, width)
     labels = torch.arange(images) % classes
     centres = torch.randn(classes, hidden, generator=generator)
     spread = torch.arange(1, hidden + 1).pow(-0.5)
-    seen = (0.7 * centres[labels] + torch.randn(images, hidden, generator=generator)) * spread
-    x = seen @ torch.randn(hidden, width, generator=generator)
+    latent = (0.7 * centres[labels] + torch.randn(images, hidden, generator=generator)) * spread
+    x = latent @ torch.randn(hidden, width, generator=generator)
     x = (x / x.std() + 0.3 * torch.randn(images, width, generator=generator) - 0.5).clamp_(min=0)
     x -= x.mean(0)
     x /= x.square().sum(1).mean().sqrt()
@@ -28,5 +28,5 @@ def draw(folder: str, images: int, width: int, classes: int) -> float:
 
 
 def read(folder: str) -> tuple[Tensor, np.ndarray]:
-    """Give what `draw` wrote."""
+    """Return the features and labels that `generate` wrote."""
     return torch.from_numpy(np.load(Path(folder, "x.npy"))), np.load(Path(folder, "labels.npy"))

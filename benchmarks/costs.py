@@ -1,7 +1,7 @@
-"""What an update costs, counted from the architecture: floating-point operations, and bytes that must move.
+"""Cost of an update, counted from the architecture: floating-point operations and memory traffic.
 
-A multiplication and an addition are two operations. On the way back every learned layer does twice its forward work,
-once for its weights and once for its input; the first layer has no input to differentiate.
+A multiplication and an addition count as two operations. In the backward pass every learned layer does twice its forward
+work, once for the gradient of its weights and once for that of its input; the first layer needs no input gradient.
 """
 
 from math import prod
@@ -9,30 +9,30 @@ from math import prod
 from zfnet.nets.architecture import Architecture, Planned
 
 BF16, FP32 = 2, 4  # bytes
-MATERIAL = ("conv", "pool", "norm", "linear")  # operations whose output is written; the others fuse with them
+MATERIAL = ("conv", "pool", "norm", "linear")  # operations whose output is written to memory; the others are fused
 
 
 def forward_flops(net: Architecture) -> int:
-    """Operations of the learned layers for one image."""
+    """Return the operations of the learned layers for one image, forward."""
     return sum(map(_flops, net.plan()))
 
 
 def training_flops(net: Architecture) -> int:
-    """Operations of the learned layers for one image, forward and back."""
+    """Return the operations of the learned layers for one image, forward and backward."""
     first = next(_flops(planned) for planned in net.plan() if planned.kind == "conv")
     return 3 * forward_flops(net) - first
 
 
 def image_bytes(net: Architecture) -> int:
-    """Bytes that one image moves at least: outputs in bf16 and their gradients, each written once and read once."""
+    """Return the least memory traffic per image, bytes: bf16 outputs and their gradients, each written and read once."""
     return 4 * BF16 * sum(prod(planned.shape) for planned in net.plan() if planned.kind in MATERIAL)
 
 
 def weight_bytes(net: Architecture) -> int:
-    """Bytes that the weights move at least, once an update.
+    """Return the least memory traffic of the weights per update, bytes.
 
-    SGD reads weight, gradient and momentum and writes two of them, the way back writes the gradient, and forward and
-    back read the weight in bf16 after its cast.
+    SGD reads weight, gradient and momentum and writes weight and momentum. The backward pass writes the gradient. The
+    weight is cast to bf16, and the forward and backward pass each read it.
     """
     weights = sum(_weights(planned) for planned in net.plan())
     return weights * (6 * FP32 + (FP32 + BF16) + 2 * BF16)
@@ -44,7 +44,7 @@ def _flops(planned: Planned) -> int:
 
 
 def _weights(planned: Planned) -> int:
-    """Weights without biases, which cost next to nothing."""
+    """Return the number of weights; biases cost next to nothing."""
     options = planned.options
     if planned.kind == "linear":
         return options["in_features"] * options["out_features"]

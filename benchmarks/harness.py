@@ -1,8 +1,8 @@
 """Measure both sides of a comparison in processes of their own, and write results/bench/<group>.csv.
 
-A group is a module of this package with one function, `results(bench)`, that yields rows and remarks. Each side of a
-row is a function of such a module, run in a fresh process, so that its peak memory is its own and neither side warms
-the other's caches. A ratio above 1 means that ours is better, whatever the unit.
+A group is a module of this package with a function `results(bench)` that yields rows and remarks. Each side of a row is
+a function of such a module, run in a fresh process: its peak memory is then its own, and neither side warms the caches
+of the other. A ratio above 1 means that ours is better, whatever the unit.
 """
 
 import csv
@@ -30,7 +30,7 @@ COLUMNS = ("case", "ours", "peer", "peer_name", "ratio", "unit", "peak_mb")
 
 
 class Side(NamedTuple):
-    """What one process measured: its value in the row's unit, and the most memory it held."""
+    """The measurement of one process: its value in the unit of the row, and its peak memory."""
 
     value: float
     peak_mb: float
@@ -38,7 +38,7 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison; `peer` is None where there is nothing to compare with.
+    """One comparison; `peer` is None if there is nothing to compare with.
 
     `unit` is a rate ("images/s": more is better) or a cost ("s", "MB": less is better).
     """
@@ -52,7 +52,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times better ours is."""
+        """How many times better ours is; None without a peer."""
         if self.peer is None:
             return None
         return self.ours / self.peer if self.unit.endswith("/s") else self.peer / self.ours
@@ -60,13 +60,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Bench:
-    """How a benchmark is run.
+    """Settings of a benchmark run.
 
     Attributes
     ----------
-    work : folder for what the sides share, such as pictures drawn once; kept between groups of a run.
-    cores : all cores a side may use.
-    quick : tiny sizes, which show that a benchmark works and measure nothing of worth.
+    work : folder for files that the sides share, such as generated images; kept between the groups of a run
+    cores : number of cores a side may use
+    quick : tiny sizes, which check that a benchmark runs and measure nothing useful
     """
 
     work: Path
@@ -74,22 +74,22 @@ class Bench:
     quick: bool = False
 
     @property
-    def steps(self) -> list[int]:
-        """Numbers of cores at which a rate is measured: one and all (quick: all)."""
+    def core_counts(self) -> list[int]:
+        """Numbers of cores at which a rate is measured: one and all (quick: only all)."""
         return [self.cores] if self.quick else sorted({1, self.cores})
 
     def side(self, function: str, threads: int | None = None, **arguments: Any) -> Side:
-        """Run `module:function(**arguments)` of this package in a fresh process; it returns its value.
+        """Run `module:function(**arguments)` of this package in a fresh process, and return what it measured.
 
         Parameters
         ----------
-        threads : CPU threads of the process's libraries; None: all cores.
-        **arguments : what JSON can carry.
+        threads : CPU threads of the libraries in that process; None: one for each core
+        **arguments : passed as JSON
 
         Raises
         ------
         ZfnetError
-            The process failed; the end of what it printed is part of the sentence.
+            The process failed; the message ends with the end of its output.
         """
         count = str(threads or self.cores)
         environment = os.environ | {name: count for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -102,45 +102,41 @@ class Bench:
     def compare(
         self, case: str, unit: str, ours: str, peer: str, peer_name: str, threads: int | None = None, **arguments: Any
     ) -> Row:
-        """Measure two functions with the same arguments."""
-        one, other = (self.side(function, threads, **arguments) for function in (ours, peer))
-        return Row(case, one.value, unit, other.value, peer_name, one.peak_mb)
+        """Measure two functions with the same arguments, and return them as a row."""
+        our_side, peer_side = (self.side(function, threads, **arguments) for function in (ours, peer))
+        return Row(case, our_side.value, unit, peer_side.value, peer_name, our_side.peak_mb)
 
 
-def chosen(groups: list[str]) -> tuple[str, ...]:
-    """The asked groups in their order, all of them where none is named.
+def select_groups(groups: list[str]) -> tuple[str, ...]:
+    """Return the requested groups in the order of `GROUPS`, or all of them if none is named.
 
     Raises
     ------
     ZfnetError
-        A name is not that of a group.
+        A name is not the name of a group.
     """
     if unknown := [group for group in groups if group not in GROUPS]:
-        raise ZfnetError(f"{', '.join(unknown)}: no such benchmark; there are {', '.join(GROUPS)}.")
+        raise ZfnetError(f"{', '.join(unknown)}: no such benchmark; expected one of {', '.join(GROUPS)}.")
     return tuple(group for group in GROUPS if group in groups or not groups)
 
 
 def run(groups: tuple[str, ...], bench: Bench, out: Path) -> None:
-    """Run groups, print their rows as they come, write a table a group, the machine's description and a page of all."""
+    """Run groups and print their rows; write a table per group, a description of the machine and a page with everything."""
     write_json(out / "machine.json", machine(bench))
     console = Console()
     for group in groups:
-        rows: list[Row] = []
-        remarks: list[str] = []
-        for found in import_module(f"benchmarks.{group}").results(bench):
-            if isinstance(found, Row):
-                rows.append(found)
-            else:
-                remarks.append(found)
-            console.print(f"{group}: {_told(found)}", highlight=False)
+        rows, remarks = [], []
+        for result in import_module(f"benchmarks.{group}").results(bench):
+            (rows if isinstance(result, Row) else remarks).append(result)
+            console.print(f"{group}: {_text(result)}", highlight=False)
         _write(out / f"{group}.csv", rows)
-        write_json(out / f"{group}.json", {"remarks": remarks, "quick": bench.quick, **_origin()})
+        write_json(out / f"{group}.json", {"remarks": remarks, "quick": bench.quick, **_source()})
     console.print(table(groups, out))
     write_text(out / "README.md", page(out))
 
 
 def machine(bench: Bench) -> dict[str, Any]:
-    """Describe the machine: processor and its matrix units, memory, GPUs, libraries, commit."""
+    """Return a description of the machine: processor and its matrix instructions, memory, GPUs, libraries, commit."""
     from zfnet.core.gpu_lock import devices
     from zfnet.core.provenance import provenance
 
@@ -158,21 +154,21 @@ def machine(bench: Bench) -> dict[str, Any]:
     }
 
 
-def _origin() -> dict[str, Any]:
+def _source() -> dict[str, Any]:
     from zfnet.core.provenance import provenance
 
     return {key: value for key, value in provenance().items() if key in ("commit", "dirty", "time")}
 
 
 def _write(path: Path, rows: list[Row]) -> None:
-    with atomic(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with atomic(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
         table.writerows({column: (asdict(row) | {"ratio": row.ratio})[column] for column in COLUMNS} for row in rows)
 
 
-def _told(found: Row | str) -> str:
-    if isinstance(found, str):
-        return found
-    beside = "" if found.ratio is None else f", {found.peer_name} {found.peer:,.4g}: {found.ratio:.2f} times"
-    return f"{found.case}: {found.ours:,.4g} {found.unit}{beside}"
+def _text(result: Row | str) -> str:
+    if isinstance(result, str):
+        return result
+    peer = "" if result.ratio is None else f", {result.peer_name} {result.peer:,.4g}: {result.ratio:.2f} times"
+    return f"{result.case}: {result.ours:,.4g} {result.unit}{peer}"

@@ -1,7 +1,7 @@
-"""Most memory that a piece of work held, this process and its children together.
+"""Peak memory of a piece of work, over this process and its children together.
 
-Only memory of their own is counted, with what they share among themselves: pages of mapped files, such as libraries and
-shards, are the system's cache, which it takes back when it needs to. Each shared page is counted once.
+Only anonymous and shared memory counts. Pages of mapped files, such as libraries and shards, belong to the page cache,
+which the system reclaims when it needs to. A page that several processes share is counted once.
 """
 
 import multiprocessing
@@ -10,16 +10,16 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-EVERY = 0.02  # seconds between two looks
+INTERVAL = 0.02  # seconds between two samples
 
 
 def peak_mb(work: Callable[[], object]) -> float:
-    """Do the work; give the most MB held at any look."""
-    done, peak = threading.Event(), [_family_mb()]
+    """Run `work`, and return the largest memory sampled while it ran, MB."""
+    done, peak = threading.Event(), [_processes_mb()]
 
     def watch() -> None:
-        while not done.wait(EVERY):
-            peak[0] = max(peak[0], _family_mb())
+        while not done.wait(INTERVAL):
+            peak[0] = max(peak[0], _processes_mb())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -28,17 +28,16 @@ def peak_mb(work: Callable[[], object]) -> float:
     finally:
         done.set()
         watcher.join()
-    return max(peak[0], _family_mb())
+    return max(peak[0], _processes_mb())
 
 
-def _family_mb() -> float:
-    pids = [os.getpid(), *(child.pid for child in multiprocessing.active_children() if child.pid)]
-    return sum(map(_own_mb, pids))
+def _processes_mb() -> float:
+    return sum(map(_process_mb, [os.getpid(), *(child.pid for child in multiprocessing.active_children())]))
 
 
-def _own_mb(pid: int) -> float:
+def _process_mb(pid: int) -> float:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    except OSError:  # it has ended
+    except OSError:  # the process has ended
         return 0.0
     return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))) / 1024

@@ -1,7 +1,7 @@
-"""Contrast normalisation against `nn.LocalResponseNorm`, in the sizes of the replica's first two layers.
+"""Contrast normalisation against `nn.LocalResponseNorm`, at the sizes of the first two layers of the replica.
 
-Ours gets what the nets give it, maps together in memory; torch's gets the layout it is faster in. It has no bfloat16
-on a CPU, so its time in float32 stands beside ours in both.
+Ours gets channels-last tensors, as in the nets; torch's gets the layout in which it is faster. Torch's has no bfloat16 on
+a CPU, so its time in float32 is compared with ours in both precisions.
 """
 
 from collections.abc import Iterator
@@ -16,46 +16,46 @@ from zfnet.nets.contrast_norm import ContrastNorm
 
 SHAPES = ((64, 96, 55, 55), (64, 256, 26, 26))
 QUICK_SHAPES = ((2, 6, 5, 5),)
-REPEATS = {"cpu": 1, "cuda": 20}  # calls between two looks at the clock
+REPEATS = {"cpu": 1, "cuda": 20}  # calls per timing
 
 
 def results(bench: Bench) -> Iterator[Row | str]:
-    """Milliseconds forward, and forward and backward."""
+    """Yield milliseconds for forward, and for forward and backward."""
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         for shape in QUICK_SHAPES if bench.quick else SHAPES:
-            yield from _compared(bench, {"shape": shape, "device": device})
+            yield from _compare(bench, {"shape": shape, "device": device})
 
 
-def _compared(bench: Bench, given: dict) -> Iterator[Row]:
-    place = f"{given['device']}, maps {'x'.join(map(str, given['shape']))}"
+def _compare(bench: Bench, tensor: dict) -> Iterator[Row]:
+    prefix = f"{tensor['device']}, maps {'x'.join(map(str, tensor['shape']))}"
     for backward in (False, True):
-        peer = bench.side("norm:torchs", backward=backward, **given)
+        peer = bench.side("norm:torch_norm", backward=backward, **tensor)
         for precision in ("float32", "bfloat16"):
-            ours = bench.side("norm:ours", backward=backward, precision=precision, **given)
-            case = f"{place}, {precision}, {'forward and backward' if backward else 'forward'}"
+            ours = bench.side("norm:ours", backward=backward, precision=precision, **tensor)
+            case = f"{prefix}, {precision}, {'forward and backward' if backward else 'forward'}"
             yield Row(case, ours.value, "ms", peer.value, "nn.LocalResponseNorm, float32", ours.peak_mb)
 
 
 def ours(shape: list[int], device: str, precision: str, backward: bool) -> float:
-    """Milliseconds of our norm."""
+    """Return the milliseconds of our norm."""
     x = torch.randn(shape, device=device).to(getattr(torch, precision))
     return _milliseconds(ContrastNorm(), x.contiguous(memory_format=torch.channels_last), backward)
 
 
-def torchs(shape: list[int], device: str, backward: bool) -> float:
-    """Milliseconds of torch's norm."""
+def torch_norm(shape: list[int], device: str, backward: bool) -> float:
+    """Return the milliseconds of torch's norm."""
     return _milliseconds(nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0), torch.randn(shape, device=device), backward)
 
 
 def _milliseconds(norm: nn.Module, x: Tensor, backward: bool) -> float:
     x.requires_grad_(backward)
-    repeats, along = REPEATS[x.device.type], torch.randn_like(x)
-    once = partial(_both, norm, x, along) if backward else partial(norm, x)
+    repeats, gradient = REPEATS[x.device.type], torch.randn_like(x)
+    once = partial(_forward_backward, norm, x, gradient) if backward else partial(norm, x)
     return 1000 * seconds(partial(_repeat, once, repeats, x.is_cuda)) / repeats
 
 
-def _both(norm: nn.Module, x: Tensor, along: Tensor) -> None:
-    torch.autograd.grad(norm(x), x, along)
+def _forward_backward(norm: nn.Module, x: Tensor, gradient: Tensor) -> None:
+    torch.autograd.grad(norm(x), x, gradient)
 
 
 def _repeat(once: partial, repeats: int, wait: bool) -> None:

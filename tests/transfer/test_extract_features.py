@@ -124,8 +124,8 @@ def test_too_small_a_disk_is_a_sentence_before_anything_is_written(net, shards, 
         monkeypatch.setattr(shutil, "disk_usage", lambda folder, missing=missing: Usage(needed - missing))
         run(Transfer(layers=("1", "7"), feature_dtype=stored), tmp_path / "just")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(needed - 1))
-    wanted = r"of 7 images: 0.0 GiB are needed in .*full, but only 0.0 are free; .*feature_dtype: fp16 .* layer 1, .*
-    `results`" with pytest.raises(ZfnetError, match=wanted):
+    wanted = r"of 7 images: 0.0 GiB are needed in .*full, but only 0.0 are free; .*dtype: fp16 .* layer 1, .* `results`"
+    with pytest.raises(ZfnetError, match=wanted):
         run(Transfer(layers=("1", "7")), tmp_path / "full")
     assert not list((tmp_path / "full").iterdir())
 
