@@ -1,4 +1,4 @@
-"""Generated features for the benchmarks of the heads: non-negative and correlated like layer 7 of a net, with classes."""
+"""Generated features for the benchmarks of the heads: non-negative and correlated like layer 7, with classes."""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
 """Cost of an update, counted from the architecture: floating-point operations and memory traffic.
 
-A multiplication and an addition count as two operations. In the backward pass every learned layer does twice its forward
-work, once for the gradient of its weights and once for that of its input; the first layer needs no input gradient.
+A multiplication and an addition count as two operations. In the backward pass every learned layer does twice its
+forward work, once for the gradient of its weights and once for that of its input; the first layer needs no input
+gradient.
 """
 
 from math import prod
@@ -24,7 +25,7 @@ def training_flops(net: Architecture) -> int:
 
 
 def image_bytes(net: Architecture) -> int:
-    """Return the least memory traffic per image, bytes: bf16 outputs and their gradients, each written and read once."""
+    """Return the least memory traffic per image, bytes: bf16 outputs and gradients, each written and read once."""
     return 4 * BF16 * sum(prod(planned.shape) for planned in net.plan() if planned.kind in MATERIAL)
 
 

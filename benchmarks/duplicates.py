@@ -2,11 +2,11 @@
 
 Generated images, whose amplitudes fall with frequency as in photographs (1/f), stand for 30,000 transfer images, about
 Caltech-256, and 100,000 training images, which repeat after some thousands. They are searched as in
-`zfnet.transfer.duplicates.search_stage`; a small part is also searched exhaustively. Training images pass by in blocks of
-256 that leave nothing behind, so the time is proportional to their number and the memory is constant.
+`zfnet.transfer.duplicates.search_stage`; a small part is also searched exhaustively. Training images pass by in blocks
+of 256 that leave nothing behind, so the time is proportional to their number and the memory is constant.
 
-Only the search is timed, with the thumbnails ready. Reading and shrinking the images takes extra time; the group `loader`
-measures the reading.
+Only the search is timed, with the thumbnails ready. Reading and shrinking the images takes extra time; the group
+`loader` measures the reading.
 """
 
 import time
@@ -35,10 +35,10 @@ def results(bench: Bench) -> Iterator[Row | str]:
     case = f"near-duplicates, {queries:,} x {train:,} images (exhaustive: {fewer:,} x {fewer:,})"
     yield Row(case, ours.value, "pairs/s", exhaustive.value, "exhaustive search", ours.peak_mb)
     yield (
-        f"Searching {queries:,} x {train:,} images took {queries * train / ours.value:,.1f} s and {ours.peak_mb:,.0f} MB. "
-        f"An estimate from that: {CALTECH_256:,} x {IMAGENET:,} (Caltech-256 and all of ImageNet) would take "
-        f"{CALTECH_256 * IMAGENET / ours.value / 60:,.0f} minutes on this machine and the same memory, because training "
-        f"images pass by in blocks of {BLOCK}. This is the search alone: reading the training images and shrinking "
+        f"Searching {queries:,} x {train:,} images took {queries * train / ours.value:,.1f} s and "
+        f"{ours.peak_mb:,.0f} MB. An estimate from that: {CALTECH_256:,} x {IMAGENET:,} (Caltech-256 and all of ImageNet) would "
+        f"take {CALTECH_256 * IMAGENET / ours.value / 60:,.0f} minutes on this machine and the same memory, because "
+        f"training images pass by in blocks of {BLOCK}. This is the search alone: reading the training images and shrinking "
         "them to thumbnails takes extra time."
     )
 

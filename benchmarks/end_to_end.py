@@ -40,7 +40,14 @@ def results(bench: Bench) -> Iterator[Row | str]:
         }
         rates[name] = sides["with_loader"].value
         case = f"{device}, batch {size['batch']}, {name}, loader and update"
-        yield Row(case, rates[name], "images/s", sides["without_loader"].value, "the update alone", sides["with_loader"].peak_mb)
+        yield Row(
+            case,
+            rates[name],
+            "images/s",
+            sides["without_loader"].value,
+            "the update alone",
+            sides["with_loader"].peak_mb,
+        )
     yield from hours(rates, size["width"], size["crop"])
 
 
@@ -87,7 +94,8 @@ def hours(rates: dict[str, float], width: float, crop: int) -> Iterator[str]:
     hours_of = {run: _hours(spec, rates) for run, spec in runs.items()}
     listed = ", ".join(f"{run} {count:,.1f}" for run, count in hours_of.items())
     yield f"Hours for each training of the paper, computed from measured rates and counted operations: {listed}."
-    yield f"Hours for all {len(hours_of)} trainings, one after the other, computed in the same way: {sum(hours_of.values()):,.1f}."
+    yield f"Hours for all {len(hours_of)} trainings, one after the other, computed in the same way:
+    {sum(hours_of.values()):,.1f}."
 
 
 def _hours(spec: RunSpec, rates: dict[str, float]) -> float:

@@ -132,7 +132,9 @@ def _dataloader(data: Any, cores: int, batch_size: int | None, **options: Any) -
     """Return epochs of a DataLoader with one persistent worker per core; on one core, without workers."""
     torch.set_num_threads(1)
     workers = cores if cores > 1 else 0
-    loader = torch.utils.data.DataLoader(data, batch_size, num_workers=workers, persistent_workers=workers > 0, **options)
+    loader = torch.utils.data.DataLoader(
+        data, batch_size, num_workers=workers, persistent_workers=workers > 0, **options
+    )
     return lambda: (images for images, _ in loader)
 
 

@@ -1,7 +1,7 @@
 """Contrast normalisation against `nn.LocalResponseNorm`, at the sizes of the first two layers of the replica.
 
-Ours gets channels-last tensors, as in the nets; torch's gets the layout in which it is faster. Torch's has no bfloat16 on
-a CPU, so its time in float32 is compared with ours in both precisions.
+Ours gets channels-last tensors, as in the nets; torch's gets the layout in which it is faster. Torch's has no bfloat16
+on a CPU, so its time in float32 is compared with ours in both precisions.
 """
 
 from collections.abc import Iterator

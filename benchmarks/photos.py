@@ -1,7 +1,7 @@
-"""Drawn pictures for the benchmarks of data: like photographs in what costs time, their size and their detail.
+"""Generated images for the data benchmarks: like photographs in what costs time, their size and their detail.
 
-Soft fields of several scales, straight and round edges, and the fine noise of a sensor. At 500 × 375 pixels and quality
-95 a picture has about 90 kB, not far from ImageNet's; its 256-pixel square has 25 to 35 kB.
+They have soft fields at several scales, straight and round edges, and fine sensor noise. At 500 × 375 pixels and
+quality 95 an image takes about 90 kB, close to ImageNet's average; its 256-pixel square takes 25 to 35 kB.
 """
 
 import os
@@ -24,24 +24,24 @@ from zfnet.data.shards.tar import ShardWriter
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
-SHARD = 250  # pictures; enough shards for the workers of any reader
+SHARD = 250  # images; small, so that there are enough shards for the workers of any reader
 CLASSES = 10
 QUALITY = 95
 WIDTH, HEIGHT = 500, 375
-SCALES = ((4, 90), (12, 40), (48, 20), (160, 14))  # cells across a picture, and how far they differ in grey levels
-NOISE = 5.0  # of the sensor, grey levels
+SCALES = ((4, 90), (12, 40), (48, 20), (160, 14))  # cells across an image, and their standard deviation in grey levels
+NOISE = 5.0  # standard deviation of the sensor noise, grey levels
 
 
 def photographs(work: Path, count: int, distinct: int) -> Path:
-    """Give a tar of `count` JPEGs of 500 × 375 pixels in `work`, drawn if it is not there.
+    """Return a tar of `count` JPEGs of 500 × 375 pixels in `work`; create it if it does not exist.
 
-    Those beyond the first `distinct` repeat them under other keys, here and in `squares`.
+    Images beyond the first `distinct` repeat those under other keys, here and in `squares`.
     """
     path = work / f"photographs-{count}-{distinct}.tar"
     if not path.exists():
         with ThreadPoolExecutor() as pool:
             jpegs = list(pool.map(_jpeg, range(distinct)))
-        with atomic(path) as beside, beside.open("wb") as file:
+        with atomic(path) as unfinished, unfinished.open("wb") as file:
             tar = ShardWriter(file)
             for number in range(count):
                 tar.add(f"class-{number % CLASSES}/{number:06d}", jpegs[number % distinct], number % CLASSES, None)
@@ -50,26 +50,30 @@ def photographs(work: Path, count: int, distinct: int) -> Path:
 
 
 def source(path: Path) -> Source:
-    """Give the pictures of such a tar as the source of a data set."""
+    """Return the images of such a tar as the source of a data set."""
     names = [f"class-{number}" for number in range(CLASSES)]
-    return Source("photographs", names, {}, [path], lambda: _pictures(path))
+    return Source("photographs", names, {}, [path], lambda: _images(path))
 
 
 def squares(work: Path, count: int, distinct: int) -> Path:
-    """Give the manifest of `count` squares of 256 pixels in `work`, prepared if it is not there."""
+    """Return the manifest of `count` squares of 256 pixels in `work`; prepare them if they do not exist."""
     folder = work / f"squares-{count}-{distinct}"
     if not (folder / "manifest.json").exists():
-        drawn = work / f"distinct-{distinct}" / "manifest.json"
-        if not drawn.exists():
+        distinct_manifest = work / f"distinct-{distinct}" / "manifest.json"
+        if not distinct_manifest.exists():
             write_shards(
-                source(photographs(work, distinct, distinct)), Data(), drawn, square=True, threads=os.cpu_count() or 1
+                source(photographs(work, distinct, distinct)),
+                Data(),
+                distinct_manifest,
+                square=True,
+                threads=os.cpu_count() or 1,
             )
-        _repeat(Shards(drawn), folder, count)
+        _repeat(Shards(distinct_manifest), folder, count)
     return folder / "manifest.json"
 
 
 def files(manifest: Path) -> Path:
-    """Give a folder of the pictures as files, one folder a class, written if it is not there."""
+    """Return a folder with the images as files, one subfolder per class; write it if it does not exist."""
     folder = manifest.parent / "files"
     if not folder.exists():
         shards = Shards(manifest)
@@ -81,7 +85,7 @@ def files(manifest: Path) -> Path:
 
 
 def first_shards(manifest: Path, count: int) -> Path:
-    """Give the manifest of the first `count` pictures, whole shards linked into a folder of their own."""
+    """Return the manifest of the first `count` images, in a new folder with hard links to their shards."""
     whole = Manifest.load(manifest)
     part = whole.model_copy(update={"shards": whole.shards[: count // SHARD], "images": count})
     folder = manifest.parent / f"first-{count}"
@@ -94,32 +98,31 @@ def first_shards(manifest: Path, count: int) -> Path:
 
 
 def mean_bytes(manifest: Path) -> float:
-    """Size of a picture's JPEG in the shards, tar headers and labels included."""
+    """Return the mean size of an image in the shards, bytes, with its tar headers and label."""
     whole = Manifest.load(manifest)
     return sum(shard.bytes for shard in whole.shards) / whole.images
 
 
-def _repeat(drawn: Shards, folder: Path, count: int) -> None:
-    """Write shards of `count` pictures, those of `drawn` again and again."""
-    made = [_shard(drawn, folder, first, min(SHARD, count - first)) for first in range(0, count, SHARD)]
-    copyfile(drawn.path.parent / drawn.manifest.statistics, folder / drawn.manifest.statistics)
-    write_json(
-        folder / "manifest.json", drawn.manifest.model_copy(update={"shards": made, "images": count}).model_dump()
-    )
+def _repeat(distinct: Shards, folder: Path, count: int) -> None:
+    """Write shards of `count` images, which repeat those of `distinct`."""
+    shards = [_shard(distinct, folder, first, min(SHARD, count - first)) for first in range(0, count, SHARD)]
+    copyfile(distinct.path.parent / distinct.manifest.statistics, folder / distinct.manifest.statistics)
+    manifest = distinct.manifest.model_copy(update={"shards": shards, "images": count})
+    write_json(folder / "manifest.json", manifest.model_dump())
 
 
-def _shard(drawn: Shards, folder: Path, first: int, count: int) -> Shard:
+def _shard(distinct: Shards, folder: Path, first: int, count: int) -> Shard:
     path = folder / f"squares-{first // SHARD:06d}.tar"
-    with atomic(path) as beside, beside.open("wb") as file:
+    with atomic(path) as unfinished, unfinished.open("wb") as file:
         tar = ShardWriter(file)
         for number in range(first, first + count):
-            turn, place = divmod(number, len(drawn))
-            tar.add(f"{drawn.keys[place]}-{turn:03d}", drawn.jpeg(place), int(drawn.labels[place]), None)
+            repeat, index = divmod(number, len(distinct))
+            tar.add(f"{distinct.keys[index]}-{repeat:03d}", distinct.jpeg(index), int(distinct.labels[index]), None)
         digest = tar.finish()
     return Shard(file=path.name, images=count, bytes=tar.bytes, sha256=digest)
 
 
-def _pictures(path: Path) -> Iterator[Picture]:
+def _images(path: Path) -> Iterator[Picture]:
     with tarfile.open(path) as tar:
         for member in tar:
             key, _, suffix = member.name.rpartition(".")
@@ -133,21 +136,21 @@ def _jpeg(number: int) -> bytes:
 
 
 def draw(number: int) -> Image.Image:
-    """Draw the picture of this number."""
+    """Generate the image with this number."""
     random = np.random.default_rng(number)
     pixels = np.full((HEIGHT, WIDTH, 3), random.integers(70, 180, 3), np.float32)
-    for cells, spread in SCALES:
-        pixels += _field(random, cells, spread)
+    for cells, std in SCALES:
+        pixels += _field(random, cells, std)
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     _draw_edges(ImageDraw.Draw(image), random)
     grain = np.roll(_grain(), random.integers(0, HEIGHT, 2), (0, 1))
     return Image.fromarray((np.asarray(image) + grain).clip(0, 255).astype(np.uint8))
 
 
-def _field(random: np.random.Generator, cells: int, spread: float) -> np.ndarray:
-    rough = Image.fromarray(random.normal(0, spread, (cells * 3 // 4, cells)).astype(np.float32))
-    soft = np.asarray(rough.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
-    return soft[..., None] * random.uniform(0.6, 1.0, 3).astype(np.float32)
+def _field(random: np.random.Generator, cells: int, std: float) -> np.ndarray:
+    coarse = Image.fromarray(random.normal(0, std, (cells * 3 // 4, cells)).astype(np.float32))
+    smooth = np.asarray(coarse.resize((WIDTH, HEIGHT), Image.BICUBIC))
+    return smooth[..., None] * random.uniform(0.6, 1.0, 3).astype(np.float32)
 
 
 def _draw_edges(pen: ImageDraw.ImageDraw, random: np.random.Generator) -> None:

@@ -1,4 +1,4 @@
-"""Projections of single units back to pixels: ours, many at once, beside captum's, unit by unit."""
+"""Projections of single units back to pixels: ours, all units of a batch in one go, against captum's, one at a time."""
 
 import time
 from collections.abc import Iterator
@@ -13,49 +13,49 @@ from zfnet.visualize.backward import record, single_out
 from zfnet.visualize.windowed_backward import WayBack
 
 LAYER = "conv5"
-PICTURES, UNITS = 9, 256
-SAMPLE = 72  # units that captum is asked for
-CASE = "deconvnet, {units} units of layer 5 in {pictures} pictures"
+IMAGES, UNITS = 9, 256
+SAMPLE = 72  # projections that captum computes
+CASE = "deconvnet, {units} units of layer 5 in {images} images"
 
 
 def results(bench: Bench) -> Iterator[Row | str]:
-    """One row, and what captum was asked for."""
-    quick = {"width": 1 / 8, "crop": 64, "pictures": 2, "units": 8}
-    full = {"width": 1.0, "crop": 224, "pictures": PICTURES, "units": UNITS}
-    size: dict[str, Any] = quick if bench.quick else full
+    """Yield one row, and how many projections captum computed."""
+    size = {"width": 1 / 8, "crop": 64, "images": 2, "units": 8} if bench.quick else {}
+    size = {"width": 1.0, "crop": 224, "images": IMAGES, "units": UNITS} | size
     row = bench.compare(CASE.format(**size), "projections/s", "projection:ours", "projection:captum", "captum", **size)
     assert row.peer is not None  # compare() measures both
     yield row
-    asked, wanted = min(SAMPLE, size["units"]), size["pictures"] * size["units"]
+    computed, total = min(SAMPLE, size["units"]), size["images"] * size["units"]
     yield (
-        f"captum's NeuronDeconvolution was asked for {asked} of the {wanted} projections and made {row.peer:.2f} a "
-        f"second; all of them would take it {wanted / row.peer:,.0f} s (an estimate from that rate)."
+        f"captum's NeuronDeconvolution computed {computed} of the {total} projections at {row.peer:.2f} per second; all "
+        f"of them would take it {total / row.peer:,.0f} s (an estimate from that rate)."
     )
 
 
-def ours(width: float, crop: int, pictures: int, units: int) -> float:
-    """Projections a second: every unit in every picture, at its maximum; the forward pass counts."""
-    net, images = _net(width, crop, pictures)
-    _project(net, images, range(1))
+def ours(width: float, crop: int, images: int, units: int) -> float:
+    """Return projections per second: every unit in every image, at its maximum, with the forward pass."""
+    net, pixels = _net(width, crop, images)
+    _project(net, pixels, range(1))
     start = time.perf_counter()
-    _project(net, images, range(units))
-    return pictures * units / (time.perf_counter() - start)
+    _project(net, pixels, range(units))
+    return images * units / (time.perf_counter() - start)
 
 
-def captum(width: float, crop: int, pictures: int, units: int) -> float:
-    """Projections a second, one unit of one picture after the other, at the same places."""
+def captum(width: float, crop: int, images: int, units: int) -> float:
+    """Return projections per second, one unit of one image after the other, at the same positions."""
     from captum.attr import NeuronDeconvolution
 
-    net, images = _net(width, crop, pictures)
-    output = record(net, images, LAYER)[-1].output
+    net, pixels = _net(width, crop, images)
+    output = record(net, pixels, LAYER)[-1].output
     peer = NeuronDeconvolution(net, net.operations[net.layers[LAYER]].module)
-    asked = [(place % pictures, place * units // min(SAMPLE, units)) for place in range(min(SAMPLE, units))]
-    places = [(image, unit, *divmod(int(output[image, unit].argmax()), output.shape[3])) for image, unit in asked]
-    peer.attribute(images[:1].requires_grad_(), places[0][1:])
+    count = min(SAMPLE, units)
+    pairs = [(i % images, i * units // count) for i in range(count)]  # image, unit
+    targets = [(image, unit, *divmod(int(output[image, unit].argmax()), output.shape[3])) for image, unit in pairs]
+    peer.attribute(pixels[:1].requires_grad_(), targets[0][1:])
     start = time.perf_counter()
-    for image, *unit in places:
-        peer.attribute(images[image : image + 1], tuple(unit))
-    return len(places) / (time.perf_counter() - start)
+    for image, *unit_and_position in targets:
+        peer.attribute(pixels[image : image + 1], tuple(unit_and_position))
+    return len(targets) / (time.perf_counter() - start)
 
 
 def _project(net: Network, images: Tensor, units: range) -> None:
@@ -65,8 +65,8 @@ def _project(net: Network, images: Tensor, units: range) -> None:
         back.descend(single_out(steps[-1].output, unit)[1])
 
 
-def _net(width: float, crop: int, pictures: int) -> tuple[Network, Tensor]:
-    """A net with random weights and noise for pictures: how long a projection takes does not hang on either."""
+def _net(width: float, crop: int, images: int) -> tuple[Network, Tensor]:
+    """Return a net with random weights, and noise as images; the time of a projection depends on neither."""
     torch.manual_seed(0)
     net = build("zf", width=width, crop=crop).eval().requires_grad_(False)
-    return net, 50 * torch.randn(pictures, 3, crop, crop)
+    return net, 50 * torch.randn(images, 3, crop, crop)

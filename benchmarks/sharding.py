@@ -1,10 +1,10 @@
 """Sharding: from JPEGs of 500 × 375 pixels in a tar to shards of 256-pixel squares, ours against Pillow.
 
-The Pillow pipeline does what one would write: open, convert, resize with antialiasing, cut the centre, save at quality
-95, add to a tar. Ours sums the mean image and the covariance of the colours on the way, exactly, and takes the
-checksums of what it reads and writes. So the peer has two rows: with the same statistics, as one writes them in NumPy
-(like against like, but for the checksums), and without any. On all cores each has a thread a core (Pillow gives up the
-interpreter's lock where it computes).
+The Pillow pipeline is the obvious one: open, convert, resize with antialiasing, crop the centre, save at quality 95,
+add to a tar. Ours also accumulates the mean image and the colour covariance, exactly, and computes the checksums of
+what it reads and writes. The peer therefore has two rows: with the same statistics in NumPy (a like-for-like comparison
+except for the checksums), and without any. Each side has one thread per core (Pillow releases the GIL while it
+computes).
 """
 
 import io
@@ -22,7 +22,7 @@ from PIL import Image
 
 from benchmarks import memory, photos
 from benchmarks.harness import Bench, Row
-from benchmarks.timing import confine, seconds
+from benchmarks.timing import restrict_to, seconds
 from zfnet.core.threads import in_order
 from zfnet.data.readers.images import Picture
 from zfnet.data.shards.writer import write_shards
@@ -36,31 +36,31 @@ PEERS = {"pillow_numpy": "Pillow, mean and covariance by NumPy", "pillow": "Pill
 
 
 def results(bench: Bench) -> Iterator[Row | str]:
-    """Time both on one core and on all."""
+    """Yield the rates and peak memory of both, on one core and on all."""
     images = QUICK if bench.quick else IMAGES
-    archive = photos.photographs(bench.work, images, images)
-    given: dict[str, Any] = {"archive": str(archive), "images": images}
-    mean = archive.stat().st_size / images
-    yield f"{images:,} drawn JPEGs of {photos.WIDTH} × {photos.HEIGHT} pixels, {mean / 1000:.0f} kB a picture."
-    for cores in bench.steps:
-        rate = partial(bench.side, "sharding:rate", threads=1, cores=cores, **given)
-        peak = partial(bench.side, "sharding:peak", threads=1, cores=cores, **given)
-        case = f"a core's share of {cores}"
-        speed, held = rate(way="ours").value, peak(way="ours").value
-        for way, name in PEERS.items():
-            yield Row(case, speed, "images/s", rate(way=way).value, name, held)
-        yield f"{case}: ours held {held:,.0f} MB, {PEERS['pillow_numpy']} {peak(way='pillow_numpy').value:,.0f} MB."
+    arguments = {"archive": str(photos.photographs(bench.work, images, images)), "images": images}
+    mean = Path(arguments["archive"]).stat().st_size / images
+    yield f"{images:,} generated JPEGs of {photos.WIDTH} × {photos.HEIGHT} pixels, {mean / 1000:.0f} kB per image."
+    for cores in bench.core_counts:
+        rate = partial(bench.side, "sharding:rate", threads=1, cores=cores, **arguments)
+        peak = partial(bench.side, "sharding:peak", threads=1, cores=cores, **arguments)
+        case = f"per core, {cores} in use"
+        our_rate, our_peak = rate(pipeline="ours").value, peak(pipeline="ours").value
+        for pipeline, name in PEERS.items():
+            yield Row(case, our_rate, "images/s", rate(pipeline=pipeline).value, name, our_peak)
+        peer_peak = peak(pipeline="pillow_numpy").value
+        yield f"{case}: ours took {our_peak:,.0f} MB, {PEERS['pillow_numpy']} {peer_peak:,.0f} MB."
 
 
-def rate(way: str, archive: str, images: int, cores: int) -> float:
-    """Images a second and core, the best of three rounds."""
-    confine(cores)
-    return images / cores / seconds(lambda: WAYS[way](Path(archive), cores), rounds=3)
+def rate(pipeline: str, archive: str, images: int, cores: int) -> float:
+    """Return images per second and core, in the fastest of three rounds."""
+    restrict_to(cores)
+    return images / cores / seconds(lambda: PIPELINES[pipeline](Path(archive), cores), rounds=3)
 
 
-def peak(way: str, archive: str, images: int, cores: int) -> float:
-    """Most memory held, MB."""
-    return memory.peak_mb(lambda: WAYS[way](Path(archive), cores))
+def peak(pipeline: str, archive: str, images: int, cores: int) -> float:
+    """Return the peak memory, MB."""
+    return memory.peak_mb(lambda: PIPELINES[pipeline](Path(archive), cores))
 
 
 def ours(archive: Path, threads: int) -> None:
@@ -71,17 +71,17 @@ def ours(archive: Path, threads: int) -> None:
 
 
 def pillow(archive: Path, threads: int) -> None:
-    """Prepare it with Pillow and tarfile."""
-    deque(_saved(archive, threads, lambda square: None), maxlen=0)
+    """Prepare the archive with Pillow and tarfile."""
+    deque(_write_squares(archive, threads, lambda square: None), maxlen=0)
 
 
 def pillow_numpy(archive: Path, threads: int) -> tuple[np.ndarray, np.ndarray]:
-    """Prepare it the same way; give the mean image (S, S, 3) and the covariance of the colours (3, 3)."""
+    """Prepare the archive the same way, and return the mean image (S, S, 3) and the colour covariance (3, 3)."""
     count, total, products = 0, np.zeros((SIZE, SIZE, 3), np.int64), np.zeros((3, 3))
-    for pixels, its_products in _saved(archive, threads, _pixels_and_products):
+    for pixels, image_products in _write_squares(archive, threads, _pixels_and_products):
         count += 1
         total += pixels
-        products += its_products
+        products += image_products
     mean = total / count
     centre = mean.mean((0, 1))
     return mean, products / (count * SIZE * SIZE) - np.outer(centre, centre)
@@ -93,22 +93,22 @@ def _pixels_and_products(square: Image.Image) -> tuple[np.ndarray, np.ndarray]:
     return pixels, colours.T @ colours
 
 
-def _saved(archive: Path, threads: int, look: Callable[[Image.Image], T]) -> Iterator[T]:
-    """Write the squares into a tar; give what `look` gives of each."""
+def _write_squares(archive: Path, threads: int, measure: Callable[[Image.Image], T]) -> Iterator[T]:
+    """Write the squares to a tar, and yield `measure(square)` for each."""
 
     def prepare(picture: Picture) -> tuple[Picture, bytes, T]:
         square = _square(picture)
-        return picture, _jpeg(square), look(square)
+        return picture, _jpeg(square), measure(square)
 
     with (
         TemporaryDirectory(dir=archive.parent) as folder,
         ThreadPoolExecutor(threads) as pool,
         tarfile.open(Path(folder) / "shard.tar", "w") as tar,
     ):
-        for picture, jpeg, seen in in_order(pool, prepare, photos.source(archive).pictures(), 4 * threads):
+        for picture, jpeg, measured in in_order(pool, prepare, photos.source(archive).pictures(), 4 * threads):
             _add(tar, f"{picture.key}.jpg", jpeg)
             _add(tar, f"{picture.key}.cls", str(picture.label).encode())
-            yield seen
+            yield measured
 
 
 def _square(picture: Picture) -> Image.Image:
@@ -131,4 +131,4 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-WAYS = {"ours": ours, "pillow": pillow, "pillow_numpy": pillow_numpy}
+PIPELINES = {"ours": ours, "pillow": pillow, "pillow_numpy": pillow_numpy}

@@ -1,4 +1,4 @@
-"""One side of a comparison, in this process alone: `python -m benchmarks.side MODULE:FUNCTION ARGUMENTS`."""
+"""Run one side of a comparison in this process: `python -m benchmarks.side MODULE:FUNCTION ARGUMENTS`."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from zfnet.core.provenance import peak_memory_mb
 
 
 def main(function: str, arguments: str) -> None:
-    """Call the function and print its value and this process's peak memory as the last line."""
+    """Call the function, and print its value and the peak memory of this process as the last line."""
     module, name = function.split(":")
     value = getattr(import_module(f"benchmarks.{module}"), name)(**json.loads(arguments))
     print(json.dumps({"value": float(value), "peak_mb": peak_memory_mb()}))

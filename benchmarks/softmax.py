@@ -1,7 +1,7 @@
 """Softmax heads against scikit-learn's LogisticRegression (L-BFGS): the same objective, C = 1.
 
-102 classes with 30 training pictures each, as Caltech-101 (Table 4), on layer 7. Both are stopped by their own
-criteria, so the objectives reached are set side by side: a faster solver that stands above the other's has not won.
+102 classes with 30 training images each, as for Caltech-101 (Table 4), on layer 7. Each solver stops by its own
+criterion, so the final objectives are compared too: a faster solver with a higher objective has not won.
 """
 
 import time
@@ -20,28 +20,28 @@ PROBLEM = {"images": 3_060, "width": 4_096, "classes": 102}
 
 
 def results(bench: Bench) -> Iterator[Row | str]:
-    """Seconds of a fit and the objectives reached."""
+    """Yield the seconds of a fit, and the final objectives."""
     problem = {"images": 200, "width": 30, "classes": 5} if bench.quick else PROBLEM
     folder = str(bench.work / "softmax")
-    bench.side("activations:draw", folder=folder, **problem)
+    bench.side("activations:generate", folder=folder, **problem)
     size = f"{problem['images']:,} x {problem['width']:,}"
     case = f"softmax of {problem['classes']} classes, {size}, C = 1"
     yield bench.compare(case, "s", "softmax:ours", "softmax:peer", "LogisticRegression", folder=folder)
     values = {name: float(np.load(Path(folder, f"{name}.npy"))) for name in ("ours", "peer")}
-    yield Row("objective reached (less is better)", values["ours"], "loss", values["peer"], "LogisticRegression")
+    yield Row("final objective (lower is better)", values["ours"], "loss", values["peer"], "LogisticRegression")
 
 
 def ours(folder: str) -> float:
-    """Give the seconds of our fit."""
+    """Return the seconds of our fit."""
     x, labels = activations.read(folder)
     targets = one_hot(labels, np.unique(labels))
     start = time.perf_counter()
     head = fit(x, targets, torch.ones(len(x), 1), "softmax")
-    return _done(folder, "ours", time.perf_counter() - start, head, x, targets)
+    return _save_objective(folder, "ours", time.perf_counter() - start, head, x, targets)
 
 
 def peer(folder: str) -> float:
-    """Give the seconds of LogisticRegression."""
+    """Return the seconds of LogisticRegression."""
     from sklearn.linear_model import LogisticRegression
 
     x, labels = activations.read(folder)
@@ -49,13 +49,15 @@ def peer(folder: str) -> float:
     model = LogisticRegression(C=1.0, tol=1e-4, max_iter=10_000)
     start = time.perf_counter()
     model.fit(rows, labels)
-    took = time.perf_counter() - start
+    elapsed = time.perf_counter() - start
     head = Head(torch.tensor(model.coef_.T)[:, None], torch.tensor(model.intercept_)[None])
-    return _done(folder, "peer", took, head, x, one_hot(labels, np.unique(labels)))
+    return _save_objective(folder, "peer", elapsed, head, x, one_hot(labels, np.unique(labels)))
 
 
-def _done(folder: str, name: str, took: float, head: Head, x: torch.Tensor, targets: torch.Tensor) -> float:
+def _save_objective(
+    folder: str, name: str, elapsed: float, head: Head, x: torch.Tensor, targets: torch.Tensor
+) -> float:
     head = Head(head.weights.double(), head.biases.double())
     value = objective(head, x.double(), targets.double(), torch.ones(len(x), 1), "softmax").item()
     np.save(Path(folder, f"{name}.npy"), value)
-    return took
+    return elapsed

@@ -1,8 +1,8 @@
-"""A whole update of both nets at full size: ours, the plain one, and torchvision's AlexNet in its reference style.
+"""One training step of both nets at full size: ours, a plain PyTorch one, and torchvision's AlexNet as in its reference.
 
-Ours begins with uint8 squares: crop, flip, mean, colour, then bf16 forward and backward, SGD and renormalisation. Its
-peers get float32 crops that are ready, and are written as one would write them in PyTorch: float32 with torch's own
-settings, `nn.LocalResponseNorm`, `torch.optim.SGD`. torchvision's AlexNet has fewer maps, and no norms.
+Ours starts from uint8 squares: crop, flip, mean, colour, then bf16 forward and backward, SGD and renormalisation. Its
+peers start from prepared float32 crops, and use standard PyTorch: float32 with torch's default settings,
+`nn.LocalResponseNorm`, `torch.optim.SGD`. torchvision's AlexNet has fewer feature maps, and no normalisation.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,23 +27,23 @@ FULL = {"width": 1.0, "crop": 224}
 QUICK = {"width": 1 / 16, "crop": 64}
 SQUARE = 256  # side of the shards' squares, pixels
 BATCH = {"cpu": 32, "cuda": 128}
-UPDATES = {"cpu": 1, "cuda": 30}  # between two looks at the clock
+UPDATES = {"cpu": 1, "cuda": 30}  # per timing
 
 
 def results(bench: Bench) -> Iterator[Row | str]:
-    """Images a second of an update on the CPU, and on a GPU where there is one."""
+    """Yield images per second of a training step on the CPU, and on a GPU if there is one."""
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         yield from _on(bench, device)
 
 
-def given(bench: Bench, device: str) -> dict[str, Any]:
-    """Give the size that a benchmark's updates have on a device."""
+def size_on(bench: Bench, device: str) -> dict[str, Any]:
+    """Return the net size, batch size and device of the measured steps."""
     size = QUICK if bench.quick else FULL
     return size | {"batch": 4 if bench.quick else BATCH[device], "device": device}
 
 
 def _on(bench: Bench, device: str) -> Iterator[Row | str]:
-    size = given(bench, device)
+    size = size_on(bench, device)
     alexnet = bench.side("step:alexnet", batch=size["batch"], crop=FULL["crop"], device=device)
     for name in RECIPES:
         ours = bench.side("step:ours", name=name, **size)
@@ -53,7 +53,7 @@ def _on(bench: Bench, device: str) -> Iterator[Row | str]:
         yield Row(case, ours.value, "images/s", alexnet.value, "torchvision alexnet, float32", ours.peak_mb)
         if device == "cuda":
             eager = bench.side("step:ours", name=name, step="eager", **size)
-            yield Row(case, ours.value, "images/s", eager.value, "ours, neither compiled nor recorded", ours.peak_mb)
+            yield Row(case, ours.value, "images/s", eager.value, "ours, neither compiled nor captured", ours.peak_mb)
         yield _roofline(name, case, size, ours)
 
 
@@ -61,24 +61,24 @@ def _roofline(name: str, case: str, size: dict[str, Any], ours: Side) -> str:
     net = describe(name, width=size["width"], crop=size["crop"])
     moved = image_bytes(net) + weight_bytes(net) / size["batch"]
     return (
-        f"{case}: counted {forward_flops(net) / 1e9:.3f} GFLOP an image forward and {training_flops(net) / 1e9:.3f} in "
-        f"training, and at least {moved / 1e6:.1f} MB moved an image; at the measured rate "
+        f"{case}: counted {forward_flops(net) / 1e9:.3f} GFLOP per image forward and {training_flops(net) / 1e9:.3f} in "
+        f"training, and at least {moved / 1e6:.1f} MB of memory traffic per image; at the measured rate "
         f"{ours.value * training_flops(net) / 1e12:.3f} TFLOP/s and {ours.value * moved / 1e9:.2f} GB/s."
     )
 
 
 def ours(name: str, width: float, crop: int, batch: int, device: str, step: str = "auto") -> float:
-    """Images a second of our update, from uint8 squares in the CPU's memory."""
-    one = learner(name, width, crop, device, step)
-    images = torch.randint(256, (batch, one.net.size, one.net.size, 3), dtype=torch.uint8)
-    labels = torch.randint(one.net.classes, (batch,))
+    """Return images per second of our training step, from uint8 squares in CPU memory."""
+    trainer = learner(name, width, crop, device, step)
+    images = torch.randint(256, (batch, trainer.net.size, trainer.net.size, 3), dtype=torch.uint8)
+    labels = torch.randint(trainer.net.classes, (batch,))
     if device == "cuda":
         images, labels = images.pin_memory(), labels.pin_memory()
-    return _rate(lambda: one.learn(images, labels, (1, 0, 0), 0.0), lambda: one.sums.tolist(), batch, device)
+    return _rate(lambda: trainer.learn(images, labels, (1, 0, 0), 0.0), lambda: trainer.sums.tolist(), batch, device)
 
 
 def learner(name: str, width: float, crop: int, device: str, step: str = "auto") -> Learner:
-    """Give a fresh net in training."""
+    """Return a freshly initialised net, ready to be trained."""
     recipe, net = RECIPES[name], build(name, width=width, crop=crop, size=SQUARE)
     initialise(net, recipe, seed=1)
     net.mean.fill_(120)
@@ -86,22 +86,22 @@ def learner(name: str, width: float, crop: int, device: str, step: str = "auto")
 
 
 def plain(name: str, width: float, crop: int, batch: int, device: str) -> float:
-    """Images a second of the update as PyTorch's own modules do it."""
-    recipe, described = RECIPES[name], build(name, width=width, crop=crop)
-    initialise(described, recipe, seed=1)
-    net = _with_torchs_norm(described).to(device)
+    """Return images per second of a training step made of PyTorch's own modules."""
+    recipe, ours = RECIPES[name], build(name, width=width, crop=crop)
+    initialise(ours, recipe, seed=1)
+    net = _with_torch_norm(ours).to(device)
     sgd = torch.optim.SGD(net.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay)
     convolutions = [module.weight for module in net if isinstance(module, nn.Conv2d)]
 
-    def after() -> None:
+    def renormalise_filters() -> None:
         if recipe.max_filter_rms is not None:
             renormalise(convolutions, recipe.max_filter_rms)
 
-    return _plain_rate(net, sgd, crop, batch, device, after)
+    return _plain_rate(net, sgd, crop, batch, device, renormalise_filters)
 
 
 def alexnet(crop: int, batch: int, device: str) -> float:
-    """Images a second of torchvision's AlexNet, trained as in its reference script."""
+    """Return images per second of torchvision's AlexNet, trained as in its reference script."""
     from torchvision import models
 
     net = models.alexnet().to(device)
@@ -109,10 +109,10 @@ def alexnet(crop: int, batch: int, device: str) -> float:
     return _plain_rate(net, sgd, crop, batch, device)
 
 
-def _with_torchs_norm(net: Network) -> nn.Sequential:
+def _with_torch_norm(net: Network) -> nn.Sequential:
     def module(operation: Any) -> nn.Module:
-        one = operation.module
-        return nn.LocalResponseNorm(one.size, one.alpha, one.beta, one.k) if operation.kind == "norm" else one
+        ours = operation.module
+        return nn.LocalResponseNorm(ours.size, ours.alpha, ours.beta, ours.k) if operation.kind == "norm" else ours
 
     return nn.Sequential(*map(module, net.operations))
 
@@ -123,7 +123,7 @@ def _plain_rate(
     crop: int,
     batch: int,
     device: str,
-    after: Callable[[], None] = lambda: None,
+    after_step: Callable[[], None] = lambda: None,
 ) -> float:
     views, labels = torch.randn(batch, 3, crop, crop, device=device), torch.randint(1000, (batch,), device=device)
     losses: list[Tensor] = []
@@ -133,7 +133,7 @@ def _plain_rate(
         sgd.zero_grad()
         loss.backward()
         sgd.step()
-        after()
+        after_step()
         losses[:] = [loss.detach()]
 
     return _rate(update, lambda: losses[0].item(), batch, device)

@@ -1,4 +1,4 @@
-"""The strongest activations of all maps of five layers in one pass: its cost, its speed and its memory."""
+"""The strongest activations of all feature maps of five layers in one pass: overhead, speed and memory."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,15 +16,15 @@ VALIDATION = 50_000
 
 
 def results(bench: Bench) -> Iterator[Row | str]:
-    """Cost against the plain forward pass, then speed and memory for 1,000 and 10,000 images, then an estimate."""
-    small: dict[str, Any] = {"width": 1 / 8, "crop": 64}
+    """Yield the overhead on a forward pass, then speed and memory for 1,000 and 10,000 images, then an estimate."""
+    small = {"width": 1 / 8, "crop": 64}
     full = small | {"images": 64} if bench.quick else {"width": 1.0, "crop": 224, "images": 192}
     row = bench.compare(
         "five layers, all maps", "images/s", "strongest:ours", "strongest:forward", "forward with switches", **full
     )
     assert row.peer is not None  # compare() measures both
     yield row
-    yield f"Looking for the strongest costs {row.peer / row.ours:.2f} times the plain forward pass with switches."
+    yield f"Searching takes {row.peer / row.ours:.2f} times as long as the plain forward pass with switches."
     for images in (32, 64) if bench.quick else (1_000, 10_000):
         side = bench.side("strongest:ours", **small, images=images)
         yield Row(f"{images:,} images, width 1/8, {small['crop']} px", side.value, "images/s", peak_mb=side.peak_mb)
@@ -36,14 +36,14 @@ def results(bench: Bench) -> Iterator[Row | str]:
 
 
 def ours(width: float, crop: int, images: int) -> float:
-    """Images a second of the pass over all maps of layers 1-5."""
+    """Return images per second of the search over all maps of layers 1-5."""
     net = _net(width, crop)
     maps = random_maps(net, dict.fromkeys(LAYERS), seed=0)
     return _rate(lambda count: find_strongest(net, _views(crop, count), maps, TOP), images)
 
 
 def forward(width: float, crop: int, images: int) -> float:
-    """Images a second of the same forward pass with nothing looked at."""
+    """Return images per second of the same forward pass without the search."""
     net = _net(width, crop)
 
     @torch.no_grad()
@@ -63,12 +63,12 @@ def _rate(work: Callable[[int], object], images: int) -> float:
 
 
 def _views(crop: int, count: int) -> Iterator[View]:
-    """Noise for pictures, drawn once; only their places in the data set differ."""
+    """Yield noise as images, the same in every batch; only their numbers in the data set differ."""
     inputs = (50 * torch.randn(BATCH, 3, crop, crop)).contiguous(memory_format=torch.channels_last)
     for start in range(0, count, BATCH):
-        some = min(BATCH, count - start)
-        labels, indices = torch.zeros(some, dtype=torch.int64), torch.arange(start, start + some)
-        yield View(inputs[:some], inputs[:some], labels, indices)
+        size = min(BATCH, count - start)
+        labels, indices = torch.zeros(size, dtype=torch.int64), torch.arange(start, start + size)
+        yield View(inputs[:size], inputs[:size], labels, indices)
 
 
 def _net(width: float, crop: int) -> Network:

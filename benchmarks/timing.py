@@ -1,4 +1,4 @@
-"""How a side times itself: warm up, then the best of several rounds, since disturbance only ever adds."""
+"""Timing within a side: warm up, then take the fastest of several rounds, since disturbances only add time."""
 
 import os
 import time
@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 
 def seconds(work: Callable[[], object], rounds: int = 5, warm_up: int = 1) -> float:
-    """Give the seconds of the fastest of `rounds` calls, after `warm_up` calls that are not counted.
+    """Return the seconds of the fastest of `rounds` calls, after `warm_up` calls that are not timed.
 
-    `work` must wait for its device before it returns.
+    `work` must synchronise with its device before it returns.
     """
     for _ in range(warm_up):
         work()
@@ -20,6 +20,6 @@ def seconds(work: Callable[[], object], rounds: int = 5, warm_up: int = 1) -> fl
     return min(times)
 
 
-def confine(cores: int) -> None:
-    """Let this process and those it starts run on so many of its cores only."""
+def restrict_to(cores: int) -> None:
+    """Restrict this process, and those it starts, to this number of its cores."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])

@@ -1,4 +1,4 @@
-"""The benchmarks of data run at tiny size and say what they should; no time is looked at."""
+"""The data benchmarks run at tiny sizes and yield the expected rows; no time is checked."""
 
 import io
 from math import isfinite
@@ -18,8 +18,8 @@ def bench(tmp_path_factory):
     return Bench(tmp_path_factory.mktemp("work"), cores=2, quick=True)
 
 
-def check(found: list[Row | str], cases: int, unit: set[str]) -> list[Row]:
-    rows = [row for row in found if isinstance(row, Row)]
+def check(results: list[Row | str], cases: int, unit: set[str]) -> list[Row]:
+    rows = [row for row in results if isinstance(row, Row)]
     assert len(rows) == cases and {row.unit for row in rows} == unit
     assert all(isfinite(value) and value > 0 for row in rows for value in (row.ours, row.peer, row.ratio, row.peak_mb))
     return rows
@@ -35,7 +35,7 @@ def test_loader_is_compared_with_every_peer(bench):
 def test_sharding_is_compared_with_pillow(bench):
     rows = check(list(sharding.results(bench)), 2, {"images/s"})
     assert [(row.case, row.peer_name) for row in rows] == [
-        ("a core's share of 2", name) for name in sharding.PEERS.values()
+        ("per core, 2 in use", name) for name in sharding.PEERS.values()
     ]
 
 
@@ -47,12 +47,12 @@ def test_scaling_has_a_row_for_each_number_of_threads_and_images(bench):
 
 
 def test_both_ways_of_sharding_make_the_same_squares(tmp_path):
-    """Like is compared with like: within rounding and JPEG's loss the squares are equal."""
+    """The comparison is like for like: up to rounding and JPEG losses the squares are equal."""
     archive = photos.photographs(tmp_path, 2, 2)
     sharding.ours(archive, 1)
-    for picture in photos.source(archive).pictures():
-        square = simplejpeg.decode_jpeg(sharding._jpeg(sharding._square(picture)))
-        ours = Shards(photos.squares(tmp_path, 250, 2)).squares([picture.label])[0].numpy()
+    for image in photos.source(archive).pictures():
+        square = simplejpeg.decode_jpeg(sharding._jpeg(sharding._square(image)))
+        ours = Shards(photos.squares(tmp_path, 250, 2)).squares([image.label])[0].numpy()
         assert np.abs(square.astype(int) - ours).mean() < 2
 
 
@@ -63,7 +63,7 @@ def test_both_ways_of_sharding_have_the_same_statistics(tmp_path):
     np.testing.assert_allclose(ours.covariance, covariance, rtol=2e-3)
 
 
-def test_pictures_are_drawn_once_the_same_and_about_as_large_as_photographs(tmp_path):
+def test_images_are_generated_reproducibly_and_about_as_large_as_photographs(tmp_path):
     first, again = photos._jpeg(3), photos._jpeg(3)
     assert first == again != photos._jpeg(4)
     assert 60_000 < len(first) < 130_000 and Image.open(io.BytesIO(first)).size == (500, 375)
@@ -73,15 +73,15 @@ def test_pictures_are_drawn_once_the_same_and_about_as_large_as_photographs(tmp_
 
 
 @pytest.mark.parametrize("reader", ["ours", "webdataset", "webdataset_tuned"])
-def test_readers_give_each_square_once(tmp_path, reader):
+def test_readers_yield_each_square_once(tmp_path, reader):
     manifest = photos.squares(tmp_path, 6, 3)
     epoch = loader.READERS[reader](1, str(manifest), str(photos.files(manifest)))
     images = np.concatenate([np.asarray(batch) for batch in epoch()])
-    given = Shards(manifest).squares(range(6)).numpy()
-    assert images.dtype == np.uint8 and sorted(map(bytes, images)) == sorted(map(bytes, given))
+    expected = Shards(manifest).squares(range(6)).numpy()
+    assert images.dtype == np.uint8 and sorted(map(bytes, images)) == sorted(map(bytes, expected))
 
 
-def test_memory_of_a_piece_of_work_is_seen():
+def test_peak_memory_of_work_is_measured():
     before = memory.peak_mb(lambda: None)
-    held = memory.peak_mb(lambda: np.ones(50 << 20, np.uint8).sum())
-    assert 40 < held - before < 90
+    peak = memory.peak_mb(lambda: np.ones(50 << 20, np.uint8).sum())
+    assert 40 < peak - before < 90

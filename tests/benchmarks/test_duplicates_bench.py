@@ -1,4 +1,4 @@
-"""The benchmark of the search for near-duplicates runs at a tiny size and calls its estimates estimates."""
+"""The benchmark of the search for near-duplicates runs at a tiny size and marks its estimates as such."""
 
 import math
 
@@ -11,7 +11,7 @@ from benchmarks.harness import Bench
 @pytest.mark.slow
 def test_pairs_per_second_and_estimates(tmp_path):
     row, remark = duplicates.results(Bench(tmp_path, 1, quick=True))
-    assert row.unit == "pairs/s" and row.peer_name == "all in full"
+    assert row.unit == "pairs/s" and row.peer_name == "exhaustive search"
     assert all(math.isfinite(value) and value > 0 for value in (row.ours, row.peer, row.peak_mb))
     assert "An estimate from that: 30,607 x 1,281,167" in remark
-    assert "the search alone: reading the training pictures and shrinking them to thumbnails comes on top" in remark
+    assert "the search alone: reading the training images and shrinking them to thumbnails takes extra time" in remark

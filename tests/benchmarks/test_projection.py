@@ -1,4 +1,4 @@
-"""The benchmark of projections runs, and both sides project the same."""
+"""The benchmark of projections runs, and both sides compute the same projections."""
 
 import math
 import warnings
@@ -10,14 +10,14 @@ from benchmarks.harness import Bench, Row
 from zfnet.visualize import project
 
 
-def test_it_says_how_many_projections_a_second(tmp_path):
+def test_it_yields_projections_per_second(tmp_path):
     row, remark = projection.results(Bench(tmp_path, 1, quick=True))
     assert isinstance(row, Row) and row.unit == "projections/s" and row.peer_name == "captum"
     assert all(math.isfinite(value) and value > 0 for value in (row.ours, row.peer, row.peak_mb))
-    assert "asked for 8 of the 16" in remark and "an estimate" in remark
+    assert "computed 8 of the 16" in remark and "an estimate" in remark
 
 
-def test_both_sides_project_the_same():
+def test_both_sides_compute_the_same_projection():
     from captum.attr import NeuronDeconvolution
 
     net, images = projection._net(1 / 8, 64, 1)

@@ -1,4 +1,4 @@
-"""The benchmarks of norm, update and end to end run at tiny sizes; what they count agrees with counts by hand."""
+"""The benchmarks of norm, update and end to end run at tiny sizes; their counts agree with counts by hand."""
 
 import math
 
@@ -10,12 +10,12 @@ from benchmarks.harness import Bench, Row
 from zfnet.nets.architecture import describe
 
 
-def found(group, tmp_path):
-    """Rows and remarks of a quick run."""
+def quick_run(group, tmp_path):
+    """Return the rows and remarks of a quick run."""
     results = list(group.results(Bench(tmp_path, 1, quick=True)))
-    rows = [one for one in results if isinstance(one, Row)]
+    rows = [result for result in results if isinstance(result, Row)]
     assert all(math.isfinite(value) and value > 0 for row in rows for value in (row.ours, row.peer, row.peak_mb))
-    return rows, [one for one in results if isinstance(one, str)]
+    return rows, [result for result in results if isinstance(result, str)]
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,14 @@ def test_hours_are_computed_for_every_training_of_the_paper():
 
 @pytest.mark.slow
 def test_norm_is_compared_in_both_precisions_and_directions(tmp_path):
-    rows, _ = found(norm, tmp_path)
+    rows, _ = quick_run(norm, tmp_path)
     assert {row.unit for row in rows} == {"ms"}
     assert sum("forward and backward" in row.case for row in rows) == len(rows) / 2 >= 2
 
 
 @pytest.mark.slow
 def test_updates_are_compared_with_the_plain_one_and_with_alexnet(tmp_path):
-    rows, remarks = found(step, tmp_path)
+    rows, remarks = quick_run(step, tmp_path)
     assert [row.peer_name.split(",")[0] for row in rows[:2]] == ["eager float32", "torchvision alexnet"]
     assert {row.unit for row in rows} == {"images/s"}
     assert all("counted" in remark and "measured rate" in remark for remark in remarks)
@@ -69,6 +69,6 @@ def test_updates_are_compared_with_the_plain_one_and_with_alexnet(tmp_path):
 
 @pytest.mark.slow
 def test_loader_and_update_are_compared_with_the_update_alone(tmp_path):
-    rows, remarks = found(end_to_end, tmp_path)
+    rows, remarks = quick_run(end_to_end, tmp_path)
     assert [row.peer_name for row in rows] == ["the update alone"] * 2
     assert "of full size only" in remarks[-1]
