@@ -34,12 +34,13 @@ def results(bench: Bench) -> Iterator[Row | str]:
     exhaustive = bench.side("duplicates:pairs_per_second", queries=fewer, train=fewer, exhaustive=True)
     case = f"near-duplicates, {queries:,} x {train:,} images (exhaustive: {fewer:,} x {fewer:,})"
     yield Row(case, ours.value, "pairs/s", exhaustive.value, "exhaustive search", ours.peak_mb)
+    minutes = CALTECH_256 * IMAGENET / ours.value / 60
     yield (
         f"Searching {queries:,} x {train:,} images took {queries * train / ours.value:,.1f} s and "
-        f"{ours.peak_mb:,.0f} MB. An estimate from that: {CALTECH_256:,} x {IMAGENET:,} (Caltech-256 and all of ImageNet) would "
-        f"take {CALTECH_256 * IMAGENET / ours.value / 60:,.0f} minutes on this machine and the same memory, because "
-        f"training images pass by in blocks of {BLOCK}. This is the search alone: reading the training images and shrinking "
-        "them to thumbnails takes extra time."
+        f"{ours.peak_mb:,.0f} MB. An estimate from that: {CALTECH_256:,} x {IMAGENET:,} (Caltech-256 and all of "
+        f"ImageNet) would take {minutes:,.0f} minutes on this machine and the same memory, because training images "
+        f"pass by in blocks of {BLOCK}. This is the search alone: reading the training images and shrinking them to "
+        "thumbnails takes extra time."
     )
 
 

@@ -121,7 +121,7 @@ def select_groups(groups: list[str]) -> tuple[str, ...]:
 
 
 def run(groups: tuple[str, ...], bench: Bench, out: Path) -> None:
-    """Run groups and print their rows; write a table per group, a description of the machine and a page with everything."""
+    """Run groups, print their rows, and write a table per group, the description of the machine and a page of all."""
     write_json(out / "machine.json", machine(bench))
     console = Console()
     for group in groups:

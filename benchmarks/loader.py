@@ -44,8 +44,8 @@ def results(bench: Bench) -> Iterator[Row | str]:
     manifest = photos.squares(bench.work, images, distinct)
     arguments = {"manifest": str(manifest), "files": str(photos.files(manifest)), "images": images}
     yield (
-        f"{images:,} squares of 256 pixels at quality {photos.QUALITY}, {photos.mean_bytes(manifest) / 1000:.1f} kB per "
-        f"image, {distinct:,} of them distinct; minibatches of {BATCH}, all read from the page cache."
+        f"{images:,} squares of 256 pixels at quality {photos.QUALITY}, {photos.mean_bytes(manifest) / 1000:.1f} kB "
+        f"per image, {distinct:,} of them distinct; minibatches of {BATCH}, all read from the page cache."
     )
     for cores in bench.core_counts:
         rate = partial(bench.side, "loader:rate", threads=1, cores=cores, **arguments)

@@ -39,8 +39,8 @@ def _machine(machine: dict[str, Any]) -> str:
         f"{name} {versions[name]}" for name in ("torch", "torchvision", "scikit-learn") if name in versions
     )
     return (
-        f"Machine: {machine['processor']} ({instructions}), {machine['cores']} cores, {machine['memory_gb']} GB, {gpus}; "
-        f"Python {machine['provenance']['python']}, {libraries}.\n"
+        f"Machine: {machine['processor']} ({instructions}), {machine['cores']} cores, {machine['memory_gb']} GB, "
+        f"{gpus}; Python {machine['provenance']['python']}, {libraries}.\n"
     )
 
 

@@ -27,8 +27,8 @@ def results(bench: Bench) -> Iterator[Row | str]:
     yield row
     computed, total = min(SAMPLE, size["units"]), size["images"] * size["units"]
     yield (
-        f"captum's NeuronDeconvolution computed {computed} of the {total} projections at {row.peer:.2f} per second; all "
-        f"of them would take it {total / row.peer:,.0f} s (an estimate from that rate)."
+        f"captum's NeuronDeconvolution computed {computed} of the {total} projections at {row.peer:.2f} per second; "
+        f"all of them would take it {total / row.peer:,.0f} s (an estimate from that rate)."
     )
 
 

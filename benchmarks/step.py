@@ -1,4 +1,4 @@
-"""One training step of both nets at full size: ours, a plain PyTorch one, and torchvision's AlexNet as in its reference.
+"""One training step of both nets at full size: ours, a plain PyTorch one, and torchvision's AlexNet.
 
 Ours starts from uint8 squares: crop, flip, mean, colour, then bf16 forward and backward, SGD and renormalisation. Its
 peers start from prepared float32 crops, and use standard PyTorch: float32 with torch's default settings,
@@ -61,8 +61,8 @@ def _roofline(name: str, case: str, size: dict[str, Any], ours: Side) -> str:
     net = describe(name, width=size["width"], crop=size["crop"])
     moved = image_bytes(net) + weight_bytes(net) / size["batch"]
     return (
-        f"{case}: counted {forward_flops(net) / 1e9:.3f} GFLOP per image forward and {training_flops(net) / 1e9:.3f} in "
-        f"training, and at least {moved / 1e6:.1f} MB of memory traffic per image; at the measured rate "
+        f"{case}: counted {forward_flops(net) / 1e9:.3f} GFLOP per image forward and {training_flops(net) / 1e9:.3f} "
+        f"in training, and at least {moved / 1e6:.1f} MB of memory traffic per image; at the measured rate "
         f"{ours.value * training_flops(net) / 1e12:.3f} TFLOP/s and {ours.value * moved / 1e9:.2f} GB/s."
     )
 
