@@ -94,8 +94,8 @@ def hours(rates: dict[str, float], width: float, crop: int) -> Iterator[str]:
     hours_of = {run: _hours(spec, rates) for run, spec in runs.items()}
     listed = ", ".join(f"{run} {count:,.1f}" for run, count in hours_of.items())
     yield f"Hours for each training of the paper, computed from measured rates and counted operations: {listed}."
-    yield f"Hours for all {len(hours_of)} trainings, one after the other, computed in the same way:
-    {sum(hours_of.values()):,.1f}."
+    total = sum(hours_of.values())
+    yield f"Hours for all {len(hours_of)} trainings, one after the other, computed in the same way: {total:,.1f}."
 
 
 def _hours(spec: RunSpec, rates: dict[str, float]) -> float:
