@@ -125,9 +125,13 @@ def run(groups: tuple[str, ...], bench: Bench, out: Path) -> None:
     write_json(out / "machine.json", machine(bench))
     console = Console()
     for group in groups:
-        rows, remarks = [], []
+        rows: list[Row] = []
+        remarks: list[str] = []
         for result in import_module(f"benchmarks.{group}").results(bench):
-            (rows if isinstance(result, Row) else remarks).append(result)
+            if isinstance(result, Row):
+                rows.append(result)
+            else:
+                remarks.append(result)
             console.print(f"{group}: {_text(result)}", highlight=False)
         _write(out / f"{group}.csv", rows)
         write_json(out / f"{group}.json", {"remarks": remarks, "quick": bench.quick, **_source()})

@@ -32,7 +32,8 @@ def peak_mb(work: Callable[[], object]) -> float:
 
 
 def _processes_mb() -> float:
-    return sum(map(_process_mb, [os.getpid(), *(child.pid for child in multiprocessing.active_children())]))
+    pids = [os.getpid(), *(child.pid for child in multiprocessing.active_children() if child.pid)]
+    return sum(map(_process_mb, pids))
 
 
 def _process_mb(pid: int) -> float:

@@ -149,7 +149,7 @@ def draw(number: int) -> Image.Image:
 
 def _field(random: np.random.Generator, cells: int, std: float) -> np.ndarray:
     coarse = Image.fromarray(random.normal(0, std, (cells * 3 // 4, cells)).astype(np.float32))
-    smooth = np.asarray(coarse.resize((WIDTH, HEIGHT), Image.BICUBIC))
+    smooth = np.asarray(coarse.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
     return smooth[..., None] * random.uniform(0.6, 1.0, 3).astype(np.float32)
 
 

@@ -20,8 +20,9 @@ CASE = "deconvnet, {units} units of layer 5 in {images} images"
 
 def results(bench: Bench) -> Iterator[Row | str]:
     """Yield one row, and how many projections captum computed."""
-    size = {"width": 1 / 8, "crop": 64, "images": 2, "units": 8} if bench.quick else {}
-    size = {"width": 1.0, "crop": 224, "images": IMAGES, "units": UNITS} | size
+    quick = {"width": 1 / 8, "crop": 64, "images": 2, "units": 8}
+    full = {"width": 1.0, "crop": 224, "images": IMAGES, "units": UNITS}
+    size: dict[str, Any] = quick if bench.quick else full
     row = bench.compare(CASE.format(**size), "projections/s", "projection:ours", "projection:captum", "captum", **size)
     assert row.peer is not None  # compare() measures both
     yield row

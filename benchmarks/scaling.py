@@ -35,7 +35,7 @@ def _threads(bench: Bench, manifest: Path) -> Iterator[Row]:
     images = len(Shards(manifest))
     first = None
     for threads in THREADS:
-        arguments = {"reader": "ours", "threads": 1, "cores": threads, "images": images}
+        arguments: dict[str, Any] = {"reader": "ours", "threads": 1, "cores": threads, "images": images}
         side = bench.side("loader:rate", manifest=str(manifest), files="", **arguments)
         first = first or side.value
         yield Row(f"loader, {threads} threads", side.value, "images/s", first, "1 thread", side.peak_mb)

@@ -38,8 +38,9 @@ PEERS = {"pillow_numpy": "Pillow, mean and covariance by NumPy", "pillow": "Pill
 def results(bench: Bench) -> Iterator[Row | str]:
     """Yield the rates and peak memory of both, on one core and on all."""
     images = QUICK if bench.quick else IMAGES
-    arguments = {"archive": str(photos.photographs(bench.work, images, images)), "images": images}
-    mean = Path(arguments["archive"]).stat().st_size / images
+    archive = photos.photographs(bench.work, images, images)
+    arguments: dict[str, Any] = {"archive": str(archive), "images": images}
+    mean = archive.stat().st_size / images
     yield f"{images:,} generated JPEGs of {photos.WIDTH} × {photos.HEIGHT} pixels, {mean / 1000:.0f} kB per image."
     for cores in bench.core_counts:
         rate = partial(bench.side, "sharding:rate", threads=1, cores=cores, **arguments)

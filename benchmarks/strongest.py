@@ -17,7 +17,7 @@ VALIDATION = 50_000
 
 def results(bench: Bench) -> Iterator[Row | str]:
     """Yield the overhead on a forward pass, then speed and memory for 1,000 and 10,000 images, then an estimate."""
-    small = {"width": 1 / 8, "crop": 64}
+    small: dict[str, Any] = {"width": 1 / 8, "crop": 64}
     full = small | {"images": 64} if bench.quick else {"width": 1.0, "crop": 224, "images": 192}
     row = bench.compare(
         "five layers, all maps", "images/s", "strongest:ours", "strongest:forward", "forward with switches", **full

@@ -6,6 +6,7 @@ folds of `zfnet.transfer.splits`, so that their results are paired. Each fold ch
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,7 +113,9 @@ def table_sizes(name: str, settings: Transfer) -> tuple[int, ...]:
     return sizes[name]
 
 
-def caltech_splits(name: str, labels: np.ndarray, keys: list[str], classes: list[str], settings: Transfer) -> Splits:
+def caltech_splits(
+    name: str, labels: np.ndarray, keys: Sequence[str], classes: list[str], settings: Transfer
+) -> Splits:
     """Draw the folds of a Caltech set: the same for heads and for nets trained from scratch."""
     sizes = table_sizes(name, settings)
     if name == "caltech256":

@@ -34,7 +34,7 @@ from zfnet.nets.geometry import stage_output
 from zfnet.settings import Transfer
 
 CROPS_PER_PASS = 160  # crops in one forward pass
-DTYPES = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
+DTYPES: dict[str, np.dtype] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 LAYERS = {"voc2012": ("7",), "voc2012-test": ("7",)}  # Table 6 uses layer 7; other sets, settings.layers
 
 
@@ -76,14 +76,14 @@ class Features:
                 f"{path}: the class list has {len(self.classes)} classes, but an image has class number "
                 f"{self.labels.max() + 1}; delete the folder and run `zfnet extract-features` again."
             )
-        self._check_source("net", weights, lambda: sha256(weights))
-        self._check_source("data", manifest, lambda: Shards(manifest).manifest.hash)
+        self._check_source("net", weights, sha256)
+        self._check_source("data", manifest, lambda path: Shards(path).manifest.hash)
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def _check_source(self, key: str, path: Path | None, hash_of_path: Callable[[], str]) -> None:
-        if path is None or self.index[key] == (expected := hash_of_path()):
+    def _check_source(self, key: str, path: Path | None, hash_of: Callable[[Path], str]) -> None:
+        if path is None or self.index[key] == (expected := hash_of(path)):
             return
         raise ZfnetError(
             f"{self.folder}: features of another {key} ({self.index[key][:12]}) than {path} ({expected[:12]}); "
@@ -193,7 +193,8 @@ def _write_layers(
     net: Network, shards: Shards, outputs: dict[str, str], settings: Transfer, folder: Path, threads: int
 ) -> dict[str, list[int]]:
     """Write the features to their files batch by batch; return the shape of each layer's output."""
-    shapes, files = {}, {}
+    shapes: dict[str, list[int]] = {}
+    files: dict[str, np.memmap] = {}
     for path in set(folder.glob("layer-*.npy")) - {folder / f"layer-{layer}.npy" for layer in outputs}:
         path.unlink()  # a layer that is no longer requested
     for layer in outputs:

@@ -5,6 +5,7 @@ are subsets of larger ones. The images after the largest size, at most `max_test
 sizes share one test set. The order of a class depends only on the seed, the fold and the keys of its own images.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,7 @@ class Splits:
     left_out: list[str]
     too_few: dict[str, int]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Split]:
         """Yield a `Split` for every fold and size."""
         for fold in range(len(self.orders)):
             for size in self.sizes:
@@ -59,7 +60,7 @@ class Splits:
         """Numbers of all images that any fold trains or tests on, ascending."""
         return np.unique(np.concatenate([np.r_[split.train, split.test] for split in self]))
 
-    def record(self, keys: list[str]) -> dict:
+    def record(self, keys: Sequence[str]) -> dict:
         """Return the folds, by the keys of their images, for JSON."""
         folds = [{"train": [keys[i] for i in s.train], "test": [keys[i] for i in s.test]} for s in self._largest()]
         return {"sizes": self.sizes, "left_out": self.left_out, "too_few": self.too_few, "folds": folds}
@@ -70,7 +71,7 @@ class Splits:
 
 def make_splits(
     labels: np.ndarray,
-    keys: list[str],
+    keys: Sequence[str],
     classes: list[str],
     sizes: tuple[int, ...],
     max_test: int,
@@ -114,7 +115,7 @@ def make_splits(
     return Splits(kept, chosen, orders, max_test, left_out, too_few)
 
 
-def _order(labels: np.ndarray, keys: list[str], label: int, fold: int, seed: int) -> np.ndarray:
+def _order(labels: np.ndarray, keys: Sequence[str], label: int, fold: int, seed: int) -> np.ndarray:
     members = sorted(np.flatnonzero(labels == label).tolist(), key=keys.__getitem__)
     fingerprint = int(text_hash("\n".join(keys[i] for i in members))[:16], 16)
     return np.random.default_rng([seed, fold, fingerprint]).permutation(members)

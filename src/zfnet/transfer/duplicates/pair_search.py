@@ -63,7 +63,7 @@ def search(
     # ones and keep glibc from reusing their memory: gigabytes.
     pairs, correlations = array("q"), array("f")
     for numbers, block in train:
-        chunks = _all_pairs(queries, block) if exhaustive else _near_pairs(queries, sketches, block, floor)
+        chunks = _all_pairs(queries, block) if sketches is None else _near_pairs(queries, sketches, block, floor)
         for rows, columns, values in chunks:
             high = values >= floor
             chunk_pairs = np.stack([rows[high].cpu().numpy(), numbers[columns[high].cpu().numpy()]], 1)  # (M', 2)

@@ -59,6 +59,7 @@ def cross_validation_bytes(n: int, d: int, classes: int, kind: Kind, heads: Head
 
 def warn_if_unsolved(head: Head, fit_name: str) -> bool:
     """Return whether a fit ended before it met its tolerance, and if so report it by name on stderr."""
+    assert head.solved is not None  # both solvers know it
     unsolved = int((~head.solved).sum())
     if unsolved:
         print(

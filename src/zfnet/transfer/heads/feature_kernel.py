@@ -115,7 +115,7 @@ def gram_matrix(rows: np.ndarray, used: np.ndarray, device: torch.device) -> Ten
 
 def _read_columns(rows: np.ndarray, used: np.ndarray, first: int, width: int) -> np.ndarray:
     """Return columns of the rows `used`, (M, width); files are read, because mapped pages would fill the memory."""
-    if not isinstance(rows, np.memmap):
+    if not isinstance(rows, np.memmap) or rows.filename is None:
         return np.ascontiguousarray(rows[:, first : first + width][used])
     block = np.empty((len(used), min(width, rows.shape[1] - first)), rows.dtype)
     with Path(rows.filename).open("rb", buffering=0) as file:

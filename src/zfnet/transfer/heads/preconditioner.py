@@ -65,7 +65,8 @@ class Preconditioner:
     def solve(self, vectors: Tensor, levels: Tensor) -> Tensor:
         """Return (L Lᵀ)⁻¹ v for vectors (d, P, K), each with the factor of its level (P, K)."""
         if len(self.factors) == 1:
-            return _cholesky_solve(*self.factors.values(), vectors.flatten(1)).view_as(vectors)
+            (factor,) = self.factors.values()
+            return _cholesky_solve(factor, vectors.flatten(1)).view_as(vectors)
         solutions = torch.empty_like(vectors)
         for level, factor in self.factors.items():
             at_level = levels == level  # (P, K)

@@ -13,7 +13,7 @@ from torch import Tensor
 from zfnet.core.errors import ZfnetError
 from zfnet.transfer.heads.head import Head, Kind
 
-Coefficients = tuple[np.ndarray, np.ndarray]  # weights (d,) or (d, K), and bias () or (K,)
+Coefficients = tuple[np.ndarray, np.ndarray | float]  # weights (d,) or (d, K), and bias or biases (K,)
 
 
 def fit_sklearn(x: Tensor, targets: Tensor, costs: Tensor, kind: Kind, tolerance: float) -> Head:
@@ -26,25 +26,25 @@ def fit_sklearn(x: Tensor, targets: Tensor, costs: Tensor, kind: Kind, tolerance
     heads = [_fit_problem(features, labels, cost, kind, tolerance) for cost in costs.T.double().cpu().numpy()]
     weights, biases, solved = zip(*heads, strict=True)
     arrays = (np.stack(weights, 1), np.stack(biases), np.stack(solved))  # (d, P, K), (P, K), (P, K or 1)
-    weights, biases, solved = (torch.from_numpy(array).to(x.device) for array in arrays)
-    return Head(weights.to(x), biases.to(x), solved)
+    w, b, converged = (torch.from_numpy(array).to(x.device) for array in arrays)
+    return Head(w.to(x), b.to(x), converged)
 
 
-def _fit_problem(x: np.ndarray, targets: np.ndarray, cost: np.ndarray, kind: Kind, tolerance: float):
+def _fit_problem(x: np.ndarray, targets: np.ndarray, cost: np.ndarray, kind: Kind, tolerance: float) -> tuple:
     """Return weights (d, K), biases (K,), and whether scikit-learn converged, bool (K,), or (1,) for softmax."""
     rows, c = cost > 0, float(cost.max())
     if not (targets[rows] == 1).any(0).all():
         raise ZfnetError("solver sklearn: a class has no training image in one of the folds; use solver: zfnet.")
     if kind == "softmax":
         labels, classes = targets[rows].argmax(1), targets.shape[1]
-        (weights, biases), converged = _converged(_fit_multinomial, x[rows], labels, classes, c, tolerance)
-        return weights, biases, np.array([converged])
+        (w, b), met = _converged(_fit_multinomial, x[rows], labels, classes, c, tolerance)
+        return w, b, np.array([met])
     columns = [_converged(_fit_binary, x[rows][y != 0.5], y[y != 0.5] > 0, kind, c, tolerance) for y in targets[rows].T]
     weights, biases = zip(*(coefficients for coefficients, _ in columns), strict=True)
     return np.stack(weights, 1), np.array(biases), np.array([converged for _, converged in columns])
 
 
-def _converged(train: Callable[..., Coefficients], *arguments) -> tuple[Coefficients, bool]:
+def _converged(train: Callable[..., Coefficients], *arguments: object) -> tuple[Coefficients, bool]:
     """Train; return the coefficients, and whether it converged: scikit-learn reports failure as a warning only."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
