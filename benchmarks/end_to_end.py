@@ -85,7 +85,7 @@ def hours(rates: dict[str, float], width: float, crop: int) -> Iterator[str]:
     width, crop : of the nets that were measured
     """
     if (width, crop) != (1.0, 224):
-        yield "The paper's hours are computed from nets of full size only; these are smaller."
+        yield "The paper's hours are computed from nets of full size only, which these nets are not."
         return
     if not PRESETS.exists():
         yield f"The paper's hours were not computed: {PRESETS} does not exist; install zfnet again."
