@@ -50,7 +50,7 @@ def test_both_ways_of_sharding_make_the_same_squares(tmp_path):
     """Like is compared with like: within rounding and JPEG's loss the squares are equal."""
     archive = photos.photographs(tmp_path, 2, 2)
     sharding.ours(archive, 1)
-    for picture in photos.source(archive).pictures():
+    for picture in photos.source(archive).images():
         square = simplejpeg.decode_jpeg(sharding._jpeg(sharding._square(picture)))
         ours = Shards(photos.squares(tmp_path, 250, 2)).squares([picture.label])[0].numpy()
         assert np.abs(square.astype(int) - ours).mean() < 2

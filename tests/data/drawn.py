@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zfnet.data.readers.images import Picture, Source
+from zfnet.data.readers.images import EncodedImage, Source
 
 SIDES = [(40, 60), (60, 40), (32, 32), (21, 33), (90, 50)]  # larger, smaller and just as large as 32
 
@@ -26,14 +26,16 @@ def encode(image: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def pictures(count: int, damaged: tuple[int, ...] = ()) -> list[Picture]:
+def pictures(count: int, damaged: tuple[int, ...] = ()) -> list[EncodedImage]:
     """`count` pictures of three classes; every fourth has an annotation, the `damaged` ones are cut off."""
     made = []
     for number in range(count):
         data = encode(draw(number))
         data = data[: len(data) // 2] if number in damaged else data
         annotation = {"objects": [{"name": "dog", "box": [1, 2, 3, number]}]} if number % 4 == 0 else None
-        made.append(Picture(f"class-{number % 3}/{number:04d}", number % 3, data, f"drawn.tar: {number}", annotation))
+        made.append(
+            EncodedImage(f"class-{number % 3}/{number:04d}", number % 3, data, f"drawn.tar: {number}", annotation)
+        )
     return made
 
 

@@ -27,7 +27,7 @@ def caltech256(tmp_path):
 def test_caltech101_in_all_its_forms(caltech101):
     source = caltech.caltech101(caltech101, background=True)
     assert source.classes == ["BACKGROUND_Google", "Faces_easy", "accordion"]
-    assert {p.key: p.label for p in source.pictures()} == {
+    assert {p.key: p.label for p in source.images()} == {
         "BACKGROUND_Google/image_0001": 0,
         "Faces_easy/image_0002": 1,
         "accordion/image_0001": 2,
@@ -37,14 +37,14 @@ def test_caltech101_in_all_its_forms(caltech101):
 
 def test_pictures_are_the_members_bytes(caltech101):
     files = builders.caltech101_files()
-    for picture in caltech.caltech101(caltech101).pictures():
+    for picture in caltech.caltech101(caltech101).images():
         assert picture.data == files[f"101_ObjectCategories/{picture.key}.jpg"]
 
 
 def test_caltech256_without_strays(caltech256):
     source = caltech.caltech256(caltech256)
     assert source.classes == ["056.dog", "198.spider", "257.clutter"] and source.expected == 3
-    assert {p.key: p.label for p in source.pictures()} == {
+    assert {p.key: p.label for p in source.images()} == {
         "056_dog/056_0001": 0,
         "198_spider/198_0001": 1,
         "257_clutter/257_0001": 2,
@@ -56,7 +56,7 @@ def test_background_and_clutter_are_a_choice(caltech101, caltech256):
     ours, theirs = caltech.caltech101(caltech101, background=False), caltech.caltech256(caltech256, background=False)
     assert ours.classes == ["Faces_easy", "accordion"] and theirs.classes == ["056.dog", "198.spider"]
     for source in (ours, theirs):
-        assert sorted(p.label for p in source.pictures()) == [0, 1] and source.expected == 2
+        assert sorted(p.label for p in source.images()) == [0, 1] and source.expected == 2
 
 
 def test_one_caltech_in_place_of_the_other(caltech256):
@@ -76,5 +76,5 @@ def test_the_real_archives(real_data):
     with_background = caltech.caltech101(real_data / "caltech" / "101_ObjectCategories.tar.gz")
     without = caltech.caltech101(real_data / "caltech" / "101_ObjectCategories.tar.gz", background=False)
     other = caltech.caltech256(real_data / "caltech" / "256_ObjectCategories.tar")
-    counts = [(len(s.classes), len({p.key for p in s.pictures()})) for s in (with_background, without, other)]
+    counts = [(len(s.classes), len({p.key for p in s.images()})) for s in (with_background, without, other)]
     assert counts == [(51, 2_883), (50, 2_833), (10, 550)]

@@ -26,7 +26,7 @@ def planes(batch):
 @pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
 def test_training_pictures_come_without_loss_in_the_archives_order(protocol, tmp_path):
     source = cifar.cifar10(write(tmp_path, builders.cifar_files(protocol)), "train")
-    pictures = list(source.pictures())
+    pictures = list(source.images())
     assert source.classes == ["airplane", "bird"] and source.expected == len(pictures) == 15
     assert [p.key for p in pictures[:4]] == [*(f"data_batch_4/0000{i}" for i in range(3)), "data_batch_1/00000"]
     assert [p.label for p in pictures] == [0, 1, 0] * 5
@@ -36,7 +36,7 @@ def test_training_pictures_come_without_loss_in_the_archives_order(protocol, tmp
 
 def test_the_test_batch(tmp_path):
     source = cifar.cifar10(builders.extract(builders.cifar_files(), tmp_path) / FOLDER, part="test")
-    np.testing.assert_array_equal([decode(p.data) for p in source.pictures()], planes(6))
+    np.testing.assert_array_equal([decode(p.data) for p in source.images()], planes(6))
     assert source.name == "cifar10-test" and source.expected == 3
 
 
@@ -82,7 +82,7 @@ def test_evil_pickles_run_nothing(evil, protocol, capsys):
 def test_the_archive_refuses_an_evil_batch(tmp_path):
     files = builders.cifar_files() | {f"{FOLDER}/data_batch_1": pickle.dumps({"data": Evil(print, ("caught",))}, 2)}
     with pytest.raises(ZfnetError, match=r"data_batch_1: not a pickle of CIFAR-10 \(it asks for __builtin__\.print\)"):
-        list(cifar.cifar10(write(tmp_path, files)).pictures())
+        list(cifar.cifar10(write(tmp_path, files)).images())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_what_is_no_batch_is_named(data):
 def test_batches_that_do_not_fit_are_named(batch, tmp_path):
     files = builders.cifar_files() | {f"{FOLDER}/data_batch_3": pickle.dumps(batch, 2)}
     with pytest.raises(ZfnetError, match="data_batch_3: no batch of 32 x 32 pictures with labels below 2"):
-        list(cifar.cifar10(write(tmp_path, files)).pictures())
+        list(cifar.cifar10(write(tmp_path, files)).images())
 
 
 @pytest.mark.parametrize("name", ["batches.meta", "data_batch_5"])
@@ -124,13 +124,13 @@ def test_a_missing_file_is_named(name, tmp_path):
     files = builders.cifar_files()
     del files[f"{FOLDER}/{name}"]
     with pytest.raises(ZfnetError, match=f"{FOLDER}/{name} is missing"):
-        list(cifar.cifar10(write(tmp_path, files)).pictures())
+        list(cifar.cifar10(write(tmp_path, files)).images())
 
 
 @pytest.mark.real
 def test_the_real_archive(real_data):
     for part, count in (("train", 5_000), ("test", 1_000)):
         source = cifar.cifar10(real_data / "cifar" / "cifar-10-python.tar.gz", part)
-        labels = [p.label for p in source.pictures()]
+        labels = [p.label for p in source.images()]
         assert source.expected == len(labels) == count and {labels.count(k) for k in range(10)} == {count // 10}
         assert source.classes[:3] == ["airplane", "automobile", "bird"]

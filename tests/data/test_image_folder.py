@@ -6,7 +6,7 @@ import torch
 from drawn import draw, encode
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.image_folder import Loose
+from zfnet.data.image_folder import ImageFolder
 from zfnet.data.resize import centre_square, short_side
 
 
@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("batch", [1, 2, 9])
 def test_squares_are_those_of_shards_and_damage_is_told_once(folder, capsys, batch):
-    pictures = Loose([folder], 32)
+    pictures = ImageFolder([folder], 32)
     names = ["0.PNG", "1.PNG", "2.PNG", "4.PNG", "deep/er/3.PNG"]
     assert pictures.keys == [str(folder / name) for name in names] and len(pictures) == 5
     for _ in range(2):
@@ -42,26 +42,26 @@ def test_squares_are_those_of_shards_and_damage_is_told_once(folder, capsys, bat
 
 def test_files_are_taken_by_any_name_and_places_in_order(folder):
     renamed = (folder / "4.PNG").rename(folder / "picture.of-mine")
-    assert Loose([renamed, folder / "deep", folder / "0.PNG"], 32).keys == [
+    assert ImageFolder([renamed, folder / "deep", folder / "0.PNG"], 32).keys == [
         str(renamed),
         str(folder / "deep/er/3.PNG"),
         str(folder / "0.PNG"),
     ]
-    assert Loose([renamed], 32).squares([0]).shape == (1, 32, 32, 3)
+    assert ImageFolder([renamed], 32).squares([0]).shape == (1, 32, 32, 3)
 
 
 def test_nothing_to_see_is_a_sentence(folder, tmp_path):
     with pytest.raises(ZfnetError, match=r"None of 1 pictures could be decoded, .*2.PNG"):
-        list(Loose([folder / "2.PNG"], 32).batches([0], 4))
+        list(ImageFolder([folder / "2.PNG"], 32).batches([0], 4))
     with pytest.raises(ZfnetError, match="no such file or folder"):
-        Loose([folder / "5.PNG"], 32)
+        ImageFolder([folder / "5.PNG"], 32)
     (folder / "empty").mkdir()
     with pytest.raises(ZfnetError, match="holds no pictures"):
-        Loose([folder, folder / "empty"], 32)
+        ImageFolder([folder, folder / "empty"], 32)
 
 
 def test_a_file_that_vanished_is_left_out(folder, capsys):
-    pictures = Loose([folder], 32)
+    pictures = ImageFolder([folder], 32)
     (folder / "0.PNG").unlink()
     assert [one.indices.tolist() for one in pictures.batches([0, 1], 4)] == [[1]]
     assert "0.PNG is left out: No such file" in capsys.readouterr().err

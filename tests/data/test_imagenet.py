@@ -29,7 +29,7 @@ VAL = {
 
 
 def found(source):
-    return {picture.key: (picture.label, picture.data) for picture in source.pictures()}
+    return {picture.key: (picture.label, picture.data) for picture in source.images()}
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_the_training_archive(train, devkit):
 
 def test_pictures_come_in_the_archives_order_and_can_be_asked_for_again(train, devkit):
     source = imagenet.train(train, devkit)
-    assert [p.key for p in source.pictures()] == list(TRAIN) == [p.key for p in source.pictures()]
-    assert next(source.pictures()).source == "ILSVRC2012_img_train.tar: n00000001.tar: n00000001_0.JPEG"
+    assert [p.key for p in source.images()] == list(TRAIN) == [p.key for p in source.images()]
+    assert next(source.images()).source == "ILSVRC2012_img_train.tar: n00000001.tar: n00000001_0.JPEG"
 
 
 def test_the_validation_archive(val, devkit):
@@ -110,7 +110,7 @@ def test_kaggles_copy(kaggle):
 def test_test_pictures_have_no_label(tmp_path, devkit):
     files = {f"test/ILSVRC2012_test_{i:08d}.JPEG": builders.picture() for i in (1, 2)}
     source = imagenet.test(builders.put(tmp_path / "test.tar", builders.tar(files)), devkit)
-    assert [(p.key, p.label) for p in source.pictures()] == [(f"ILSVRC2012_test_{i:08d}", -1) for i in (1, 2)]
+    assert [(p.key, p.label) for p in source.images()] == [(f"ILSVRC2012_test_{i:08d}", -1) for i in (1, 2)]
     assert source.classes == CLASSES
 
 
@@ -123,7 +123,7 @@ def test_a_subset_has_the_same_classes_in_train_and_val(seed, train, val, devkit
     mine, theirs = imagenet.train(train, devkit, subset), imagenet.val(val, devkit, subset)
     assert mine.classes == theirs.classes == sorted(mine.classes) and len(mine.classes) == 2
     for source, every in ((mine, TRAIN), (theirs, VAL)):
-        pictures = list(source.pictures())
+        pictures = list(source.images())
         assert sorted(p.label for p in pictures) == [0, 1] and source.expected == 2
         assert all(p.key.startswith(source.classes[p.label]) and every[p.key][1] == p.data for p in pictures)
 
@@ -267,6 +267,6 @@ def test_the_real_archives(real_data):
     train = imagenet.train(folder / "ILSVRC2012_img_train.tar", devkit)
     val = imagenet.val(folder / "ILSVRC2012_img_val.tar", devkit)
     assert train.classes == val.classes and len(train.classes) == 50
-    assert len({p.key for p in train.pictures()}) == train.expected == 16_030
-    labels = [p.label for p in val.pictures()]
+    assert len({p.key for p in train.images()}) == train.expected == 16_030
+    labels = [p.label for p in val.images()]
     assert len(labels) == val.expected == 2_000 and {labels.count(label) for label in range(50)} == {40}

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zfnet.data.readers.images import DamagedPicture, decode, is_picture, make_key, read_size
+from zfnet.data.readers.images import DamagedImage, decode, is_image, make_key, read_size
 
 
 def by_pil(data: bytes) -> np.ndarray:
@@ -98,19 +98,19 @@ def test_a_corrupt_exif_block_does_no_harm(mode):
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_a_cut_off_picture_is_damaged(form, share):
     data = builders.noise() if form == "JPEG" else png(by_pil(builders.noise()))
-    with pytest.raises(DamagedPicture, match=r"^here cannot be decoded \(.+\)$"):
+    with pytest.raises(DamagedImage, match=r"^here cannot be decoded \(.+\)$"):
         decode(data[: int(len(data) * share)], "here")
 
 
 @pytest.mark.parametrize("data, reason", [(b"", "here is empty"), (b"<html>Sign in</html>", "none of JPEG, PNG")])
 def test_what_is_no_picture_is_damaged(data, reason):
-    with pytest.raises(DamagedPicture, match=reason) as caught:
+    with pytest.raises(DamagedImage, match=reason) as caught:
         decode(data, "here")
     assert caught.value.reason == str(caught.value) and "0x" not in caught.value.reason
 
 
 def test_formats_beyond_the_four_are_not_tried():
-    with pytest.raises(DamagedPicture, match="none of"):
+    with pytest.raises(DamagedImage, match="none of"):
         decode(builders.picture(form="TIFF"))
 
 
@@ -133,7 +133,7 @@ def huge_jpeg() -> bytes:
 @pytest.mark.parametrize("make", [huge_jpeg, huge_png])
 def test_a_huge_size_is_refused_by_the_header_alone(make):
     for read in (decode, read_size):
-        with pytest.raises(DamagedPicture, match="12000 x 12000 pixels, more than the limit of 120000000"):
+        with pytest.raises(DamagedImage, match="12000 x 12000 pixels, more than the limit of 120000000"):
             read(make(), pixel_limit=120_000_000)
 
 
@@ -143,7 +143,7 @@ def test_the_size_is_read_from_the_header_alone(form, mode):
     assert read_size(data) == decode(data).shape[:2] == (67, 123)
     assert read_size(data[: len(data) - 20]) == (67, 123)
     for nothing in (b"", b"<html>Sign in</html>"):
-        with pytest.raises(DamagedPicture, match=r"is empty|none of JPEG"):
+        with pytest.raises(DamagedImage, match=r"is empty|none of JPEG"):
             read_size(nothing)
 
 
@@ -151,7 +151,7 @@ def test_the_size_is_read_from_the_header_alone(form, mode):
 def test_the_pixel_limit_is_inclusive(mode):
     data = builders.picture(mode=mode)
     assert decode(data, pixel_limit=96).shape == (8, 12, 3)
-    with pytest.raises(DamagedPicture, match="12 x 8 pixels, more than the limit of 95"):
+    with pytest.raises(DamagedImage, match="12 x 8 pixels, more than the limit of 95"):
         decode(data, pixel_limit=95)
 
 
@@ -162,11 +162,11 @@ def test_hostile_bytes_are_decoded_or_damaged(noise, at, form):
     data = bytearray(builders.picture(form=form))
     at %= len(data)
     data[at : at + len(noise)] = noise
-    with suppress(DamagedPicture):
+    with suppress(DamagedImage):
         assert min(read_size(bytes(data), pixel_limit=1_000_000)) >= 0
     try:
         decoded = decode(bytes(data), pixel_limit=1_000_000)
-    except DamagedPicture:
+    except DamagedImage:
         return
     assert decoded.dtype == np.uint8 and decoded.ndim == 3 and decoded.shape[2] == 3
 
@@ -189,7 +189,7 @@ def test_keys_keep_ordinary_names():
     "name, expected", [("a/b.JPEG", True), ("a/b.jpg", True), ("a/._b.jpg", False), ("a/tmp", False)]
 )
 def test_pictures_are_known_by_name(name, expected):
-    assert is_picture(name) is expected
+    assert is_image(name) is expected
 
 
 @pytest.mark.real
@@ -203,9 +203,7 @@ def test_odd_files_of_imagenet_decode_to_the_right_colours(real_data):
     }  # fmt: skip
     folder = real_data / "imagenet"
     source = imagenet.train(folder / "ILSVRC2012_img_train.tar", folder / "ILSVRC2012_devkit_t12.tar.gz")
-    found = {
-        picture.key.split("/")[1]: picture.data for picture in source.pictures() if picture.key.split("/")[1] in odd
-    }
+    found = {picture.key.split("/")[1]: picture.data for picture in source.images() if picture.key.split("/")[1] in odd}
     assert found.keys() == odd
     for name in ("n01930112_792", "n04296562_566", "n03347037_630"):
         stored = simplejpeg.decode_jpeg(found[name], "CMYK").astype(float)

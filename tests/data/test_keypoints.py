@@ -9,7 +9,7 @@ import pytest
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers import keypoints as module
 from zfnet.data.readers.images import decode
-from zfnet.data.readers.keypoints import PARTS, read_parts, read_pictures
+from zfnet.data.readers.keypoints import PARTS, read_images, read_parts
 
 FACE = [("left_eye", 8.0, 2.0, 2), ("right_eye", 3.5, 2.0, 1), ("nose", 5.0, 6.0, 2), ("left_ear", 0.0, 0.0, 0)]
 POINTS = {"left eye": (8.0, 2.0), "right eye": (3.5, 2.0), "nose": (5.0, 6.0)}
@@ -50,7 +50,7 @@ def test_pictures_are_decoded_for_those_who_ask_and_damaged_ones_counted(write, 
     decoded = []
     animals = read_parts(images, keypoints)
     assert [animal.key for animal in animals] == ["a", "b", "c"] and decoded == []
-    found = list(read_pictures(images, animals[:2]))
+    found = list(read_images(images, animals[:2]))
     assert decoded == ["b.jpg", "a.jpg"] and [animal.key for animal, _ in found] == ["b"]
     assert np.array_equal(found[0][1], decode(builders.picture()))
     assert "1 animals left out: the picture is damaged" in capsys.readouterr().out

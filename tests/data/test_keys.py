@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zfnet.data.shards import keys as module
-from zfnet.data.shards.keys import Keys, Seen
+from zfnet.data.shards.keys import Keys, KeySet
 
 NAMES = st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1), max_size=30)
 
@@ -44,7 +44,7 @@ def test_packed_keys_differ_where_one_does():
 
 @given(names=st.lists(st.integers(0, 40).map(str), max_size=80))
 def test_seen_is_a_set(names):
-    seen, known = Seen(), set()
+    seen, known = KeySet(), set()
     for name in names:
         assert seen.add(name) == (name not in known)
         known.add(name)
@@ -54,7 +54,7 @@ def test_seen_is_a_set(names):
 def test_seen_stays_a_set_while_it_grows_in_little_memory():
     names = [f"n{number:08d}/{number:012d}" for number in range(5000)]
     tracemalloc.start()
-    seen = Seen()
+    seen = KeySet()
     assert all(map(seen.add, names))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

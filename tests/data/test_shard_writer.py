@@ -14,7 +14,7 @@ from drawn import draw, encode, make_source, pictures
 from PIL import Image
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source
+from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.resize import centre_square, scaled, short_side
 from zfnet.data.shards import writer
 from zfnet.data.shards.channel_stats import products, read_statistics
@@ -140,7 +140,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path,
     for path in (tmp_path / "out").glob("*"):
         path.unlink()
 
-    def killed() -> Iterator[Picture]:
+    def killed() -> Iterator[EncodedImage]:
         yield from pictures(21, (7,))[:read]
         raise Killed
 
@@ -185,7 +185,7 @@ write_shards(source, Data(image_size=32, images_per_shard=5), folder / "out/mani
 
 @pytest.mark.parametrize("change", ["settings", "archive", "square"])
 def test_finished_shards_of_other_settings_or_another_archive_are_not_taken_over(tmp_path, change):
-    def killed() -> Iterator[Picture]:
+    def killed() -> Iterator[EncodedImage]:
         yield from pictures(7)
         raise Killed
 
@@ -245,7 +245,7 @@ def test_another_number_of_pictures_than_was_told_stops_the_run(tmp_path, there)
 
 def test_a_ribbon_counts_as_damaged(tmp_path):
     source = make_source(tmp_path, 4)
-    ribbon = Picture("ribbon", 0, encode(np.zeros((1, 3000, 3), np.uint8)), "drawn.tar: ribbon")
+    ribbon = EncodedImage("ribbon", 0, encode(np.zeros((1, 3000, 3), np.uint8)), "drawn.tar: ribbon")
     source.pictures, source.expected = lambda: iter([ribbon, *pictures(4)]), 5
     manifest = prepare(tmp_path, source, max_bad_fraction=0.5)
     assert "too narrow (3000 × 1)" in manifest.damaged[0].reason
@@ -256,7 +256,7 @@ def test_a_ribbon_counts_as_damaged(tmp_path):
     [
         ([], "no picture"),
         ([*pictures(3), *pictures(1)], "a second picture with the key class-0/0000"),
-        ([Picture("../up", 0, pictures(1)[0].data, "x")], "cannot be the key"),
+        ([EncodedImage("../up", 0, pictures(1)[0].data, "x")], "cannot be the key"),
     ],
 )
 def test_mistakes_of_a_source_are_sentences(tmp_path, broken, sentence):

@@ -34,7 +34,7 @@ def test_real_pictures_arrive_in_the_batches(name, real_data, tmp_path):
     pictures = source(name, [real_data / archive for archive in ARCHIVES[name]], settings)
     write_shards(pictures, settings, tmp_path / "manifest.json", SQUARE[name], 2)
     shards = Shards(tmp_path / "manifest.json")
-    originals = list(pictures.pictures())
+    originals = list(pictures.images())
     assert shards.keys == [picture.key for picture in originals] and not shards.manifest.damaged
     assert shards.labels.tolist() == [picture.label for picture in originals]
     chosen = list(range(0, len(shards), 50))

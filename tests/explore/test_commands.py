@@ -133,12 +133,12 @@ def test_a_prepared_set_is_read_as_it_is(net_file, net, tmp_path):
         return manifest
 
     def drawn():
-        from zfnet.data.readers.images import Picture
+        from zfnet.data.readers.images import EncodedImage
 
         for number in range(3):
             path = tmp_path / "one.png"
             Image.new("RGB", (60, 50), (80 * number, 90, 20)).save(path)
-            yield Picture(f"a/{number}", number, path.read_bytes(), "drawn")
+            yield EncodedImage(f"a/{number}", number, path.read_bytes(), "drawn")
 
     explore.saliency(str(net_file), [prepared(37)], tmp_path / "out", threads=1)
     assert [line["file"] for line in rows(tmp_path / "out/saliency.csv")] == ["a/0", "a/1", "a/2"]

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source
+from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.shards.writer import write_shards
 from zfnet.nets import build, save
 from zfnet.settings import Data, Visualize
@@ -133,7 +133,7 @@ def test_pictures_of_other_classes_are_refused_where_labels_count(make_net, mani
 
 def test_pictures_without_labels_are_refused_where_labels_count(weights, tmp_path):
     jpeg = simplejpeg.encode_jpeg(np.zeros((72, 72, 3), np.uint8))
-    pictures = [Picture(f"test/{number}", -1, jpeg, "test") for number in range(2)]
+    pictures = [EncodedImage(f"test/{number}", -1, jpeg, "test") for number in range(2)]
     source = Source("test", [f"n{c:08d}" for c in range(4)], {}, [], lambda: iter(pictures))
     write_shards(source, Data(image_size=72), tmp_path / "manifest.json", square=True, threads=1)
     with pytest.raises(ZfnetError, match="pictures without a label"):

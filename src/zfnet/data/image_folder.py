@@ -14,11 +14,11 @@ import torch
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.loader import Batch
-from zfnet.data.readers.images import SUFFIXES, DamagedPicture, decode, is_picture
+from zfnet.data.readers.images import SUFFIXES, DamagedImage, decode, is_image
 from zfnet.data.resize import centre_square, short_side
 
 
-class Loose:
+class ImageFolder:
     """Pictures in files, read as `Shards` are.
 
     Parameters
@@ -83,7 +83,7 @@ class Loose:
         path = self.paths[index]
         try:
             return centre_square(short_side(decode(path.read_bytes(), path.name), self.size), self.size)
-        except DamagedPicture as damage:
+        except DamagedImage as damage:
             self._tell(path, damage.reason)
         except OSError as error:
             self._tell(path, error.strerror or str(error))
@@ -99,7 +99,7 @@ def _pictures(place: Path) -> list[Path]:
         return [place]
     if not place.is_dir():
         raise ZfnetError(f"{place}: no such file or folder; expected a picture or a folder of pictures.")
-    found = sorted(path for path in place.rglob("*") if is_picture(path.name) and path.is_file())
+    found = sorted(path for path in place.rglob("*") if is_image(path.name) and path.is_file())
     if not found:
         raise ZfnetError(f"{place}: holds no pictures ({', '.join(SUFFIXES)}).")
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers.devkit import check_devkit
 from zfnet.data.readers.imagenet import find_tree, groups
-from zfnet.data.readers.images import is_picture
+from zfnet.data.readers.images import is_image
 from zfnet.data.readers.keypoints import read_marks
 from zfnet.data.readers.members import check_end, kind, members
 from zfnet.settings import Archives
@@ -80,7 +80,7 @@ def _check_train(path: Path) -> None:
     """The first class, with its first picture, and the end."""
     tree = find_tree(path, "train")
     for wnid, group in groups(tree):
-        if not any(is_picture(member.name) for member in islice(group(), LOOK)):
+        if not any(is_image(member.name) for member in islice(group(), LOOK)):
             raise ZfnetError(f"{path}: its first class, {wnid}, holds no picture.")
         return _check_end(tree)
     raise ZfnetError(f"{path}: there is no tar or folder of a class (n01440764 …) in it.")

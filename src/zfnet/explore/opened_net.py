@@ -8,7 +8,6 @@ resized bilinearly and the centre cut out as torchvision does, within a pixel of
 
 import pickle
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from zfnet.core.device import device
 from zfnet.core.errors import ZfnetError
+from zfnet.core.suggest import did_you_mean
 from zfnet.nets import Network, adapt, load, load_metadata
 
 CHAINS = ("alexnet", *(f"vgg{layers}{norm}" for layers in (11, 13, 16, 19) for norm in ("", "_bn")))  # in torchvision
@@ -103,11 +103,9 @@ def _torchvision(name: str, weights: Path | None, random_weights: bool, crop: in
 def _require_model(name: str, known: list[str]) -> None:
     if name in known:
         return
-    near = get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ZfnetError(
         f"{name}: neither a file nor a model of torchvision; expected a net saved by zfnet (.safetensors) or a plain "
-        f"chain such as {', '.join(CHAINS)}{hint}"
+        f"chain such as {', '.join(CHAINS)}{did_you_mean(name, known)}"
     )
 
 

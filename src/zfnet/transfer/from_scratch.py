@@ -27,7 +27,7 @@ from zfnet.core.files import read_json, text_hash, write_json
 from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_records
 from zfnet.data.loader import Shards
-from zfnet.data.shards.channel_stats import Sums, products
+from zfnet.data.shards.channel_stats import ChannelStats, products
 from zfnet.evaluation.predict import centre, ten_crop
 from zfnet.nets import load
 from zfnet.settings import Settings
@@ -55,7 +55,7 @@ class TrainingShards(Shards):
     def __init__(self, path: Path, indices: np.ndarray, taking_part: np.ndarray, threads: int):
         super().__init__(path)
         self._taking_part = taking_part
-        self._own = Sums(self.size)
+        self._own = ChannelStats(self.size)
         for batch in self.batches(indices, EXAMINED, threads):
             for square in batch.images.numpy():
                 self._own.add(square, products(square))

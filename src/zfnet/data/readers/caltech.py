@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source, is_picture, make_key
+from zfnet.data.readers.images import EncodedImage, Source, is_image, make_key
 from zfnet.data.readers.members import Member, members
 
 
@@ -55,10 +55,10 @@ def _source(name: str, path: Path, root: str, without: str | None) -> Source:
     classes = sorted(set(found))
     labels = {folder: label for label, folder in enumerate(classes)}
 
-    def pictures() -> Iterator[Picture]:
+    def pictures() -> Iterator[EncodedImage]:
         for member in go():
             folder = member.parts[-2]
-            yield Picture(make_key(folder, member.stem), labels[folder], member.read(), member.where)
+            yield EncodedImage(make_key(folder, member.stem), labels[folder], member.read(), member.where)
 
     return Source(name, classes, {folder: _word(folder) for folder in classes}, [path], pictures, len(found))
 
@@ -66,7 +66,7 @@ def _source(name: str, path: Path, root: str, without: str | None) -> Source:
 def _pictures(path: Path, root: str, without: str | None) -> Iterator[Member]:
     """The members root/CLASS/picture."""
     for member in members(path, inner=f"{root}.tar.gz"):
-        if member.parts[-3:-2] == (root,) and member.parts[-2] != without and is_picture(member.name):
+        if member.parts[-3:-2] == (root,) and member.parts[-2] != without and is_image(member.name):
             yield member
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source, make_key
+from zfnet.data.readers.images import EncodedImage, Source, make_key
 from zfnet.data.readers.members import Member, members
 
 FOLDER = "cifar-10-batches-py"
@@ -43,10 +43,12 @@ def cifar10(path: Path, part: str = "train") -> Source:
     path = Path(path)
     classes, per_batch = _read_meta(path)
 
-    def pictures() -> Iterator[Picture]:
+    def pictures() -> Iterator[EncodedImage]:
         for member in _batches(path, BATCHES[part]):
             for number, (pixels, label) in enumerate(_read_batch(member, len(classes))):
-                yield Picture(make_key(member.stem, f"{number:05d}"), label, _png(pixels), f"{member.where}[{number}]")
+                yield EncodedImage(
+                    make_key(member.stem, f"{number:05d}"), label, _png(pixels), f"{member.where}[{number}]"
+                )
 
     words = {name: name for name in classes}
     return Source(f"cifar10-{part}", classes, words, [path], pictures, per_batch * len(BATCHES[part]))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers.devkit import Devkit, read_devkit
-from zfnet.data.readers.images import Picture, Source, is_picture, make_key
+from zfnet.data.readers.images import EncodedImage, Source, is_image, make_key
 from zfnet.data.readers.members import Member, kind, members, tar_members
 from zfnet.settings import Subset
 
@@ -79,9 +79,9 @@ def test(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Source
     kit, tree = _kit(devkit), find_tree(path, "test")
     classes = choose(kit.words, subset.classes, subset.seed)
 
-    def pictures() -> Iterator[Picture]:
+    def pictures() -> Iterator[EncodedImage]:
         for member in _pictures(members(tree)):
-            yield Picture(make_key(member.stem), -1, member.read(), member.where)
+            yield EncodedImage(make_key(member.stem), -1, member.read(), member.where)
 
     return Source("imagenet-test", classes, _words(kit, classes), _archives(path, devkit), pictures)
 
@@ -105,7 +105,7 @@ def _by_class(name: str, tree: Path, kit: Devkit, counts: Mapping[str, int], sub
     _check_classes(classes, present, tree)
     labels = {wnid: label for label, wnid in enumerate(classes)}
 
-    def pictures() -> Iterator[Picture]:
+    def pictures() -> Iterator[EncodedImage]:
         for wnid, group in groups(tree):
             if wnid in labels:
                 chosen = _some(group, subset, f"{tree}: {wnid}", counts.get(wnid))
@@ -126,7 +126,7 @@ def _by_truth(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
         stems.setdefault(wnid, []).append(stem)
     chosen = {stem for wnid in classes for stem in choose(stems[wnid], subset.images_per_class, subset.seed)}
 
-    def pictures() -> Iterator[Picture]:
+    def pictures() -> Iterator[EncodedImage]:
         for member in _pictures(members(tree)):
             if member.stem not in kit.truth:
                 raise ZfnetError(f"{member.where}: the devkit has no label for this picture; {SET_DEVKIT}.")
@@ -180,11 +180,11 @@ def _some(group: Callable[[], Iterator[Member]], subset: Subset, where: str, exp
 
 
 def _pictures(all_members: Iterator[Member]) -> Iterator[Member]:
-    return (member for member in all_members if is_picture(member.name))
+    return (member for member in all_members if is_image(member.name))
 
 
-def _picture(member: Member, wnid: str, labels: dict[str, int]) -> Picture:
-    return Picture(make_key(wnid, member.stem), labels[wnid], member.read(), member.where)
+def _picture(member: Member, wnid: str, labels: dict[str, int]) -> EncodedImage:
+    return EncodedImage(make_key(wnid, member.stem), labels[wnid], member.read(), member.where)
 
 
 def _check_classes(classes: list[str], present: set[str], tree: Path) -> None:

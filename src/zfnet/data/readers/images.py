@@ -25,7 +25,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # by content: ImageNet has a PNG named .JPEG
 
 
-class DamagedPicture(Exception):  # noqa: N818 - a finding about one picture, to be counted, not a failure of the work
+class DamagedImage(Exception):  # noqa: N818 - a finding about one picture, to be counted, not a failure of the work
     """A picture that cannot be decoded. `reason` says why, in words that fit behind a colon."""
 
     def __init__(self, reason: str):
@@ -34,7 +34,7 @@ class DamagedPicture(Exception):  # noqa: N818 - a finding about one picture, to
 
 
 @dataclass(frozen=True)
-class Picture:
+class EncodedImage:
     """One picture as it is in its archive.
 
     key : unique within a data set, [A-Za-z0-9_/-]+, such as "n01440764/n01440764_10026"
@@ -66,11 +66,11 @@ class Source:
     classes: list[str]
     words: dict[str, str]
     archives: list[Path]
-    pictures: Callable[[], Iterator[Picture]]
+    pictures: Callable[[], Iterator[EncodedImage]]
     expected: int | None = None
 
 
-def is_picture(name: str) -> bool:
+def is_image(name: str) -> bool:
     """Tell by its name whether an archive's member is a picture (and not one of the hidden twins macOS writes)."""
     return name.lower().endswith(SUFFIXES) and not basename(name).startswith(".")
 
@@ -95,11 +95,11 @@ def decode(data: bytes, name: str = "picture", pixel_limit: int = PIXEL_LIMIT) -
 
     Raises
     ------
-    DamagedPicture
+    DamagedImage
         `data` is empty, of no known format, cut off, or too large.
     """
     if not data:
-        raise DamagedPicture(f"{name} is empty")
+        raise DamagedImage(f"{name} is empty")
     try:
         return _decode_jpeg(data, name, pixel_limit)
     except ValueError:  # not a JPEG, not an ordinary one, or one with flaws: PIL knows more kinds and flaws
@@ -111,11 +111,11 @@ def read_size(data: bytes, name: str = "picture", pixel_limit: int = PIXEL_LIMIT
 
     Raises
     ------
-    DamagedPicture
+    DamagedImage
         `data` is empty, of no known format or too large; what is wrong behind the header only `decode` can tell.
     """
     if not data:
-        raise DamagedPicture(f"{name} is empty")
+        raise DamagedImage(f"{name} is empty")
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
@@ -146,10 +146,10 @@ def _opened(data: bytes, name: str, pixel_limit: int) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image.height, image.width, name, pixel_limit)
             yield image
-    except (DamagedPicture, MemoryError):
+    except (DamagedImage, MemoryError):
         raise
     except Exception as error:
-        raise DamagedPicture(f"{name} cannot be decoded ({_reason(error)})") from None
+        raise DamagedImage(f"{name} cannot be decoded ({_reason(error)})") from None
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
@@ -161,7 +161,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
 
 def _check_size(height: int, width: int, name: str, pixel_limit: int) -> None:
     if height * width > pixel_limit:
-        raise DamagedPicture(f"{name} would have {width} x {height} pixels, more than the limit of {pixel_limit}")
+        raise DamagedImage(f"{name} would have {width} x {height} pixels, more than the limit of {pixel_limit}")
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import PIXEL_LIMIT, DamagedPicture, decode, is_picture, make_key, read_size
+from zfnet.data.readers.images import PIXEL_LIMIT, DamagedImage, decode, is_image, make_key, read_size
 from zfnet.data.readers.members import Member, members
 
 PARTS = ("right eye", "left eye", "nose")
@@ -58,7 +58,7 @@ T = TypeVar("T", Marks, Animal)
 def read_parts(images: Path, keypoints: Path, pixel_limit: int = PIXEL_LIMIT) -> list[Animal]:
     """Read all animals of which both eyes and the nose are visible; tell how many are left out, and why.
 
-    No picture is decoded, since few may be wanted (see `read_pictures`).
+    No picture is decoded, since few may be wanted (see `read_images`).
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def read_parts(images: Path, keypoints: Path, pixel_limit: int = PIXEL_LIMIT) ->
     return sorted(animals, key=lambda animal: animal.key)
 
 
-def read_pictures(
+def read_images(
     images: Path, animals: Iterable[Animal], pixel_limit: int = PIXEL_LIMIT
 ) -> Iterator[tuple[Animal, np.ndarray]]:
     """Decode the pictures of some animals, one at a time, in the order of the archive; tell how many are damaged.
@@ -105,7 +105,7 @@ def read_pictures(
     for member in _pictures(Path(images), wanted):
         try:
             image = decode(member.read(), member.name, pixel_limit)
-        except DamagedPicture:
+        except DamagedImage:
             damaged += len(wanted[member.stem])
             continue
         yield from ((animal, image) for animal in wanted[member.stem])
@@ -144,7 +144,7 @@ def _with_sizes(images: Path, marked: list[Marks], pixel_limit: int) -> Iterator
     for member in _pictures(images, wanted):
         try:
             height, width = read_size(member.read(), member.name, pixel_limit)
-        except DamagedPicture:
+        except DamagedImage:
             continue
         for number, one in enumerate(wanted[member.stem], 1):
             if _inside(one, height, width):
@@ -165,7 +165,7 @@ def _pictures(images: Path, stems: Iterable[str]) -> Iterator[Member]:
     """The first picture of each of these names."""
     missing = set(stems)
     for member in members(images):
-        if is_picture(member.name) and member.stem in missing:
+        if is_image(member.name) and member.stem in missing:
             missing.remove(member.stem)
             yield member
 

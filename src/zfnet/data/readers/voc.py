@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source, is_picture, make_key
+from zfnet.data.readers.images import EncodedImage, Source, is_image, make_key
 from zfnet.data.readers.members import Member, members
 
 # fmt: off
@@ -77,12 +77,12 @@ def voc2012_test(path: Path) -> Source:
 def _source(name: str, path: Path, annotations: dict[str, dict[str, Any]]) -> Source:
     """The pictures that have an annotation."""
 
-    def pictures() -> Iterator[Picture]:
+    def pictures() -> Iterator[EncodedImage]:
         missing = set(annotations)
         for member in members(path):
-            if _is_in(member, "JPEGImages") and is_picture(member.name) and member.stem in missing:
+            if _is_in(member, "JPEGImages") and is_image(member.name) and member.stem in missing:
                 missing.remove(member.stem)
-                yield Picture(make_key(member.stem), -1, member.read(), member.where, annotations[member.stem])
+                yield EncodedImage(make_key(member.stem), -1, member.read(), member.where, annotations[member.stem])
         if missing:
             raise ZfnetError(
                 f"{path}: {len(missing)} pictures of ImageSets/Main are missing, such as {min(missing)}.jpg."

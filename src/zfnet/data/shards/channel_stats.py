@@ -32,7 +32,7 @@ def _products_apart(values: np.ndarray, distance: int) -> np.ndarray:
     return sums.reshape(-1, 3).sum(0)
 
 
-class Sums:
+class ChannelStats:
     """Running sums over the centre squares of some pictures."""
 
     def __init__(self, size: int):
@@ -66,7 +66,7 @@ class Sums:
         return self.products / (self.images * self.pixels[..., 0].size) - np.outer(centre, centre)
 
 
-def write_statistics(path: Path, sums: Sums) -> None:
+def write_statistics(path: Path, sums: ChannelStats) -> None:
     """Write "mean" float32 (3, S, S) and "covariance" float32 (3, 3)."""
     mean = np.ascontiguousarray(sums.mean().transpose(2, 0, 1), dtype=np.float32)
     with atomic(path) as beside:

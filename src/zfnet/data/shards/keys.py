@@ -58,7 +58,7 @@ class Keys(Sequence[str]):
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
 
 
-class Seen:
+class KeySet:
     """A set of keys, each in 16 to 32 bytes: open addressing of 64-bit hashes.
 
     Two of 1.28 million different keys are taken for the same with a probability of 4e-8.

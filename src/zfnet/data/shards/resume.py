@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, canonical_json, text_hash
 from zfnet.data.readers.images import Source
-from zfnet.data.shards.channel_stats import Sums
+from zfnet.data.shards.channel_stats import ChannelStats
 from zfnet.data.shards.manifest import Damaged, Shard, listing
 from zfnet.settings import Data
 
@@ -29,7 +29,7 @@ class Part:
 
     shard: Shard
     damaged: list[Damaged]
-    sums: Sums
+    sums: ChannelStats
 
 
 def make_stamp(source: Source, settings: Data, square: bool) -> str:
@@ -75,6 +75,6 @@ def load_part(path: Path, stamp: str, shard: Path) -> Part | None:
     described = Shard.model_validate_json(about["shard"]) if about.get("stamp") == stamp else None
     if described is None or not shard.exists() or shard.stat().st_size != described.bytes:
         return None
-    sums = Sums(tensors["pixels"].shape[0])
+    sums = ChannelStats(tensors["pixels"].shape[0])
     sums.merge(tensors)
     return Part(described, [Damaged(**entry) for entry in json.loads(about["damaged"])], sums)

@@ -29,9 +29,9 @@ from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, remove_unfinished, sha256, write_json
 from zfnet.core.progress import track
 from zfnet.core.threads import in_order
-from zfnet.data.readers.images import DamagedPicture, Picture, Source, decode
+from zfnet.data.readers.images import DamagedImage, EncodedImage, Source, decode
 from zfnet.data.resize import centre_square, scaled, short_side
-from zfnet.data.shards.channel_stats import Sums, products, write_statistics
+from zfnet.data.shards.channel_stats import ChannelStats, products, write_statistics
 from zfnet.data.shards.keys import Seen
 from zfnet.data.shards.manifest import Archive, Damaged, Manifest, Shard, describe_archive
 from zfnet.data.shards.resume import UNFINISHED, Part, load_part, make_stamp, save_part
@@ -47,7 +47,7 @@ _LONGEST = 65_500  # JPEG's limit to a side, pixels
 class Prepared(NamedTuple):
     """One picture on its way into a shard."""
 
-    picture: Picture
+    picture: EncodedImage
     jpeg: bytes
 
 
@@ -94,12 +94,12 @@ class _Writer:
     def parts(self) -> Iterator[Part]:
         """The parts, in order."""
         source, count = self.source, self.settings.images_per_shard
-        pictures = _unique(track(source.pictures(), f"shards of {source.name}", source.expected))
+        pictures = _unique(track(source.images(), f"shards of {source.name}", source.expected))
         for number, first in enumerate(pictures):
             mine = chain([first], islice(pictures, count - 1))
             yield self._part(f"{source.name}-{number:06d}", mine)
 
-    def _part(self, name: str, pictures: Iterable[Picture]) -> Part:
+    def _part(self, name: str, pictures: Iterable[EncodedImage]) -> Part:
         shard, beside = self.folder / f"{name}.tar", self.folder / UNFINISHED / f"{name}.safetensors"
         if (part := load_part(beside, self.stamp, shard)) is not None:
             deque(pictures, maxlen=0)  # read past them
@@ -109,8 +109,8 @@ class _Writer:
         save_part(beside, self.stamp, part)
         return part
 
-    def _write(self, path: Path, pictures: Iterable[Picture]) -> Part:
-        damaged, sums = [], Sums(self.settings.image_size)
+    def _write(self, path: Path, pictures: Iterable[EncodedImage]) -> Part:
+        damaged, sums = [], ChannelStats(self.settings.image_size)
         with atomic(path) as beside, beside.open("wb") as file:
             shard = ShardWriter(file)
             for results, their_sums in in_order(self.pool, self._prepare_all, _tasks(pictures), self.ahead):
@@ -124,14 +124,14 @@ class _Writer:
             digest = shard.finish()
         return Part(Shard(file=path.name, images=sums.images, bytes=shard.bytes, sha256=digest), damaged, sums)
 
-    def _prepare_all(self, pictures: list[Picture]) -> tuple[list[Prepared | Damaged], Sums]:
-        sums = Sums(self.settings.image_size)
+    def _prepare_all(self, pictures: list[EncodedImage]) -> tuple[list[Prepared | Damaged], ChannelStats]:
+        sums = ChannelStats(self.settings.image_size)
         return [self._prepare(picture, sums) for picture in pictures], sums
 
-    def _prepare(self, picture: Picture, sums: Sums) -> Prepared | Damaged:
+    def _prepare(self, picture: EncodedImage, sums: ChannelStats) -> Prepared | Damaged:
         try:
             image = _read(picture, self.settings)
-        except DamagedPicture as error:
+        except DamagedImage as error:
             return Damaged(key=picture.key, source=picture.source, reason=str(error))
         image = short_side(image, self.settings.image_size)
         square = np.ascontiguousarray(centre_square(image, self.settings.image_size))
@@ -140,23 +140,23 @@ class _Writer:
         return Prepared(picture, simplejpeg.encode_jpeg(kept, self.settings.jpeg_quality, "RGB", "420", fastdct=False))
 
 
-def _tasks(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+def _tasks(pictures: Iterable[EncodedImage]) -> Iterator[list[EncodedImage]]:
     pictures = iter(pictures)
     while task := list(islice(pictures, _TASK)):
         yield task
 
 
-def _read(picture: Picture, settings: Data) -> np.ndarray:
+def _read(picture: EncodedImage, settings: Data) -> np.ndarray:
     image = decode(picture.data, "the picture", settings.max_pixels)
     height, width = image.shape[:2]
     if max(scaled(height, width, settings.image_size)) > _LONGEST:
-        raise DamagedPicture(
+        raise DamagedImage(
             f"the picture is too narrow ({width} × {height}) for a shorter side of {settings.image_size}"
         )
     return image
 
 
-def _unique(pictures: Iterable[Picture]) -> Iterator[Picture]:
+def _unique(pictures: Iterable[EncodedImage]) -> Iterator[EncodedImage]:
     seen = Seen()
     for picture in pictures:
         if not seen.add(picture.key):
@@ -171,11 +171,11 @@ def _unique(pictures: Iterable[Picture]) -> Iterator[Picture]:
 class _Total:
     shards: list[Shard]
     damaged: list[Damaged]
-    sums: Sums
+    sums: ChannelStats
 
 
 def _gather(parts: Iterable[Part], source: Source, settings: Data) -> _Total:
-    total = _Total([], [], Sums(settings.image_size))
+    total = _Total([], [], ChannelStats(settings.image_size))
     for part in parts:
         total.shards.append(part.shard)
         total.damaged.extend(part.damaged)
