@@ -1,4 +1,4 @@
-"""Drawn pictures as a source, for the tests of shards and loader."""
+"""Drawn images as a source, for the tests of shards and loader."""
 
 import io
 from pathlib import Path
@@ -12,7 +12,7 @@ SIDES = [(40, 60), (60, 40), (32, 32), (21, 33), (90, 50)]  # larger, smaller an
 
 
 def draw(number: int) -> np.ndarray:
-    """A smooth picture with noise, uint8 (H, W, 3)."""
+    """A smooth image with noise, uint8 (H, W, 3)."""
     random = np.random.default_rng(number)
     height, width = SIDES[number % len(SIDES)]
     rough = Image.fromarray(random.integers(0, 256, (5, 5, 3), np.uint8)).resize((width, height), Image.BICUBIC)
@@ -20,14 +20,14 @@ def draw(number: int) -> np.ndarray:
 
 
 def encode(image: np.ndarray) -> bytes:
-    """The picture as PNG, which keeps every value."""
+    """The image as PNG, which keeps every value."""
     content = io.BytesIO()
     Image.fromarray(image).save(content, "PNG")
     return content.getvalue()
 
 
-def pictures(count: int, damaged: tuple[int, ...] = ()) -> list[EncodedImage]:
-    """`count` pictures of three classes; every fourth has an annotation, the `damaged` ones are cut off."""
+def images(count: int, damaged: tuple[int, ...] = ()) -> list[EncodedImage]:
+    """`count` images of three classes; every fourth has an annotation, the `damaged` ones are cut off."""
     made = []
     for number in range(count):
         data = encode(draw(number))
@@ -40,9 +40,9 @@ def pictures(count: int, damaged: tuple[int, ...] = ()) -> list[EncodedImage]:
 
 
 def make_source(folder: Path, count: int, damaged: tuple[int, ...] = (), name: str = "drawn") -> Source:
-    """A source of `pictures`, whose archive is a file of some bytes."""
+    """A source of `images`, whose archive is a file of some bytes."""
     archive = folder / "drawn.tar"
     if not archive.exists():
         archive.write_bytes(b"archive" * 1000)
-    made = pictures(count, damaged)
+    made = images(count, damaged)
     return Source(name, ["a", "b", "c"], {"a": "apple"}, [archive], lambda: iter(made), count)

@@ -35,10 +35,10 @@ def test_caltech101_in_all_its_forms(caltech101):
     assert source.expected == 3 and source.words["Faces_easy"] == "Faces easy"
 
 
-def test_pictures_are_the_members_bytes(caltech101):
+def test_images_are_the_members_bytes(caltech101):
     files = builders.caltech101_files()
-    for picture in caltech.caltech101(caltech101).images():
-        assert picture.data == files[f"101_ObjectCategories/{picture.key}.jpg"]
+    for image in caltech.caltech101(caltech101).images():
+        assert image.data == files[f"101_ObjectCategories/{image.key}.jpg"]
 
 
 def test_caltech256_without_strays(caltech256):
@@ -60,14 +60,14 @@ def test_background_and_clutter_are_a_choice(caltech101, caltech256):
 
 
 def test_one_caltech_in_place_of_the_other(caltech256):
-    with pytest.raises(ZfnetError, match="no picture below a folder 101_ObjectCategories"):
+    with pytest.raises(ZfnetError, match="no image below a folder 101_ObjectCategories"):
         caltech.caltech101(caltech256)
 
 
 def test_a_cut_off_archive_is_noticed_when_it_is_opened(tmp_path):
     whole = builders.packed(builders.caltech101_files())
     path = builders.put(tmp_path / "101_ObjectCategories.tar.gz", whole[: len(whole) - 20])
-    with pytest.raises(ZfnetError, match=r"101_ObjectCategories\.tar\.gz: cut off or damaged"):
+    with pytest.raises(ZfnetError, match=r"101_ObjectCategories\.tar\.gz: truncated or damaged"):
         caltech.caltech101(path)
 
 

@@ -24,13 +24,13 @@ def planes(batch):
 
 
 @pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
-def test_training_pictures_come_without_loss_in_the_archives_order(protocol, tmp_path):
+def test_training_images_come_without_loss_in_the_archives_order(protocol, tmp_path):
     source = cifar.cifar10(write(tmp_path, builders.cifar_files(protocol)), "train")
-    pictures = list(source.images())
-    assert source.classes == ["airplane", "bird"] and source.expected == len(pictures) == 15
-    assert [p.key for p in pictures[:4]] == [*(f"data_batch_4/0000{i}" for i in range(3)), "data_batch_1/00000"]
-    assert [p.label for p in pictures] == [0, 1, 0] * 5
-    decoded = [decode(p.data) for p in pictures]
+    images = list(source.images())
+    assert source.classes == ["airplane", "bird"] and source.expected == len(images) == 15
+    assert [p.key for p in images[:4]] == [*(f"data_batch_4/0000{i}" for i in range(3)), "data_batch_1/00000"]
+    assert [p.label for p in images] == [0, 1, 0] * 5
+    decoded = [decode(p.data) for p in images]
     np.testing.assert_array_equal(decoded, np.concatenate([planes(batch) for batch in (4, 1, 5, 3, 2)]))
 
 
@@ -74,14 +74,14 @@ class Evil:
 )
 @pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
 def test_evil_pickles_run_nothing(evil, protocol, capsys):
-    with pytest.raises(ZfnetError, match=r"here: not a pickle of CIFAR-10 \(it asks for "):
+    with pytest.raises(ZfnetError, match=r"here: not a pickle of CIFAR-10 \(it uses "):
         unpickle(pickle.dumps({"data": evil}, protocol), "here")
     assert capsys.readouterr().out == ""
 
 
 def test_the_archive_refuses_an_evil_batch(tmp_path):
     files = builders.cifar_files() | {f"{FOLDER}/data_batch_1": pickle.dumps({"data": Evil(print, ("caught",))}, 2)}
-    with pytest.raises(ZfnetError, match=r"data_batch_1: not a pickle of CIFAR-10 \(it asks for __builtin__\.print\)"):
+    with pytest.raises(ZfnetError, match=r"data_batch_1: not a pickle of CIFAR-10 \(it uses __builtin__\.print\)"):
         list(cifar.cifar10(write(tmp_path, files)).images())
 
 
@@ -95,7 +95,7 @@ def test_the_archive_refuses_an_evil_batch(tmp_path):
         pickle.dumps({"data": np.array([None, "x"])}),
         builders.python2(builders.cifar_pixels(1), [1])[:-100],
     ],
-    ids=["empty", "web page", "list", "floats", "objects", "cut off"],
+    ids=["empty", "web page", "list", "floats", "objects", "truncated"],
 )
 def test_what_is_no_batch_is_named(data):
     with pytest.raises(ZfnetError, match=r"here: not a pickle of CIFAR-10 .* expected cifar-10-python\.tar\.gz"):
@@ -111,11 +111,11 @@ def test_what_is_no_batch_is_named(data):
         {"data": builders.cifar_pixels(1)[:, :99], "labels": [0, 1, 0]},
         {"labels": [0]},
     ],
-    ids=["too few labels", "unknown class", "negative label", "too small", "no pictures"],
+    ids=["too few labels", "unknown class", "negative label", "too small", "no images"],
 )
 def test_batches_that_do_not_fit_are_named(batch, tmp_path):
     files = builders.cifar_files() | {f"{FOLDER}/data_batch_3": pickle.dumps(batch, 2)}
-    with pytest.raises(ZfnetError, match="data_batch_3: no batch of 32 x 32 pictures with labels below 2"):
+    with pytest.raises(ZfnetError, match="data_batch_3: not a batch of 32 x 32 images with labels below 2"):
         list(cifar.cifar10(write(tmp_path, files)).images())
 
 

@@ -45,7 +45,7 @@ def test_a_gpu_decodes_the_same_batches_nearly(manifest):
     check_close(shards, Shards(manifest), 8)  # nvJPEG enlarges the colours otherwise
 
 
-def test_squares_and_no_pictures_at_all(manifest):
+def test_squares_and_no_images_at_all(manifest):
     shards = DeviceShards(manifest, "cpu")
     assert shards.squares([3, 1]).shape == (2, 32, 32, 3) and shards.squares([]).shape == (0, 32, 32, 3)
     assert list(shards.batches([], 4)) == []
@@ -65,7 +65,7 @@ def test_without_a_gpu_it_is_a_sentence(manifest):
 
 
 @pytest.mark.parametrize("content", [b"", simplejpeg.encode_jpeg(np.zeros((8, 9, 3), np.uint8))], ids=["no", "small"])
-def test_a_picture_that_cannot_be_decoded_is_named(manifest, monkeypatch, content):
+def test_an_image_that_cannot_be_decoded_is_named(manifest, monkeypatch, content):
     shards = DeviceShards(manifest, "cpu")
     wrong = torch.tensor([*(content or b"no JPEG")], dtype=torch.uint8)
     monkeypatch.setattr(shards, "encoded", lambda index: wrong)

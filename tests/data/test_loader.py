@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
-from drawn import make_source, pictures
+from drawn import images, make_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ COUNT = 43
 
 @pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
 def prepared(request, tmp_path_factory):
-    """Shards of 43 pictures, read in order by the simplest code there is."""
+    """Shards of 43 images, read in order by the simplest code there is."""
     folder = tmp_path_factory.mktemp("shards")
     write_shards(
         make_source(folder, COUNT), Data(image_size=32, images_per_shard=10), folder / "manifest.json", request.param, 2
@@ -36,9 +36,9 @@ def prepared(request, tmp_path_factory):
 
 def test_labels_keys_and_annotations_are_those_of_the_source(prepared):
     shards, _ = prepared
-    assert shards.keys == [picture.key for picture in pictures(COUNT)]
-    assert shards.labels.tolist() == [picture.label for picture in pictures(COUNT)]
-    assert [shards.annotation(number) for number in range(COUNT)] == [p.annotation for p in pictures(COUNT)]
+    assert shards.keys == [image.key for image in images(COUNT)]
+    assert shards.labels.tolist() == [image.label for image in images(COUNT)]
+    assert [shards.annotation(number) for number in range(COUNT)] == [p.annotation for p in images(COUNT)]
     assert len(shards) == COUNT and shards.size == 32 and shards.classes == ["a", "b", "c"]
 
 
@@ -127,7 +127,7 @@ def folder(tmp_path):
 
 def test_the_index_is_kept_and_used(folder, monkeypatch):
     first = Shards(folder / "manifest.json")
-    monkeypatch.setattr(index, "members", None)  # a second walk would fail
+    monkeypatch.setattr(index, "walk_members", None)  # a second walk would fail
     second = Shards(folder / "manifest.json")
     assert second.keys == first.keys and torch.equal(second.squares(range(8)), first.squares(range(8)))
 
@@ -189,7 +189,7 @@ def test_a_label_that_is_no_number_is_a_sentence(folder, read):
     content = bytearray(path.read_bytes())
     content[content.index(b"class-2/0002.cls") + 512] = ord("x")
     path.write_bytes(content)
-    with pytest.raises(ZfnetError, match=r"drawn-000000.tar: class-2/0002.cls: b'x' is no label"):
+    with pytest.raises(ZfnetError, match=r"drawn-000000.tar: class-2/0002.cls: b'x' is not a label"):
         read(folder / "manifest.json")
 
 
@@ -200,7 +200,7 @@ def test_a_shard_that_is_no_tar_is_a_sentence(folder):
         Shards(folder / "manifest.json")
 
 
-def test_a_picture_that_changed_is_a_sentence(folder):
+def test_an_image_that_changed_is_a_sentence(folder):
     shards = Shards(folder / "manifest.json")
     path = folder / "drawn-000000.tar"
     content = bytearray(path.read_bytes())
@@ -211,7 +211,7 @@ def test_a_picture_that_changed_is_a_sentence(folder):
 
 
 @pytest.mark.parametrize("square", [True, False])
-def test_a_picture_of_another_size_is_refused(square):
+def test_an_image_of_another_size_is_refused(square):
     row = np.empty((16, 16, 3), np.uint8)
     for shape in [(8, 8, 3), (12, 20, 3)]:
         jpeg = simplejpeg.encode_jpeg(np.zeros(shape, np.uint8))

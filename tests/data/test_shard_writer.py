@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
-from drawn import draw, encode, make_source, pictures
+from drawn import draw, encode, images, make_source
 from PIL import Image
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.resize import centre_square, scaled, short_side
 from zfnet.data.shards import writer
-from zfnet.data.shards.channel_stats import products, read_statistics
+from zfnet.data.shards.channel_stats import channel_products, read_statistics
 from zfnet.data.shards.manifest import Manifest
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
@@ -45,7 +45,7 @@ def test_short_side_is_within_one_grey_level_of_pillow(side):
     assert np.abs(ours.astype(int) - np.asarray(theirs)).max() <= 1
 
 
-def test_short_side_leaves_a_picture_of_that_size_as_it_is():
+def test_short_side_leaves_an_image_of_that_size_as_it_is():
     image = draw(2)
     assert np.array_equal(short_side(image, 32), image)
 
@@ -68,7 +68,7 @@ def test_products_are_exact_also_where_float32_would_round():
         square = np.full((size, size, 3), 255, np.uint8)
         square[::2, ::3] = (254, 1, 253)
         flat = square.reshape(-1, 3).astype(np.int64)
-        assert np.array_equal(products(square), flat.T @ flat)
+        assert np.array_equal(channel_products(square), flat.T @ flat)
 
 
 def test_mean_and_covariance_are_those_of_all_squares(tmp_path):
@@ -89,9 +89,9 @@ def test_plain_webdataset_reads_the_shards(tmp_path, square):
     manifest = prepare(tmp_path, make_source(tmp_path, 12), square)
     urls = [str(tmp_path / "out" / shard.file) for shard in manifest.shards]
     samples = list(webdataset.WebDataset(urls, shardshuffle=False).decode("rgb8"))
-    assert [sample["__key__"] for sample in samples] == [picture.key for picture in pictures(12)]
+    assert [sample["__key__"] for sample in samples] == [image.key for image in images(12)]
     assert [sample["cls"] for sample in samples] == [number % 3 for number in range(12)]
-    assert [sample.get("json") for sample in samples] == [picture.annotation for picture in pictures(12)]
+    assert [sample.get("json") for sample in samples] == [image.annotation for image in images(12)]
     for number, sample in enumerate(samples):
         kept = short_side(draw(number), 32)
         kept = centre_square(kept, 32) if square else kept
@@ -99,7 +99,7 @@ def test_plain_webdataset_reads_the_shards(tmp_path, square):
         assert np.abs(sample["jpg"].astype(int) - kept).mean() < 8  # JPEG and its halved colours
 
 
-def test_the_picture_is_encoded_at_the_quality_asked_for(tmp_path):
+def test_the_image_is_encoded_at_the_quality_asked_for(tmp_path):
     prepare(tmp_path, make_source(tmp_path, 1), jpeg_quality=95)
     with tarfile.open(tmp_path / "out/drawn-000000.tar") as tar:
         jpeg = tar.extractfile("class-0/0000.jpg").read()
@@ -141,7 +141,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path,
         path.unlink()
 
     def killed() -> Iterator[EncodedImage]:
-        yield from pictures(21, (7,))[:read]
+        yield from images(21, (7,))[:read]
         raise Killed
 
     with pytest.raises(Killed):
@@ -161,17 +161,17 @@ def test_a_run_killed_by_the_system_goes_on_to_the_same_bytes(tmp_path):
     script = """
 import os, signal, sys
 from pathlib import Path
-from drawn import make_source, pictures
+from drawn import make_source, images
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
 def killed():
-    yield from pictures(13)
+    yield from images(13)
     os.kill(os.getpid(), signal.SIGKILL)
 
 folder = Path(sys.argv[1])
 source = make_source(folder, 21)
-source.pictures = killed
+source.images = killed
 write_shards(source, Data(image_size=32, images_per_shard=5), folder / "out/manifest.json", True, 2)
 """
     done = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parent)
@@ -186,7 +186,7 @@ write_shards(source, Data(image_size=32, images_per_shard=5), folder / "out/mani
 @pytest.mark.parametrize("change", ["settings", "archive", "square"])
 def test_finished_shards_of_other_settings_or_another_archive_are_not_taken_over(tmp_path, change):
     def killed() -> Iterator[EncodedImage]:
-        yield from pictures(7)
+        yield from images(7)
         raise Killed
 
     source = make_source(tmp_path, 7)
@@ -216,7 +216,7 @@ def test_leftovers_of_a_longer_set_are_removed(tmp_path):
     }
 
 
-def test_damaged_pictures_are_named_and_left_out(tmp_path):
+def test_damaged_images_are_named_and_left_out(tmp_path):
     manifest = prepare(tmp_path, make_source(tmp_path, 20, damaged=(2, 11)), max_bad_fraction=0.1)
     assert [entry.key for entry in manifest.damaged] == ["class-2/0002", "class-2/0011"]
     assert manifest.damaged[0].source == "drawn.tar: 2" and "cannot be decoded" in manifest.damaged[0].reason
@@ -224,21 +224,23 @@ def test_damaged_pictures_are_named_and_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("expected", [20, None])
-def test_too_many_damaged_pictures_stop_the_run_with_their_names(tmp_path, expected):
+def test_too_many_damaged_images_stop_the_run_with_their_names(tmp_path, expected):
     source = make_source(tmp_path, 20, damaged=(2, 11, 12))
     source.expected = expected
     with pytest.raises(
-        ZfnetError, match=r"3 of 20 pictures cannot be decoded.*max_bad_fraction = 0.1(.|\n)*drawn.tar: 11"
+        ZfnetError, match=r"3 of 20 images cannot be decoded.*max_bad_fraction = 0.1(.|\n)*drawn.tar: 11"
     ):
         prepare(tmp_path, source, max_bad_fraction=0.1)
     assert not (tmp_path / "out/manifest.json").exists()
 
 
 @pytest.mark.parametrize("there", [19, 21])
-def test_another_number_of_pictures_than_was_told_stops_the_run(tmp_path, there):
+def test_another_number_of_images_than_was_told_stops_the_run(tmp_path, there):
     source = make_source(tmp_path, there, damaged=(2,))  # a damaged one is there all the same
     source.expected = 20
-    with pytest.raises(ZfnetError, match=rf"drawn: {there} pictures in .*drawn.tar, where 20 were expected; copy what"):
+    with pytest.raises(
+        ZfnetError, match=rf"drawn: {there} images in .*drawn.tar, where 20 were expected; copy the missing"
+    ):
         prepare(tmp_path, source, max_bad_fraction=0.1)
     assert not (tmp_path / "out/manifest.json").exists()
 
@@ -246,7 +248,7 @@ def test_another_number_of_pictures_than_was_told_stops_the_run(tmp_path, there)
 def test_a_ribbon_counts_as_damaged(tmp_path):
     source = make_source(tmp_path, 4)
     ribbon = EncodedImage("ribbon", 0, encode(np.zeros((1, 3000, 3), np.uint8)), "drawn.tar: ribbon")
-    source.pictures, source.expected = lambda: iter([ribbon, *pictures(4)]), 5
+    source.images, source.expected = lambda: iter([ribbon, *images(4)]), 5
     manifest = prepare(tmp_path, source, max_bad_fraction=0.5)
     assert "too narrow (3000 × 1)" in manifest.damaged[0].reason
 
@@ -254,14 +256,14 @@ def test_a_ribbon_counts_as_damaged(tmp_path):
 @pytest.mark.parametrize(
     ("broken", "sentence"),
     [
-        ([], "no picture"),
-        ([*pictures(3), *pictures(1)], "a second picture with the key class-0/0000"),
-        ([EncodedImage("../up", 0, pictures(1)[0].data, "x")], "cannot be the key"),
+        ([], "no image"),
+        ([*images(3), *images(1)], "a second image with the key class-0/0000"),
+        ([EncodedImage("../up", 0, images(1)[0].data, "x")], "cannot be the key"),
     ],
 )
 def test_mistakes_of_a_source_are_sentences(tmp_path, broken, sentence):
     source = make_source(tmp_path, 3)
-    source.pictures = lambda: iter(broken)
+    source.images = lambda: iter(broken)
     with pytest.raises(ZfnetError, match=sentence):
         prepare(tmp_path, source)
 

@@ -25,7 +25,7 @@ COUNT = 23
 
 @pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
 def shards(request, tmp_path_factory):
-    """Five shards of at most five pictures."""
+    """Five shards of at most five images."""
     folder = tmp_path_factory.mktemp("shards")
     write_shards(
         make_source(folder, COUNT), Data(image_size=32, images_per_shard=5), folder / "manifest.json", request.param, 2
@@ -102,7 +102,7 @@ def test_a_bucket_is_read_by_its_own_program(shards, tmp_path, monkeypatch):
     seed=st.integers(0, 3),
     epoch=st.integers(0, 3),
 )
-def test_a_shuffled_epoch_shows_each_picture_once_and_is_set_by_seed_and_epoch(
+def test_a_shuffled_epoch_shows_each_image_once_and_is_set_by_seed_and_epoch(
     shards, batch, threads, shuffle, seed, epoch
 ):
     remote = RemoteShards(shards.path)
@@ -136,20 +136,20 @@ def read(*given):
 
 @needs_curl
 def test_a_dead_address_is_a_sentence(shards, server):
-    with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 pictures \(.* exit code 22\)"):
+    with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 images \(.* code 22\)"):
         read(f"{server}/nowhere.tar")
-    with pytest.raises(ZfnetError, match=r"nowhere.json: no manifest can be read there \(.* exit code 22\)"):
+    with pytest.raises(ZfnetError, match=r"nowhere.json: no manifest can be read there \(.* code 22\)"):
         RemoteShards(f"{server}/nowhere.json")
 
 
 def test_a_missing_file_is_a_sentence(tmp_path):
-    with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 pictures \(No such file"):
+    with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 images \(No such file"):
         read(str(tmp_path / "nowhere.tar"))
 
 
-def test_a_command_that_fails_after_its_pictures_is_a_sentence(shards):
+def test_a_command_that_fails_after_its_images_is_a_sentence(shards):
     shard = shards.path.parent / "drawn-000000.tar"
-    with pytest.raises(ZfnetError, match=r"after \d pictures \(the command that reads it ended with exit code 3\)"):
+    with pytest.raises(ZfnetError, match=r"after \d images \(the command that reads it exited with code 3\)"):
         read(f"pipe:cat {shard}; exit 3")
 
 
@@ -163,11 +163,11 @@ def test_a_shard_cut_anywhere_is_a_sentence(shards, tmp_path):
             read(tmp_path / "manifest.json")
 
 
-def test_a_shard_that_lacks_pictures_of_the_manifest_is_a_sentence(shards, tmp_path):
+def test_a_shard_that_lacks_images_of_the_manifest_is_a_sentence(shards, tmp_path):
     for path in shards.path.parent.glob("*.*"):
         shutil.copy(path, tmp_path)
     shutil.copy(tmp_path / "drawn-000004.tar", tmp_path / "drawn-000001.tar")
-    with pytest.raises(ZfnetError, match=r"drawn-000001.tar: the shard ends after 3 pictures, the manifest says 5"):
+    with pytest.raises(ZfnetError, match=r"drawn-000001.tar: the shard ends after 3 images, the manifest says 5"):
         read(tmp_path / "manifest.json")
 
 
@@ -181,7 +181,7 @@ def test_another_kind_of_tar_is_a_sentence(tmp_path):
         read(str(tmp_path / "other.tar"))
 
 
-def test_pictures_of_another_size_are_a_sentence(shards):
+def test_images_of_another_size_are_a_sentence(shards):
     with pytest.raises(ZfnetError, match=r"class-0/0000.jpg cannot be decoded \(\d+ × \d+ pixels instead of 40\)"):
         read(str(shards.path.parent / "drawn-000000.tar"), 40)
 

@@ -26,7 +26,7 @@ CONTENT = {
     "voc2012": ("VOCtrainval_11-May-2012.tar", builders.tar(builders.voc_files())),
     "voc2012_test": ("VOC2012test.tar", builders.tar(builders.voc_test_files())),
     "cifar10": ("cifar-10-python.tar.gz", builders.packed(builders.cifar_files())),
-    "parts_images": ("dogs.tar", builders.tar({"a.jpg": builders.picture()})),
+    "parts_images": ("dogs.tar", builders.tar({"a.jpg": builders.image()})),
     "parts_keypoints": ("keypoints.json", json.dumps(builders.keypoints({"a.jpg": FACE})).encode()),
 }
 TARS = ["imagenet_train", "imagenet_val", "caltech256", "voc2012", "parts_images"]
@@ -86,7 +86,7 @@ def test_a_half_copied_tar_is_noticed(key, paths):
     end = len(CONTENT[key][1].rstrip(b"\0"))  # of the last member
     for cut in (end - 10, end // 512 * 512):
         builders.put(paths[key], CONTENT[key][1][:cut])
-        assert "cut off" in problem(paths)
+        assert "truncated" in problem(paths)
 
 
 @pytest.mark.parametrize("key", ["imagenet_train", "imagenet_val", "caltech101", "caltech256", "voc2012", "cifar10"])
@@ -119,7 +119,7 @@ def test_archives_that_need_each_other(missing, by, paths):
 
 def test_class_folders_need_the_devkit_as_the_workflow_does(paths, tmp_path):
     folder = tmp_path / "val" / "n00000001"
-    builders.put(folder / "ILSVRC2012_val_00000001.JPEG", builders.picture())
+    builders.put(folder / "ILSVRC2012_val_00000001.JPEG", builders.image())
     paths["imagenet_val"] = folder.parent
     del paths["imagenet_devkit"]
     assert "so set imagenet_devkit too" in problem(paths)
@@ -170,7 +170,7 @@ def test_a_download_is_the_archive(remote, tmp_path):
 
 def test_what_cannot_be_fetched_names_what_can(tmp_path):
     with pytest.raises(
-        ZfnetError, match=r"ILSVRC2012_img_train\.tar: cannot be fetched; choose one of caltech-101\.zip"
+        ZfnetError, match=r"ILSVRC2012_img_train\.tar: cannot be downloaded; choose one of caltech-101\.zip"
     ):
         fetch("ILSVRC2012_img_train.tar", tmp_path)
 

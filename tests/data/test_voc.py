@@ -1,4 +1,4 @@
-"""PASCAL VOC: objects and sets of the right pictures, annotations parsed with care."""
+"""PASCAL VOC: objects and sets of the right images, annotations parsed with care."""
 
 import builders
 import pytest
@@ -47,8 +47,8 @@ def test_the_extracted_folder(tmp_path):
     "name, message",
     [
         ("ImageSets/Main/val.txt", r"no VOC2012/ImageSets/Main/\{train,val\}\.txt"),
-        ("Annotations/2007_000001.xml", r"1 pictures have no annotation, such as 2007_000001\.xml"),
-        ("JPEGImages/2007_000002.jpg", r"1 pictures of ImageSets/Main are missing, such as 2007_000002\.jpg"),
+        ("Annotations/2007_000001.xml", r"1 images have no annotation, such as 2007_000001\.xml"),
+        ("JPEGImages/2007_000002.jpg", r"1 images of ImageSets/Main are missing, such as 2007_000002\.jpg"),
     ],
 )
 def test_what_is_missing_is_named(name, message, tmp_path):
@@ -58,7 +58,7 @@ def test_what_is_missing_is_named(name, message, tmp_path):
         list(voc.voc2012(write(tmp_path, files)).images())
 
 
-def test_the_test_archive_has_pictures_without_objects(tmp_path):
+def test_the_test_archive_has_images_without_objects(tmp_path):
     source = voc.voc2012_test(builders.put(tmp_path / "VOC2012test.tar", builders.tar(builders.voc_test_files())))
     found = {p.key: (p.label, p.annotation) for p in source.images()}
     assert found == {"2008_000006": (-1, {"set": "test"}), "2008_000011": (-1, {"set": "test"})}
@@ -67,7 +67,7 @@ def test_the_test_archive_has_pictures_without_objects(tmp_path):
 
 @pytest.mark.parametrize("name, message", [
     ("ImageSets/Main/test.txt", r"no VOC2012/ImageSets/Main/test\.txt .* expected VOC2012test\.tar"),
-    ("JPEGImages/2008_000011.jpg", r"1 pictures of ImageSets/Main are missing, such as 2008_000011\.jpg"),
+    ("JPEGImages/2008_000011.jpg", r"1 images of ImageSets/Main are missing, such as 2008_000011\.jpg"),
 ])  # fmt: skip
 def test_what_is_missing_of_the_test_archive_is_named(name, message, tmp_path):
     files = builders.voc_test_files()

@@ -27,7 +27,7 @@ from zfnet.core.files import read_json, text_hash, write_json
 from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_records
 from zfnet.data.loader import Shards
-from zfnet.data.shards.channel_stats import ChannelStats, products
+from zfnet.data.shards.channel_stats import ChannelStats, channel_products
 from zfnet.evaluation.predict import centre, ten_crop
 from zfnet.nets import load
 from zfnet.settings import Settings
@@ -58,7 +58,7 @@ class TrainingShards(Shards):
         self._own = ChannelStats(self.size)
         for batch in self.batches(indices, EXAMINED, threads):
             for square in batch.images.numpy():
-                self._own.add(square, products(square))
+                self._own.add(square, channel_products(square))
 
     @property
     def classes(self) -> list[str]:
