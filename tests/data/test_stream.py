@@ -138,7 +138,7 @@ def read(*given):
 def test_a_dead_address_is_a_sentence(shards, server):
     with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 images \(.* code 22\)"):
         read(f"{server}/nowhere.tar")
-    with pytest.raises(ZfnetError, match=r"nowhere.json: no manifest can be read there \(.* code 22\)"):
+    with pytest.raises(ZfnetError, match=r"nowhere.json: the manifest cannot be read \(.* code 22\)"):
         RemoteShards(f"{server}/nowhere.json")
 
 

@@ -84,7 +84,7 @@ def test_the_world_is_complete_only_with_world_json(folder, tmp_path, monkeypatc
 
 
 def test_too_many_classes_are_refused_with_the_number_there_is():
-    with pytest.raises(ZfnetError, match=r"imagenet_classes cannot have 100000 classes; the most there is is \d+"):
+    with pytest.raises(ZfnetError, match=r"imagenet_classes cannot have 100000 classes; at most \d+ are available"):
         categories.imagenet(100_000, 0)
 
 
@@ -119,10 +119,10 @@ def test_ground_truth_names_the_class_that_was_drawn(folder):
     rows, truth = devkit(folder)
     pictures = members(folder, "imagenet_val")
     assert list(pictures) == [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 16)]
-    by_name = {kind.name: kind for kind in categories.imagenet(5, WORLD.seed)}
+    by_name = {category.name: category for category in categories.imagenet(5, WORLD.seed)}
     for i, data in zip(truth, pictures.values(), strict=True):
-        kind = by_name[rows[i]["words"]]
-        of_class = [render.Address(WORLD.seed, "imagenet-val", (kind,), kind.name, n, 48) for n in range(3)]
+        category = by_name[rows[i]["words"]]
+        of_class = [render.Address(WORLD.seed, "imagenet-val", (category,), category.name, n, 48) for n in range(3)]
         assert data in map(render.jpeg, of_class)
 
 
