@@ -204,7 +204,7 @@ def test_a_net_for_other_squares_is_refused(weights, manifest, tmp_path):
     from zfnet.nets import build, save
 
     save(build("zf", classes=4, width=1 / 12, crop=64, size=80), tmp_path / "weights.safetensors")
-    with pytest.raises(ZfnetError, match=r"squares of 80 px, those of .* have 72 px"):
+    with pytest.raises(ZfnetError, match=r"takes squares of 80 px, but .* has squares of 72 px"):
         top_patches.features_stage(tmp_path / "weights.safetensors", manifest, SETTINGS, tmp_path / "out.safetensors")
 
 

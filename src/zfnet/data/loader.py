@@ -166,6 +166,21 @@ class Shards:
         return self._files[shard][offset : offset + size]
 
 
+def require_square_size(shards: Shards, size: int, name: object = "the data set") -> None:
+    """Check that a data set has the squares a net takes.
+
+    Raises
+    ------
+    ZfnetError
+        Its squares have another size; the message calls it `name`.
+    """
+    if shards.size != size:
+        raise ZfnetError(
+            f"The net takes squares of {size} px, but {name} has squares of {shards.size} px; prepare the data with "
+            f"data.image_size = {size}."
+        )
+
+
 def decode_square(jpeg: bytes | memoryview, row: np.ndarray, square: bool) -> None:
     """Decode an image into `row`, uint8 (S, S, 3); of an uncut image (`square` false), its centre square.
 

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from zfnet.core.colours import rgb_image
 from zfnet.core.device import device
 from zfnet.core.errors import ZfnetError
 from zfnet.core.suggest import did_you_mean
@@ -93,7 +94,7 @@ def _torchvision(name: str, weights: Path | None, random_weights: bool, crop: in
     crop = crop or usual
     size = max(crop, round(crop * made.resize_size[0] / usual))
     mean, std = ([255 * value for value in values] for values in (made.mean, made.std))
-    net = adapt(module, crop, torch.tensor(mean)[:, None, None].expand(3, size, size), std)
+    net = adapt(module, crop, rgb_image(mean, size, "mean"), std)
     origin = {"net": f"torchvision {name}", "crop": crop, "size": size, "mean": mean, "std": std}
     origin["random_weights"] = weights is None
     names = published.meta["categories"]

@@ -27,7 +27,7 @@ from zfnet.core.memory import GIB
 from zfnet.core.progress import track
 from zfnet.core.provenance import provenance
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
-from zfnet.data.loader import Shards
+from zfnet.data.loader import Shards, require_square_size
 from zfnet.evaluation.predict import full_precision
 from zfnet.nets import Network, load
 from zfnet.nets.geometry import stage_output
@@ -145,11 +145,7 @@ def extract(
     at_once
         Crops in one forward pass; the result does not depend on it, up to rounding.
     """
-    if shards.size != net.size:
-        raise ZfnetError(
-            f"Features: the net was trained on squares of {net.size} px and {shards.manifest.name} was prepared at "
-            f"{shards.size} px; prepare it at data.image_size = {net.size}."
-        )
+    require_square_size(shards, net.size, shards.manifest.name)
     crops = ten_crops(net.size, net.crop) if views == "ten" else centre_crops(1, net.size, net.crop)
     batch = max(1, at_once // len(crops.tops))
     for images, _, indices in shards.batches(np.arange(len(shards)), batch, threads):
