@@ -16,7 +16,7 @@ def test_a_close_name_is_suggested_and_a_distant_one_is_not():
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
     require_known("zf", ["zf", "krizhevsky"], "net")
-    with pytest.raises(ZfnetError, match="There is no net 'zg'; there are zf, krizhevsky; did you mean 'zf'?"):
+    with pytest.raises(ZfnetError, match=r"There is no net 'zg'; there are zf, krizhevsky; did you mean 'zf'\?"):
         require_known("zg", ["zf", "krizhevsky"], "net")
 
 
@@ -28,7 +28,7 @@ def test_three_numbers_become_a_vector_or_an_image():
 
 @pytest.mark.parametrize("values", [(1.0, 2.0), (1.0, 2.0, 3.0, 4.0), (1.0, float("nan"), 3.0), 5.0])
 def test_anything_but_three_finite_numbers_is_refused(values):
-    with pytest.raises(ZfnetError, match="std: found .*, expected three finite numbers"):
+    with pytest.raises(ZfnetError, match=r"std: found .*, expected three finite numbers"):
         rgb_vector(values, "std")
 
 

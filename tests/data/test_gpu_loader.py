@@ -4,24 +4,18 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
-from drawn import make_source
+from drawn import prepare
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.gpu_loader import DeviceShards, open_shards
 from zfnet.data.loader import Shards
-from zfnet.data.shards.writer import write_shards
-from zfnet.settings import Data
 
 COUNT = 17
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
 def manifest(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shards")
-    write_shards(
-        make_source(folder, COUNT), Data(image_size=32, images_per_shard=5), folder / "manifest.json", request.param, 2
-    )
-    return folder / "manifest.json"
+    return prepare(tmp_path_factory.mktemp("shards"), COUNT, 32, 5, request.param, threads=2)
 
 
 def check_close(device, plain, levels):

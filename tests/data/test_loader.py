@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
-from drawn import images, make_source
+from drawn import images, prepare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,21 +15,15 @@ from zfnet.data.loader import Shards
 from zfnet.data.resize import centre_square
 from zfnet.data.shards import index
 from zfnet.data.shards.channel_stats import read_statistics
-from zfnet.data.shards.writer import write_shards
 from zfnet.data.stream import RemoteShards
-from zfnet.settings import Data
 
 COUNT = 43
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
 def prepared(request, tmp_path_factory):
-    """Shards of 43 images, read in order by the simplest code there is."""
-    folder = tmp_path_factory.mktemp("shards")
-    write_shards(
-        make_source(folder, COUNT), Data(image_size=32, images_per_shard=10), folder / "manifest.json", request.param, 2
-    )
-    shards = Shards(folder / "manifest.json")
+    """Shards of 43 images, read in order by the simplest possible code."""
+    shards = Shards(prepare(tmp_path_factory.mktemp("shards"), COUNT, 32, 10, request.param, threads=2))
     plain = np.stack([centre_square(simplejpeg.decode_jpeg(shards.jpeg(number)), 32) for number in range(COUNT)])
     return shards, torch.from_numpy(plain)
 
@@ -121,7 +115,7 @@ def test_batches_do_not_share_memory(prepared):
 
 @pytest.fixture
 def folder(tmp_path):
-    write_shards(make_source(tmp_path, 8), Data(image_size=16, images_per_shard=3), tmp_path / "manifest.json", True, 1)
+    prepare(tmp_path, 8, 16, 3)
     return tmp_path
 
 
@@ -134,7 +128,7 @@ def test_the_index_is_kept_and_used(folder, monkeypatch):
 
 def test_an_index_of_other_shards_is_not_used(folder):
     Shards(folder / "manifest.json")
-    write_shards(make_source(folder, 5), Data(image_size=16, images_per_shard=3), folder / "manifest.json", True, 1)
+    prepare(folder, 5, 16, 3)
     assert len(Shards(folder / "manifest.json")) == 5
 
 

@@ -10,15 +10,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import torch
-from drawn import make_source
+from drawn import prepare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.loader import Shards
-from zfnet.data.shards.writer import write_shards
 from zfnet.data.stream import RemoteShards
-from zfnet.settings import Data
 
 COUNT = 23
 
@@ -26,11 +24,7 @@ COUNT = 23
 @pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
 def shards(request, tmp_path_factory):
     """Five shards of at most five images."""
-    folder = tmp_path_factory.mktemp("shards")
-    write_shards(
-        make_source(folder, COUNT), Data(image_size=32, images_per_shard=5), folder / "manifest.json", request.param, 2
-    )
-    return Shards(folder / "manifest.json")
+    return Shards(prepare(tmp_path_factory.mktemp("shards"), COUNT, 32, 5, request.param, threads=2))
 
 
 class Quiet(SimpleHTTPRequestHandler):

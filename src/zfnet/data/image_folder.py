@@ -67,11 +67,11 @@ class ImageFolder:
         with ThreadPoolExecutor(threads, "decode") as pool:
             for start in range(0, len(indices), batch):
                 part = indices[start : start + batch]
-                squares = {int(index): square for index, square in zip(part, pool.map(self._square, part), strict=True)}
-                good = [index for index in part.tolist() if squares[index] is not None]
+                results = zip(part.tolist(), pool.map(self._square, part), strict=True)
+                good = [(index, square) for index, square in results if square is not None]
                 decoded += len(good)
                 if good:
-                    yield _batch([squares[index] for index in good], good)
+                    yield _batch([square for _, square in good], [index for index, _ in good])
         if len(indices) and not decoded:
             raise ZfnetError(f"None of {len(indices)} images could be decoded, first {self.paths[indices[0]]}.")
 

@@ -162,7 +162,7 @@ class Shards:
         shard = int(self._index.shards[index])
         if shard not in self._files:  # torch closes the file after mapping it: ImageNet has 641 of them
             path, length = str(self._shard_path(index)), self.manifest.shards[shard].bytes
-            self._files[shard] = memoryview(torch.from_file(path, size=length, dtype=torch.uint8).numpy())
+            self._files[shard] = torch.from_file(path, size=length, dtype=torch.uint8).numpy().data
         return self._files[shard][offset : offset + size]
 
 

@@ -32,7 +32,7 @@ _CHUNK = 1 << 16
 class Sample(NamedTuple):
     """One image as read from a shard."""
 
-    index: int  # position in the data set
+    position: int  # in the data set
     name: str  # for messages
     jpeg: bytes
     label: int
@@ -109,9 +109,9 @@ class RemoteShards:
         read = 0
         for number in numbers:
             first = firsts[number] if firsts else read
-            for index, content in enumerate(self._shard(number), first):
+            for position, content in enumerate(self._shard(number), first):
                 read += 1
-                yield self._sample(index, content, self.addresses[number])
+                yield self._sample(position, content, self.addresses[number])
 
     def _shard(self, number: int) -> Iterator[dict[str, Any]]:
         address, count = self.addresses[number], 0
@@ -129,7 +129,7 @@ class RemoteShards:
                 f"{address}: the shard ends after {count} images, the manifest says {expected}; upload it again."
             )
 
-    def _sample(self, index: int, content: dict[str, Any], address: str) -> Sample:
+    def _sample(self, position: int, content: dict[str, Any], address: str) -> Sample:
         name = f"{address}: {content['__key__']}"
         if not {"jpg", "cls"} <= content.keys():
             suffixes = sorted(suffix for suffix in content if not suffix.startswith("__"))
@@ -138,10 +138,11 @@ class RemoteShards:
             )
         if self.size is None:
             self.size = min(simplejpeg.decode_jpeg_header(content["jpg"])[:2])
-        return Sample(index, name, content["jpg"], read_label(content["cls"], name))
+        return Sample(position, name, content["jpg"], read_label(content["cls"], name))
 
     def _decode(self, samples: list[Sample]) -> Batch:
-        images = torch.empty(len(samples), self.size, self.size, 3, dtype=torch.uint8)
+        size = self.size or 0  # set by the first sample
+        images = torch.empty(len(samples), size, size, 3, dtype=torch.uint8)
         square = self.manifest is not None and self.manifest.square
         for row, sample in zip(images.numpy(), samples, strict=True):
             try:
@@ -149,7 +150,7 @@ class RemoteShards:
             except ValueError as error:
                 raise ZfnetError(f"{sample.name}.jpg cannot be decoded ({error}).") from None
         labels = torch.tensor([sample.label for sample in samples])
-        return Batch(images, labels, torch.tensor([sample.index for sample in samples]))
+        return Batch(images, labels, torch.tensor([sample.position for sample in samples]))
 
 
 def _expand(shards: str | Path | Sequence[str]) -> list[str]:

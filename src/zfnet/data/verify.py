@@ -108,6 +108,10 @@ def _check_end(path: Path) -> None:
         check_end(path)
 
 
+def _check_marks(path: Path) -> None:
+    read_marks(path)
+
+
 def _named(pattern: str, inner: str | None = None) -> Callable[[Path], None]:
     return partial(_check_members, pattern=pattern, inner=inner)
 
@@ -139,7 +143,5 @@ OFFICIAL = {
         "cifar-10-python.tar.gz", "www.cs.toronto.edu/~kriz/cifar.html", _named(r"(^|/)cifar-10-batches-py/\w+")
     ),
     "parts_images": Official("a tar of images of frontal animals", "your own collection", _named(r"\.(jpe?g|png)$")),
-    "parts_keypoints": Official(
-        "their key points, .json or .csv", "your own collection", lambda path: read_marks(path) and None
-    ),
+    "parts_keypoints": Official("their key points, .json or .csv", "your own collection", _check_marks),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,14 +45,14 @@ class Page:
         bottom = self.height - top - height
         return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
 
-    def image(self, pixels: np.ndarray, left: float, top: float, width: float, **options: object) -> Axes:
+    def image(self, pixels: np.ndarray, left: float, top: float, width: float, **options: Any) -> Axes:
         """Add an image (h, w) or (h, w, 3) of this width, without ticks or frame; its height keeps the proportions."""
         axes = self.axes(left, top, width, width / aspect(pixels))
         axes.imshow(pixels, aspect="auto", **options)
         axes.set_axis_off()
         return axes
 
-    def text(self, text: str, left: float, top: float, **options: object) -> None:
+    def text(self, text: str, left: float, top: float, **options: Any) -> None:
         """Add text whose baseline is `top` inches below the upper edge."""
         self.figure.text(left / self.width, 1 - top / self.height, text, **options)
 

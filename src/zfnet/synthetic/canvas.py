@@ -5,6 +5,7 @@ the image; a `Canvas` holds the image as float32 (H, W, 3) and composites what p
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from random import Random
 from typing import NamedTuple
@@ -90,7 +91,7 @@ class Pen:
         half = across * np.linspace(start / 2, end / 2, len(points))[:, None]
         self.blob(np.concatenate([points + half, (points - half)[::-1]]), colour)
 
-    def mark(self, shapes: list[np.ndarray], colour: Colour) -> None:
+    def mark(self, shapes: Sequence[Points], colour: Colour) -> None:
         """Colour the shapes, but only where something is drawn already: markings of a coat, stripes of a hull."""
         stencil = Image.new("L", self.coverage.size)
         draw = ImageDraw.Draw(stencil)
@@ -162,7 +163,8 @@ class Canvas:
             self._shadow(coverage, box)
         left, top, right, bottom = box
         alpha = np.asarray(coverage.crop(box), dtype=np.float32)[..., None] / 255  # (h, w, 1)
-        colours = np.asarray(pen.colours.crop(tuple(FINE * side for side in box)).reduce(FINE), dtype=np.float32)
+        fine_box = (FINE * left, FINE * top, FINE * right, FINE * bottom)
+        colours = np.asarray(pen.colours.crop(fine_box).reduce(FINE), dtype=np.float32)
         gain = relief(coverage.crop(box), self.light) + textures.grain(material, right - left, bottom - top, self.rng)
         under = self.pixels[top:bottom, left:right]
         # The pen is black outside the object, so `colours` is already multiplied by alpha.
@@ -194,7 +196,7 @@ def relief(coverage: Image.Image, light: tuple[float, float], strength: float = 
     framed = Image.new("L", (small.width + 2 * radius, small.height + 2 * radius))
     framed.paste(small, (radius, radius))
     height = np.asarray(framed.filter(ImageFilter.BoxBlur(radius)).filter(ImageFilter.BoxBlur(radius / 2)), np.float32)
-    down, across = np.gradient(height / 255)
+    down, across = np.asarray(np.gradient(height / 255))
     facing = -(light[0] * across + light[1] * down) * radius * 2 * strength
     inner = facing[radius:-radius, radius:-radius]
     return 1 + np.asarray(Image.fromarray(inner).resize(coverage.size, Image.Resampling.BILINEAR))

@@ -103,7 +103,7 @@ def finish(pixels: np.ndarray, rng: Random) -> np.ndarray:
     gain = rng.uniform(0.78, 1.12)
     across = np.linspace(-1, 1, width, dtype=np.float32) * rng.uniform(-0.2, 0.2)
     down = np.linspace(-1, 1, height, dtype=np.float32)[:, None] * rng.uniform(-0.15, 0.15)
-    cast = np.float32([rng.uniform(0.93, 1.07), 1.0, rng.uniform(0.9, 1.1)])
+    cast = np.array([rng.uniform(0.93, 1.07), 1.0, rng.uniform(0.9, 1.1)], np.float32)
     light = gain * (1 + across + down)[..., None] * cast  # (H, W, 3)
     image = Image.fromarray(np.clip(pixels * light, 0, 255).astype(np.uint8))
     image = image.filter(ImageFilter.BoxBlur(rng.choice((0.2, 0.3, 0.4, 0.7))))

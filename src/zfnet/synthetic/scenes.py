@@ -18,14 +18,14 @@ Scene = Callable[[int, int, Random], np.ndarray]
 def gradient(width: int, height: int, top: Colour, bottom: Colour) -> np.ndarray:
     """Return a vertical gradient from `top` to `bottom`, float32 (height, width, 3)."""
     weight = np.linspace(0, 1, height, dtype=np.float32)[:, None]
-    column = np.float32(top) * (1 - weight) + np.float32(bottom) * weight  # (height, 3)
+    column = np.array(top, np.float32) * (1 - weight) + np.array(bottom, np.float32) * weight  # (height, 3)
     return np.repeat(column[:, None], width, axis=1)
 
 
 def surface(width: int, height: int, colour: Colour, tile: str, depth: float, rng: Random, zoom: float) -> np.ndarray:
     """Return one colour under a texture of contrast `depth`, float32 (height, width, 3)."""
     tone = 1 + depth * textures.piece(tile, width, height, rng, zoom)
-    return tone[..., None] * np.float32(colour)
+    return tone[..., None] * np.array(colour, np.float32)
 
 
 def pick(colours: tuple[Colour, ...], rng: Random, amount: float = 22) -> Colour:

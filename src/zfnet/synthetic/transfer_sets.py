@@ -18,25 +18,33 @@ BACKGROUND, CLUTTER = "BACKGROUND_Google", "257.clutter"
 
 def caltech101(world: World) -> dict[str, Address]:
     """Return the member name and address of every image of Caltech-101."""
-    classes = {category.name: (category,) for category in categories.caltech101(world.caltech101_classes, world.seed)}
-    return {
-        f"101_ObjectCategories/{name}/image_{i:04d}.jpg": Address(
-            world.seed, "caltech101", of_class, name, i, world.image_size
-        )
-        for name, of_class in sorted({**classes, BACKGROUND: ()}.items())
-        for i in range(1, world.caltech101_images + 1)
-    }
+    drawn = categories.caltech101(world.caltech101_classes, world.seed)
+    folders = _class_folders(drawn, BACKGROUND)
+    return _caltech_addresses(world, "caltech101", folders, world.caltech101_images, "101_ObjectCategories", "image")
 
 
 def caltech256(world: World) -> dict[str, Address]:
     """Return the member name and address of every image of Caltech-256."""
-    classes = {category.name: (category,) for category in categories.caltech256(world.caltech256_classes, world.seed)}
+    drawn = categories.caltech256(world.caltech256_classes, world.seed)
+    folders = _class_folders(drawn, CLUTTER)
+    return _caltech_addresses(world, "caltech256", folders, world.caltech256_images, "256_ObjectCategories", None)
+
+
+def _class_folders(drawn: list[Category], background: str) -> dict[str, tuple[Category, ...]]:
+    """Return folder name -> category, none for the background, sorted by name."""
+    return dict(sorted([*((category.name, (category,)) for category in drawn), (background, ())]))
+
+
+def _caltech_addresses(
+    world: World, data_set: str, folders: dict[str, tuple[Category, ...]], count: int, root: str, prefix: str | None
+) -> dict[str, Address]:
+    """Return the address of each file; without a `prefix`, file names begin with the number of their class."""
     return {
-        f"256_ObjectCategories/{name}/{name[:3]}_{i:04d}.jpg": Address(
-            world.seed, "caltech256", of_class, name, i, world.image_size
+        f"{root}/{name}/{prefix or name[:3]}_{i:04d}.jpg": Address(
+            world.seed, data_set, of_class, name, i, world.image_size
         )
-        for name, of_class in sorted({**classes, CLUTTER: ()}.items())
-        for i in range(1, world.caltech256_images + 1)
+        for name, of_class in folders.items()
+        for i in range(1, count + 1)
     }
 
 

@@ -80,12 +80,14 @@ def _read_batch(member: Member, classes: int) -> Iterator[tuple[np.ndarray, int]
     """Yield pairs of uint8 (32, 32, 3) and label."""
     batch = unpickle(member.read(), member.where)
     pixels, labels = batch.get("data"), batch.get("labels")
-    fits = isinstance(pixels, np.ndarray) and isinstance(labels, list) and pixels.shape == (len(labels), 3 * SIDE**2)
-    if not fits or not all(isinstance(label, int) and 0 <= label < classes for label in labels):
-        raise ZfnetError(
-            f"{member.where}: not a batch of {SIDE} x {SIDE} images with labels below {classes}; {OFFICIAL}."
-        )
-    return zip(pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels, strict=True)
+    if (
+        isinstance(pixels, np.ndarray)
+        and isinstance(labels, list)
+        and pixels.shape == (len(labels), 3 * SIDE**2)
+        and all(isinstance(label, int) and 0 <= label < classes for label in labels)
+    ):
+        return zip(pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels, strict=True)
+    raise ZfnetError(f"{member.where}: not a batch of {SIDE} x {SIDE} images with labels below {classes}; {OFFICIAL}.")
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -45,21 +45,22 @@ def source(name: str, archives: Sequence[Path], data: Data) -> Source:
     """
     from zfnet.data.readers import caltech, cifar, imagenet, voc
 
-    if name in SQUARE and len(archives) != _archive_count(name):
+    require_known(name, SQUARE, "data set")
+    if len(archives) != _archive_count(name):
         raise ZfnetError(
             f"{name}: {len(archives)} archives were given, expected {_archive_count(name)}"
             f"{' (the images, then the devkit)' if _archive_count(name) == 2 else ''}."
         )
+    first, last = archives[0], archives[-1]
     readers = {
-        "imagenet-train": lambda: imagenet.train(*archives, data.imagenet),
-        "imagenet-val": lambda: imagenet.val(*archives, data.imagenet),
-        "imagenet-test": lambda: imagenet.test(*archives, data.imagenet),
-        "caltech101": lambda: caltech.caltech101(*archives, data.background_class),
-        "caltech256": lambda: caltech.caltech256(*archives, data.background_class),
-        "voc2012": lambda: voc.voc2012(*archives),
-        "voc2012-test": lambda: voc.voc2012_test(*archives),
-        "cifar10-train": lambda: cifar.cifar10(*archives, part="train"),
-        "cifar10-test": lambda: cifar.cifar10(*archives, part="test"),
+        "imagenet-train": lambda: imagenet.train(first, last, data.imagenet),
+        "imagenet-val": lambda: imagenet.val(first, last, data.imagenet),
+        "imagenet-test": lambda: imagenet.test(first, last, data.imagenet),
+        "caltech101": lambda: caltech.caltech101(first, data.background_class),
+        "caltech256": lambda: caltech.caltech256(first, data.background_class),
+        "voc2012": lambda: voc.voc2012(first),
+        "voc2012-test": lambda: voc.voc2012_test(first),
+        "cifar10-train": lambda: cifar.cifar10(first, part="train"),
+        "cifar10-test": lambda: cifar.cifar10(first, part="test"),
     }
-    require_known(name, readers, "data set")
     return readers[name]()

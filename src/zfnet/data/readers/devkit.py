@@ -8,6 +8,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,7 +81,7 @@ def _files(path: Path) -> Iterator[Member]:
         for name in (META, TRUTH, MAPPING, SOLUTION):
             file = folder / name
             if file.is_file():
-                yield Member(name, file.stat().st_size, str(file), lambda file=file: file.open("rb"))
+                yield Member(name, file.stat().st_size, str(file), partial(file.open, "rb"))
 
 
 def _official(meta: bytes, truth: str, path: Path) -> Devkit:

@@ -121,7 +121,7 @@ def _by_truth(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
         raise ZfnetError(f"{tree}: the labels of these images are in ILSVRC2012_devkit_t12.tar.gz; {SET_DEVKIT}.")
     classes = choose(kit.words, subset.classes, subset.seed)
     labels = {wnid: label for label, wnid in enumerate(classes)}
-    stems = {wnid: [] for wnid in kit.words}
+    stems: dict[str, list[str]] = {wnid: [] for wnid in kit.words}
     for stem, wnid in kit.truth.items():
         stems.setdefault(wnid, []).append(stem)
     chosen = {stem for wnid in classes for stem in choose(stems[wnid], subset.images_per_class, subset.seed)}

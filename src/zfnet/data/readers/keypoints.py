@@ -214,7 +214,14 @@ def _from_coco(text: str) -> Iterator[Marks]:
         points = zip(*(animal.keypoints[start::3] for start in range(3)), strict=True)
         named = zip(names[animal.category_id], points, strict=True)
         parts = {_name(name): (x, y) for name, (x, y, visible) in named if visible > 0}
-        yield Marks(stems[animal.image_id], parts, tuple(animal.bbox) if animal.bbox else None)
+        yield Marks(stems[animal.image_id], parts, _box(animal.bbox))
+
+
+def _box(bbox: list[float] | None) -> Box | None:
+    if not bbox:
+        return None
+    x, y, width, height = bbox
+    return x, y, width, height
 
 
 def _from_table(text: str) -> Iterator[Marks]:

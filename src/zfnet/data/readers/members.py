@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from posixpath import basename, splitext
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from zfnet.core.errors import ZfnetError
 
@@ -40,7 +40,7 @@ class Member:
     name: str
     size: int
     where: str
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], IO[Any]]
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -118,13 +118,13 @@ def members(path: Path, inner: str | None = None) -> Iterator[Member]:
             yield from _zip_members(path, inner)
 
 
-def tar_members(file: IO[bytes], where: str) -> Iterator[Member]:
+def tar_members(file: IO[bytes] | gzip.GzipFile, where: str) -> Iterator[Member]:
     """Iterate over the regular files of a tar open as a seekable `file`, called `where` in messages.
 
     `Member.open` returns a seekable view, so a tar within an uncompressed tar is read in place.
     """
     watched = _LastRead(file)
-    with _reading(where), tarfile.open(fileobj=watched, mode="r:") as archive:
+    with _reading(where), tarfile.open(fileobj=watched, mode="r:") as archive:  # type: ignore[call-overload]
         for info in archive:
             archive.members.clear()  # tarfile would keep every header in memory
             if info.size < 0:
@@ -161,7 +161,7 @@ class _LastRead:
     It also prevents tarfile from reading an arbitrary amount that the header of a long name requests.
     """
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: IO[bytes] | gzip.GzipFile):
         self.file, self.last = file, b""
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 

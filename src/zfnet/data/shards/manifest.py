@@ -104,8 +104,8 @@ def listing(folder: Path) -> tuple[int, str]:
 def describe_archive(path: Path, stop: threading.Event | None = None) -> Archive:
     """Return size and checksum of an archive or an extracted folder; stop early once `stop` is set."""
     if path.is_dir():
-        size, digest = listing(path)
-        return Archive(path=str(path), bytes=size, sha256=digest)
+        size, listing_hash = listing(path)
+        return Archive(path=str(path), bytes=size, sha256=listing_hash)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while (chunk := file.read(_CHUNK)) and not (stop and stop.is_set()):
