@@ -1,4 +1,4 @@
-"""Tiny archives in the official formats, built in memory of plain dicts of name -> bytes."""
+"""Tiny archives in the official formats, built in memory from dicts of name -> bytes."""
 
 import gzip
 import io
@@ -72,7 +72,7 @@ def extract(files: dict[str, bytes], folder: Path) -> Path:
 
 # ImageNet -------------------------------------------------------------------------------------------------------------
 
-# The kit's numbers are in neither order of the WordNet ids nor of the training images' archive.
+# The kit's numbers follow neither the order of the WordNet ids nor that of the training archive.
 WNIDS = {3: "n00000001", 1: "n00000002", 2: "n00000003"}
 TRUTH = (2, 1, 3, 3, 1, 2)
 
@@ -94,11 +94,11 @@ def val_files() -> dict[str, bytes]:
 
 
 def test_files() -> dict[str, bytes]:
-    """A folder in the archive, as the challenge's test set has it."""
+    """A folder in the archive, as in the challenge's test set."""
     return {f"test/ILSVRC2012_test_{number:08d}.JPEG": image() for number in (1, 2)}
 
 
-test_files.__test__ = False  # no test
+test_files.__test__ = False  # not a test
 
 
 def devkit_files(truth=TRUTH, images: int = 4) -> dict[str, bytes]:
@@ -143,7 +143,7 @@ def kaggle_files() -> dict[str, bytes]:
 
 
 def caltech101_files() -> dict[str, bytes]:
-    """With the stray file of the official archive, and what macOS leaves."""
+    """With the stray file of the official archive, and one that macOS writes."""
     root = "101_ObjectCategories"
     return {
         f"{root}/BACKGROUND_Google/image_0001.jpg": image(),
@@ -176,7 +176,7 @@ def annotation(*objects: str) -> bytes:
 
 
 def voc_files() -> dict[str, bytes]:
-    """Images before annotations, a part with a box of its own, a fraction, and an image outside both sets."""
+    """Images before annotations, a part with its own box, a fraction, and an image outside both sets."""
     root = "VOCdevkit/VOC2012"
     person = OBJECT.format(1, 2, "10.5", 4, HEAD, "person")
     return {
@@ -194,7 +194,7 @@ def voc_files() -> dict[str, bytes]:
 
 
 def voc_test_files() -> dict[str, bytes]:
-    """Images and their list, and an image for another task alone; no annotations."""
+    """Images and their list, and an image for another task only; no annotations."""
     root = "VOCdevkit/VOC2012"
     return {
         f"{root}/JPEGImages/2008_000006.jpg": image(),
@@ -211,7 +211,7 @@ def cifar_pixels(batch: int, images: int = 3) -> np.ndarray:
 
 
 def cifar_files(protocol: int = 2) -> dict[str, bytes]:
-    """As numpy pickles them with Python 3; `python2` makes a batch as Python 2 did."""
+    """Files as numpy pickles them under Python 3; `python2` builds a batch as Python 2 did."""
     batches = {f"data_batch_{number}": number for number in (4, 1, 5, 3, 2)} | {"test_batch": 6}
     files = {
         f"cifar-10-batches-py/{name}": pickle.dumps(
@@ -227,7 +227,7 @@ def cifar_files(protocol: int = 2) -> dict[str, bytes]:
 
 
 def python2(pixels: np.ndarray, labels: list[int]) -> bytes:
-    """A batch in the words of Python 2's pickle, protocol 2, where every text is a byte string."""
+    """A batch in Python 2's pickle, protocol 2, in which every text is a byte string."""
 
     def text(value: bytes) -> bytes:
         return b"T" + len(value).to_bytes(4, "little") + value

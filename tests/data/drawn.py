@@ -10,7 +10,7 @@ from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
-SIDES = [(40, 60), (60, 40), (32, 32), (21, 33), (90, 50)]  # larger, smaller and just as large as 32
+SIDES = [(40, 60), (60, 40), (32, 32), (21, 33), (90, 50)]  # shorter side above, below and equal to 32
 
 
 def draw(number: int) -> np.ndarray:

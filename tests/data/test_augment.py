@@ -1,3 +1,5 @@
+"""Crops, flips, mean and colour noise against plain loops and their definitions."""
+
 import numpy as np
 import pytest
 import torch
@@ -38,7 +40,7 @@ def plainly(images, crops, crop, mean, colour=None):
 @pytest.mark.parametrize("coloured", [False, True])
 @pytest.mark.parametrize("cut", [augment._crop_each, augment._crop_batch])
 def test_prepare_is_exactly_the_plain_loop(images, mean, cut, coloured, monkeypatch):
-    monkeypatch.setattr(augment, "_crop_each", cut)  # the way of the GPU must give the same on the CPU
+    monkeypatch.setattr(augment, "_crop_each", cut)  # the GPU path must give the same on the CPU
     crops = random_crops(len(images), SIZE, CROP, generator())
     colour = torch.randn(len(images), 3, generator=generator(3)) * 20 if coloured else None
     ours = prepare(images, crops, CROP, mean, colour)
@@ -122,7 +124,7 @@ def test_epoch_order_is_a_permutation_of_its_seed_and_epoch():
     assert not np.array_equal(order, epoch_order(1000, 3, 6)) and not np.array_equal(order, epoch_order(1000, 5, 3))
 
 
-def test_mistakes_are_sentences(images, mean):
+def test_mistakes_are_explained(images, mean):
     with pytest.raises(ZfnetError, match="A crop of 17 px cannot be cut from squares of 16 px"):
         random_crops(1, 16, 17, generator())
     with pytest.raises(ZfnetError, match=r"mean image has shape \(3, 8, 8\), the images are squares of 16 px"):

@@ -1,3 +1,5 @@
+"""Batch memory is reused, but never while anything views it."""
+
 import gc
 
 import torch
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from zfnet.data.buffers import Buffers
 
 
-def test_memory_comes_back_when_the_last_look_into_it_is_gone():
+def test_memory_is_reused_once_its_last_view_is_gone():
     buffers = Buffers(spare=2)
     first = buffers.empty(4, 5)
     address = first.data_ptr()
@@ -36,7 +38,7 @@ def test_no_more_than_a_few_wait_for_use():
 
 @settings(max_examples=60, deadline=None)
 @given(keep=st.lists(st.sampled_from(["tensor", "slice", "array", "nothing"]), max_size=40))
-def test_what_is_held_is_never_written_over(keep):
+def test_memory_in_use_is_never_overwritten(keep):
     buffers, held = Buffers(spare=3), []
     for number, kind in enumerate(keep):
         tensor = buffers.empty(3, 4).fill_(number)

@@ -1,4 +1,4 @@
-"""Both Caltech sets: strays left out, background as a choice, the nested archive read in place."""
+"""Both Caltech sets: stray files are ignored, the background is optional, the nested archive is read in place."""
 
 import builders
 import pytest
@@ -64,7 +64,7 @@ def test_one_caltech_in_place_of_the_other(caltech256):
         caltech.caltech101(caltech256)
 
 
-def test_a_cut_off_archive_is_noticed_when_it_is_opened(tmp_path):
+def test_a_truncated_archive_is_detected_when_opened(tmp_path):
     whole = builders.packed(builders.caltech101_files())
     path = builders.put(tmp_path / "101_ObjectCategories.tar.gz", whole[: len(whole) - 20])
     with pytest.raises(ZfnetError, match=r"101_ObjectCategories\.tar\.gz: truncated or damaged"):

@@ -1,4 +1,4 @@
-"""Decoding by torchvision, on the CPU here, is that of simplejpeg within its rounding, in the same batches."""
+"""Decoding by torchvision (here on the CPU) equals simplejpeg's within rounding, in the same batches."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_torchvision_decodes_the_same_batches_within_two_levels(manifest):
 def test_a_gpu_decodes_the_same_batches_nearly(manifest):
     shards = DeviceShards(manifest)
     assert next(shards.batches([0], 1)).images.is_cuda
-    check_close(shards, Shards(manifest), 8)  # nvJPEG enlarges the colours otherwise
+    check_close(shards, Shards(manifest), 8)  # nvJPEG upsamples the chroma differently
 
 
 def test_squares_and_no_images_at_all(manifest):
@@ -52,14 +52,14 @@ def test_batches_may_be_left_before_their_end(manifest):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
-def test_without_a_gpu_it_is_a_sentence(manifest):
+def test_a_missing_gpu_is_explained(manifest):
     assert type(open_shards(manifest, "cpu")) is Shards
     with pytest.raises(ZfnetError, match=r"training\.decode = gpu, but this machine has no CUDA device"):
         next(open_shards(manifest, "gpu").batches([0], 1))
 
 
 @pytest.mark.parametrize("content", [b"", simplejpeg.encode_jpeg(np.zeros((8, 9, 3), np.uint8))], ids=["no", "small"])
-def test_an_image_that_cannot_be_decoded_is_named(manifest, monkeypatch, content):
+def test_an_image_that_cannot_be_decoded_is_reported(manifest, monkeypatch, content):
     shards = DeviceShards(manifest, "cpu")
     wrong = torch.tensor([*(content or b"no JPEG")], dtype=torch.uint8)
     monkeypatch.setattr(shards, "encoded", lambda index: wrong)

@@ -12,7 +12,7 @@ from zfnet.data.resize import centre_square, short_side
 
 @pytest.fixture
 def folder(tmp_path):
-    """Images 0 to 4, of which 2 is damaged, and what is none."""
+    """Images 0 to 4, of which 2 is damaged, and files that are not images."""
     (tmp_path / "deep" / "er").mkdir(parents=True)
     for number in range(5):
         data = encode(draw(number))
@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("batch", [1, 2, 9])
-def test_squares_are_those_of_shards_and_damage_is_told_once(folder, capsys, batch):
+def test_squares_match_those_of_shards_and_damage_is_reported_once(folder, capsys, batch):
     files = ImageFolder([folder], 32)
     names = ["0.PNG", "1.PNG", "2.PNG", "4.PNG", "deep/er/3.PNG"]
     assert files.keys == [str(folder / name) for name in names] and len(files) == 5
@@ -40,7 +40,7 @@ def test_squares_are_those_of_shards_and_damage_is_told_once(folder, capsys, bat
     assert batches[0].labels.tolist() == [-1] * len(batches[0].labels)
 
 
-def test_files_are_taken_by_any_name_and_places_in_order(folder):
+def test_files_may_have_any_name_and_places_keep_their_order(folder):
     renamed = (folder / "4.PNG").rename(folder / "image.of-mine")
     assert ImageFolder([renamed, folder / "deep", folder / "0.PNG"], 32).keys == [
         str(renamed),
@@ -50,7 +50,7 @@ def test_files_are_taken_by_any_name_and_places_in_order(folder):
     assert ImageFolder([renamed], 32).squares([0]).shape == (1, 32, 32, 3)
 
 
-def test_nothing_to_see_is_a_sentence(folder, tmp_path):
+def test_places_without_images_are_reported(folder, tmp_path):
     with pytest.raises(ZfnetError, match=r"None of 1 images could be decoded, .*2.PNG"):
         list(ImageFolder([folder / "2.PNG"], 32).batches([0], 4))
     with pytest.raises(ZfnetError, match="no such file or folder"):
@@ -60,7 +60,7 @@ def test_nothing_to_see_is_a_sentence(folder, tmp_path):
         ImageFolder([folder, folder / "empty"], 32)
 
 
-def test_a_file_that_vanished_is_left_out(folder, capsys):
+def test_a_file_that_vanished_is_skipped(folder, capsys):
     files = ImageFolder([folder], 32)
     (folder / "0.PNG").unlink()
     assert [part.indices.tolist() for part in files.batches([0, 1], 4)] == [[1]]

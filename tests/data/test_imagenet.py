@@ -1,4 +1,4 @@
-"""ImageNet in all its forms: the same labels everywhere, choices that agree, and sentences for what is missing."""
+"""ImageNet in all layouts: the same labels everywhere, consistent subsets, and helpful errors for missing parts."""
 
 import io
 
@@ -59,7 +59,7 @@ def test_the_training_archive(train, devkit):
     assert source.archives == [train, devkit]
 
 
-def test_images_come_in_the_archives_order_and_can_be_asked_for_again(train, devkit):
+def test_images_keep_the_archives_order_and_can_be_read_again(train, devkit):
     source = imagenet.train(train, devkit)
     assert [p.key for p in source.images()] == list(TRAIN) == [p.key for p in source.images()]
     assert next(source.images()).source == "ILSVRC2012_img_train.tar: n00000001.tar: n00000001_0.JPEG"
@@ -90,7 +90,7 @@ def test_a_folder_of_class_tars_and_linked_class_folders(tmp_path, devkit):
     assert found(imagenet.train(tree, devkit)) == TRAIN
 
 
-def test_validation_images_in_class_folders_or_in_a_heap(tmp_path, devkit):
+def test_validation_images_in_class_folders_or_in_one_folder(tmp_path, devkit):
     files = builders.val_files()
     for key in VAL:
         wnid, stem = key.split("/")
@@ -153,7 +153,7 @@ def test_larger_choices_contain_smaller_ones(names, seed, data):
 # What is missing ------------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_class_is_named(tmp_path, devkit):
+def test_a_missing_class_is_reported(tmp_path, devkit):
     files = {f"{wnid}.tar": builders.tar(files) for wnid, files in builders.train_files().items() if wnid != CLASSES[1]}
     path = builders.put(tmp_path / "train.tar", builders.tar(files))
     with pytest.raises(ZfnetError, match="1 of the 3 classes of the devkit are missing, such as n00000002"):
@@ -161,7 +161,7 @@ def test_a_missing_class_is_named(tmp_path, devkit):
 
 
 @pytest.mark.parametrize("subset", [Subset(), Subset(images_per_class=4), Subset(images_per_class=2)])
-def test_a_tree_that_was_copied_in_part_is_never_a_smaller_set(tmp_path, devkit, subset):
+def test_a_partly_copied_tree_is_never_a_smaller_set(tmp_path, devkit, subset):
     for wnid, files in builders.train_files().items():
         builders.extract(files, tmp_path / "tree" / wnid)
     (tmp_path / "tree" / CLASSES[1] / f"{CLASSES[1]}_3.JPEG").unlink()
@@ -188,12 +188,12 @@ def test_a_compressed_training_archive_is_refused(tmp_path, devkit, train):
         imagenet.train(path, devkit)
 
 
-def test_a_heap_without_devkit_has_no_labels(val):
+def test_one_folder_without_devkit_has_no_labels(val):
     with pytest.raises(ZfnetError, match=r"labels of these images are in ILSVRC2012_devkit_t12\.tar\.gz; set archives"):
         imagenet.val(val, None)
 
 
-def test_an_image_without_label_is_named(val, tmp_path):
+def test_an_image_without_label_is_reported(val, tmp_path):
     devkit = builders.put(tmp_path / "short.tar.gz", builders.packed(builders.devkit_files(truth=TRUTH[:-1])))
     with pytest.raises(ZfnetError, match=r"ILSVRC2012_val_00000006\.JPEG: the devkit has no label"):
         found(imagenet.val(val, devkit))
@@ -216,7 +216,7 @@ def test_the_devkit_may_be_extracted(place, devkit, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["meta.mat", "ILSVRC2012_validation_ground_truth.txt"])
-def test_a_missing_file_of_the_devkit_is_named(name, tmp_path):
+def test_a_missing_file_of_the_devkit_is_reported(name, tmp_path):
     files = {path: data for path, data in builders.devkit_files().items() if not path.endswith(name)}
     path = builders.put(tmp_path / "kit.tar.gz", builders.packed(files))
     for read in (read_devkit, check_devkit):
@@ -233,14 +233,14 @@ def test_a_missing_file_of_the_devkit_is_named(name, tmp_path):
         ("ILSVRC2012_validation_ground_truth.txt", b"one\n", "a line that is not a class"),
     ],
 )
-def test_a_damaged_file_of_the_devkit_is_named(name, data, message, tmp_path):
+def test_a_damaged_file_of_the_devkit_is_reported(name, data, message, tmp_path):
     files = builders.devkit_files() | {f"ILSVRC2012_devkit_t12/data/{name}": data}
     with pytest.raises(ZfnetError, match=message):
         read_devkit(builders.put(tmp_path / "kit.tar.gz", builders.packed(files)))
 
 
 @pytest.mark.parametrize("field", ["ILSVRC2012_ID", "WNID", "words", "num_children", "num_train_images"])
-def test_a_class_table_that_lacks_a_column_is_named(field, tmp_path):
+def test_a_class_table_without_a_column_is_reported(field, tmp_path):
     files = builders.devkit_files()
     (name,) = (name for name in files if name.endswith("meta.mat"))
     table = loadmat(io.BytesIO(files[name]))["synsets"]
@@ -252,7 +252,7 @@ def test_a_class_table_that_lacks_a_column_is_named(field, tmp_path):
 
 
 @pytest.mark.parametrize("table", [b"a,b\n1,2\n", b"ImageId,PredictionString\n" + b"x" * 200_000])
-def test_kaggles_table_without_its_columns_is_named(table, tmp_path):
+def test_kaggles_table_without_its_columns_is_reported(table, tmp_path):
     builders.extract(builders.kaggle_files() | {"LOC_val_solution.csv": table}, tmp_path / "kaggle")
     with pytest.raises(ZfnetError, match="lacks ImageId or PredictionString"):
         read_devkit(tmp_path / "kaggle")

@@ -1,4 +1,4 @@
-"""Decoding: equal to PIL where PIL is right, right where it is not, and every kind of damage named."""
+"""Decoding: equal to PIL where PIL is right, correct where it is not, and every kind of damage reported."""
 
 import io
 import struct
@@ -50,7 +50,7 @@ def test_a_grey_jpeg_has_three_equal_channels():
 
 
 def test_cmyk_is_inverted_as_adobe_writes_it():
-    """What the file stores is 255 minus the ink, so that red is cyan's value times black's."""
+    """The file stores 255 minus the ink, so red is cyan's value times black's."""
     data = builders.image(mode="CMYK")
     stored = simplejpeg.decode_jpeg(data, "CMYK").astype(float)
     np.testing.assert_allclose(decode(data), stored[..., :3] * stored[..., 3:] / 255, atol=1)
@@ -79,7 +79,7 @@ def test_sixteen_bits_are_scaled_and_not_clipped():
 
 def test_orientation_in_exif_is_not_applied():
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees
+    exif[0x0112] = 6  # rotate by 90 degrees
     assert decode(builders.image(exif=exif)).shape == (8, 12, 3)
     assert decode(builders.image(mode="CMYK", exif=exif)).shape == (8, 12, 3)
 
@@ -96,14 +96,14 @@ def test_a_corrupt_exif_block_does_no_harm(mode):
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_a_cut_off_image_is_damaged(form, share):
+def test_a_truncated_image_is_damaged(form, share):
     data = builders.noise() if form == "JPEG" else png(by_pil(builders.noise()))
     with pytest.raises(DamagedImage, match=r"^here cannot be decoded \(.+\)$"):
         decode(data[: int(len(data) * share)], "here")
 
 
 @pytest.mark.parametrize("data, reason", [(b"", "here is empty"), (b"<html>Sign in</html>", "none of JPEG, PNG")])
-def test_what_is_no_image_is_damaged(data, reason):
+def test_a_file_that_is_not_an_image_is_damaged(data, reason):
     with pytest.raises(DamagedImage, match=reason) as caught:
         decode(data, "here")
     assert caught.value.reason == str(caught.value) and "0x" not in caught.value.reason
@@ -158,7 +158,7 @@ def test_the_max_pixels_is_inclusive(mode):
 @pytest.mark.filterwarnings("ignore:Image size:Warning")
 @given(st.binary(max_size=64), st.integers(0, 10_000), st.sampled_from(["JPEG", "PNG", "GIF", "BMP"]))
 def test_hostile_bytes_are_decoded_or_damaged(noise, at, form):
-    """Nothing else comes out of it, whatever is written over an image."""
+    """There is no other outcome, whatever bytes of an image are overwritten."""
     data = bytearray(builders.image(form=form))
     at %= len(data)
     data[at : at + len(noise)] = noise
@@ -188,7 +188,7 @@ def test_keys_keep_ordinary_names():
 @pytest.mark.parametrize(
     "name, expected", [("a/b.JPEG", True), ("a/b.jpg", True), ("a/._b.jpg", False), ("a/tmp", False)]
 )
-def test_images_are_known_by_name(name, expected):
+def test_images_are_recognised_by_name(name, expected):
     assert is_image(name) is expected
 
 

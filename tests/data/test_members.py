@@ -1,4 +1,4 @@
-"""Going through archives: all forms give the same members, damage and malice become sentences."""
+"""Iteration over archives: all formats give the same members; damage and malice are reported."""
 
 import gzip
 import io
@@ -50,7 +50,7 @@ def test_memory_does_not_grow_with_the_archive(tmp_path):
         tracemalloc.stop()
         return used
 
-    peak(10)  # what is imported and cached once
+    peak(10)  # warm up imports and caches
     assert peak(2000) < 2 * peak(20)
 
 
@@ -59,7 +59,7 @@ def test_members_say_where_they_are(tmp_path):
     assert (member.where, member.size, member.stem, member.parts) == ("archive: top/a.txt", 5, "a", ("top", "a.txt"))
 
 
-def test_only_regular_files_are_given_out(tmp_path):
+def test_only_regular_files_are_returned(tmp_path):
     files = {
         "folder": builders.special(tarfile.DIRTYPE),
         "link": builders.special(tarfile.SYMTYPE, "/etc/passwd"),
@@ -108,14 +108,14 @@ def test_a_tar_gz_within_a_zip_is_read_in_place(tmp_path):
         (b"version https://git-lfs", "it begins with b'version http'"),
     ],
 )
-def test_what_is_no_archive_is_named(data, found, tmp_path):
+def test_a_file_that_is_not_an_archive_is_reported(data, found, tmp_path):
     path = builders.put(tmp_path / "a.tar", data)
     with pytest.raises(ZfnetError, match=found) as caught:
         archive_format(path)
     assert str(path) in str(caught.value)
 
 
-def test_a_missing_archive_is_named(tmp_path):
+def test_a_missing_archive_is_reported(tmp_path):
     with pytest.raises(ZfnetError, match=r"nowhere\.tar: No such file"):
         list(members(tmp_path / "nowhere.tar"))
 
@@ -130,14 +130,14 @@ CUTS = {
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_cut_off_tar_is_noticed_wherever_it_ends(cut, tmp_path):
+def test_a_truncated_tar_is_detected_wherever_it_ends(cut, tmp_path):
     path = builders.put(tmp_path / "a.tar", builders.tar(FILES)[:cut])
     with pytest.raises(ZfnetError, match=r"truncated or damaged .* copy it again"):
         contents(path)
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_cut_off_tar_within_a_tar_is_noticed(cut):
+def test_a_truncated_tar_within_a_tar_is_detected(cut):
     file = io.BytesIO(builders.tar({"n1.tar": builders.tar(FILES)[:cut]}))
     with pytest.raises(ZfnetError, match=r"outer\.tar: n1\.tar.*truncated"):
         for member in tar_members(file, "outer.tar"):
@@ -146,7 +146,7 @@ def test_a_cut_off_tar_within_a_tar_is_noticed(cut):
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_cut_off_tar_shows_at_its_end(cut, tmp_path):
+def test_a_truncated_tar_is_detected_by_its_end(cut, tmp_path):
     with pytest.raises(ZfnetError, match=f"truncated after {cut} bytes"):
         check_end(builders.put(tmp_path / "a.tar", builders.tar(FILES)[:cut]))
 
@@ -155,7 +155,7 @@ def test_a_whole_tar_passes(tmp_path):
     check_end(builders.put(tmp_path / "a.tar", builders.tar(FILES)))
 
 
-def test_garbage_amid_a_tar_is_not_taken_for_its_end(tmp_path):
+def test_garbage_inside_a_tar_is_not_mistaken_for_its_end(tmp_path):
     data = bytearray(builders.tar(FILES))
     data[1024 : 1024 + 512] = b"\xaa" * 512
     with pytest.raises(ZfnetError, match="damaged"):
@@ -163,7 +163,7 @@ def test_garbage_amid_a_tar_is_not_taken_for_its_end(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["gzip", "zip"])
-def test_a_cut_off_or_altered_compressed_archive_is_noticed(form, tmp_path):
+def test_a_truncated_or_altered_compressed_archive_is_detected(form, tmp_path):
     data = make(form, tmp_path, {"a": builders.noise(), "b": builders.noise(1)}).read_bytes()
     altered = bytearray(data)
     altered[len(data) // 2] ^= 0xFF
@@ -197,7 +197,7 @@ def test_oversized_members_are_refused_unread(form, tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
 @pytest.mark.parametrize("size", [-512, 1 << 40])
 def test_false_sizes_neither_loop_nor_fill_the_memory(kind, size, tmp_path):
-    """The size of a header is what the archive says, be it of a member or of the long name before one."""
+    """The size in a header is whatever the archive says, for a member or for the long name before it."""
     info = tarfile.TarInfo("a")
     info.type, info.size = kind, size
     path = builders.put(tmp_path / "a.tar", info.tobuf(tarfile.GNU_FORMAT) + builders.tar(FILES))
@@ -206,7 +206,7 @@ def test_false_sizes_neither_loop_nor_fill_the_memory(kind, size, tmp_path):
 
 
 def test_a_bomb_behind_a_false_size_is_not_unfolded(tmp_path):
-    """A tar header may promise more than any disk holds; nothing is allocated for it."""
+    """A tar header may announce more than any disk holds; nothing is allocated for it."""
     info = tarfile.TarInfo("bomb")
     info.size = 1 << 40
     path = builders.put(tmp_path / "a.tar.gz", gzip.compress(info.tobuf() + bytes(4096)))

@@ -1,3 +1,5 @@
+"""Resizing, statistics, and writing shards: reproducible, resumable, strict about damage."""
+
 import hashlib
 import signal
 import subprocess
@@ -96,10 +98,10 @@ def test_plain_webdataset_reads_the_shards(tmp_path, square):
         kept = short_side(draw(number), 32)
         kept = centre_square(kept, 32) if square else kept
         assert sample["jpg"].shape == kept.shape
-        assert np.abs(sample["jpg"].astype(int) - kept).mean() < 8  # JPEG and its halved colours
+        assert np.abs(sample["jpg"].astype(int) - kept).mean() < 8  # JPEG and its subsampled chroma
 
 
-def test_the_image_is_encoded_at_the_quality_asked_for(tmp_path):
+def test_images_are_encoded_at_the_requested_quality(tmp_path):
     prepare(tmp_path, make_source(tmp_path, 1), jpeg_quality=95)
     with tarfile.open(tmp_path / "out/drawn-000000.tar") as tar:
         jpeg = tar.extractfile("class-0/0000.jpg").read()
@@ -132,7 +134,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("read", [0, 4, 5, 9, 13, 20])
-def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path, monkeypatch, read):
+def test_a_killed_run_resumes_to_the_same_bytes_without_redoing_shards(tmp_path, monkeypatch, read):
     changes = {"max_bad_fraction": 0.1}
     source = make_source(tmp_path, 21, damaged=(7,))
     prepare(tmp_path, source, **changes)
@@ -157,7 +159,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path,
 
 
 @pytest.mark.slow
-def test_a_run_killed_by_the_system_goes_on_to_the_same_bytes(tmp_path):
+def test_a_run_killed_by_the_system_resumes_to_the_same_bytes(tmp_path):
     script = """
 import os, signal, sys
 from pathlib import Path
@@ -184,7 +186,7 @@ write_shards(source, Data(image_size=32, images_per_shard=5), folder / "out/mani
 
 
 @pytest.mark.parametrize("change", ["settings", "archive", "square"])
-def test_finished_shards_of_other_settings_or_another_archive_are_not_taken_over(tmp_path, change):
+def test_finished_shards_of_other_settings_or_archives_are_not_reused(tmp_path, change):
     def killed() -> Iterator[EncodedImage]:
         yield from images(7)
         raise Killed
@@ -216,7 +218,7 @@ def test_leftovers_of_a_longer_set_are_removed(tmp_path):
     }
 
 
-def test_damaged_images_are_named_and_left_out(tmp_path):
+def test_damaged_images_are_recorded_and_skipped(tmp_path):
     manifest = prepare(tmp_path, make_source(tmp_path, 20, damaged=(2, 11)), max_bad_fraction=0.1)
     assert [entry.key for entry in manifest.damaged] == ["class-2/0002", "class-2/0011"]
     assert manifest.damaged[0].source == "drawn.tar: 2" and "cannot be decoded" in manifest.damaged[0].reason
@@ -235,8 +237,8 @@ def test_too_many_damaged_images_stop_the_run_with_their_names(tmp_path, expecte
 
 
 @pytest.mark.parametrize("there", [19, 21])
-def test_another_number_of_images_than_was_told_stops_the_run(tmp_path, there):
-    source = make_source(tmp_path, there, damaged=(2,))  # a damaged one is there all the same
+def test_an_unexpected_number_of_images_stops_the_run(tmp_path, there):
+    source = make_source(tmp_path, there, damaged=(2,))  # a damaged image still counts
     source.expected = 20
     with pytest.raises(
         ZfnetError, match=rf"drawn: {there} images in .*drawn.tar, where 20 were expected; copy the missing"
@@ -261,14 +263,14 @@ def test_a_ribbon_counts_as_damaged(tmp_path):
         ([EncodedImage("../up", 0, images(1)[0].data, "x")], "cannot be the key"),
     ],
 )
-def test_mistakes_of_a_source_are_sentences(tmp_path, broken, sentence):
+def test_mistakes_of_a_source_are_reported(tmp_path, broken, sentence):
     source = make_source(tmp_path, 3)
     source.images = lambda: iter(broken)
     with pytest.raises(ZfnetError, match=sentence):
         prepare(tmp_path, source)
 
 
-def test_a_missing_archive_is_a_sentence(tmp_path):
+def test_a_missing_archive_is_reported(tmp_path):
     source = make_source(tmp_path, 3)
     source.archives = [tmp_path / "nowhere.tar"]
     with pytest.raises(ZfnetError, match=r"nowhere.tar: the archive cannot be read"):

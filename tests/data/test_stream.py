@@ -1,4 +1,4 @@
-"""Remote shards: the same batches over every kind of address, and sentences for what fails on the way."""
+"""Remote shards: the same batches over every kind of address, and helpful errors for failures."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server(shards):
-    """Address of the folder of the shards on a web server of this machine."""
+    """Address of the shards' folder on a local web server."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(shards.path.parent)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -96,7 +96,7 @@ def test_a_bucket_is_read_by_its_own_program(shards, tmp_path, monkeypatch):
     seed=st.integers(0, 3),
     epoch=st.integers(0, 3),
 )
-def test_a_shuffled_epoch_shows_each_image_once_and_is_set_by_seed_and_epoch(
+def test_a_shuffled_epoch_has_each_image_once_in_an_order_set_by_seed_and_epoch(
     shards, batch, threads, shuffle, seed, epoch
 ):
     remote = RemoteShards(shards.path)
@@ -121,7 +121,7 @@ def test_batches_may_be_left_before_their_end(shards):
     batches.close()
 
 
-# What can go wrong
+# Errors
 
 
 def read(*given):
@@ -129,25 +129,25 @@ def read(*given):
 
 
 @needs_curl
-def test_a_dead_address_is_a_sentence(shards, server):
+def test_an_unreachable_address_is_reported(shards, server):
     with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 images \(.* code 22\)"):
         read(f"{server}/nowhere.tar")
     with pytest.raises(ZfnetError, match=r"nowhere.json: the manifest cannot be read \(.* code 22\)"):
         RemoteShards(f"{server}/nowhere.json")
 
 
-def test_a_missing_file_is_a_sentence(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 images \(No such file"):
         read(str(tmp_path / "nowhere.tar"))
 
 
-def test_a_command_that_fails_after_its_images_is_a_sentence(shards):
+def test_a_command_that_fails_after_its_images_is_reported(shards):
     shard = shards.path.parent / "drawn-000000.tar"
     with pytest.raises(ZfnetError, match=r"after \d images \(the command that reads it exited with code 3\)"):
         read(f"pipe:cat {shard}; exit 3")
 
 
-def test_a_shard_cut_anywhere_is_a_sentence(shards, tmp_path):
+def test_a_shard_truncated_anywhere_is_reported(shards, tmp_path):
     for path in shards.path.parent.glob("*.*"):
         shutil.copy(path, tmp_path)
     content = (tmp_path / "drawn-000001.tar").read_bytes()
@@ -157,7 +157,7 @@ def test_a_shard_cut_anywhere_is_a_sentence(shards, tmp_path):
             read(tmp_path / "manifest.json")
 
 
-def test_a_shard_that_lacks_images_of_the_manifest_is_a_sentence(shards, tmp_path):
+def test_a_shard_that_lacks_images_of_the_manifest_is_reported(shards, tmp_path):
     for path in shards.path.parent.glob("*.*"):
         shutil.copy(path, tmp_path)
     shutil.copy(tmp_path / "drawn-000004.tar", tmp_path / "drawn-000001.tar")
@@ -165,7 +165,7 @@ def test_a_shard_that_lacks_images_of_the_manifest_is_a_sentence(shards, tmp_pat
         read(tmp_path / "manifest.json")
 
 
-def test_another_kind_of_tar_is_a_sentence(tmp_path):
+def test_a_tar_of_other_files_is_reported(tmp_path):
     import tarfile
 
     (tmp_path / "a.txt").write_text("text")
@@ -175,7 +175,7 @@ def test_another_kind_of_tar_is_a_sentence(tmp_path):
         read(str(tmp_path / "other.tar"))
 
 
-def test_images_of_another_size_are_a_sentence(shards):
+def test_images_of_another_size_are_reported(shards):
     with pytest.raises(ZfnetError, match=r"class-0/0000.jpg cannot be decoded \(\d+ × \d+ pixels instead of 40\)"):
         read(str(shards.path.parent / "drawn-000000.tar"), 40)
 

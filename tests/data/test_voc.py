@@ -1,4 +1,4 @@
-"""PASCAL VOC: objects and sets of the right images, annotations parsed with care."""
+"""PASCAL VOC: objects and sets of the right images, annotations parsed safely."""
 
 import builders
 import pytest
@@ -27,7 +27,7 @@ def test_the_archive(tmp_path):
     assert found["2007_000001"].data == builders.voc_files()[f"{ROOT}/JPEGImages/2007_000001.jpg"]
 
 
-def test_a_stray_file_named_as_the_folder_is_passed_over(tmp_path):
+def test_a_stray_file_named_like_the_folder_is_ignored(tmp_path):
     source = voc.voc2012(write(tmp_path, {"VOC2012": b"stray"} | builders.voc_files()))
     assert len(list(source.images())) == 2
 
@@ -51,7 +51,7 @@ def test_the_extracted_folder(tmp_path):
         ("JPEGImages/2007_000002.jpg", r"1 images of ImageSets/Main are missing, such as 2007_000002\.jpg"),
     ],
 )
-def test_what_is_missing_is_named(name, message, tmp_path):
+def test_missing_files_are_reported(name, message, tmp_path):
     files = builders.voc_files()
     del files[f"{ROOT}/{name}"]
     with pytest.raises(ZfnetError, match=message):
@@ -69,7 +69,7 @@ def test_the_test_archive_has_images_without_objects(tmp_path):
     ("ImageSets/Main/test.txt", r"no VOC2012/ImageSets/Main/test\.txt .* expected VOC2012test\.tar"),
     ("JPEGImages/2008_000011.jpg", r"1 images of ImageSets/Main are missing, such as 2008_000011\.jpg"),
 ])  # fmt: skip
-def test_what_is_missing_of_the_test_archive_is_named(name, message, tmp_path):
+def test_missing_files_of_the_test_archive_are_reported(name, message, tmp_path):
     files = builders.voc_test_files()
     del files[f"{ROOT}/{name}"]
     with pytest.raises(ZfnetError, match=message):
@@ -111,7 +111,7 @@ def test_a_box_without_a_side_is_bad():
         (builders.annotation(builders.OBJECT.format(1, 2, "wide", 4, "", "cat")), "wide"),
     ],
 )
-def test_bad_annotations_are_named(xml, reason):
+def test_invalid_annotations_are_reported(xml, reason):
     with pytest.raises(ZfnetError, match=f"here: not an annotation of PASCAL VOC .*({reason})"):
         read_objects(xml, "here")
 

@@ -1,4 +1,4 @@
-"""The generated world's pictures: exact geometry, key points on the eyes, true boxes, classes to be learnt by shape."""
+"""Images of the generated world: exact geometry, key points, boxes, and classes that are learnt by shape."""
 
 from random import Random
 
@@ -42,7 +42,7 @@ def test_a_square_covers_exactly_its_pixels():
     assert changed.min(0).tolist() == [top, left] and (changed.max(0) + 1).tolist() == [bottom, right]
 
 
-def test_markings_stay_on_what_is_drawn():
+def test_markings_stay_within_the_drawing():
     pen = Pen((40, 40), Frame.at(20, 20, 10), Random(0))
     pen.ellipse(0, 0, 1, 1, (10, 20, 30))
     before = np.asarray(pen.coverage).copy()
