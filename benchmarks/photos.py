@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 
 from zfnet.core.files import atomic, write_json
 from zfnet.data.loader import Shards
-from zfnet.data.readers.images import Picture, Source
+from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.shards.manifest import Manifest, Shard
 from zfnet.data.shards.tar import ShardWriter
 from zfnet.data.shards.writer import write_shards
@@ -122,13 +122,13 @@ def _shard(distinct: Shards, folder: Path, first: int, count: int) -> Shard:
     return Shard(file=path.name, images=count, bytes=tar.bytes, sha256=digest)
 
 
-def _images(path: Path) -> Iterator[Picture]:
+def _images(path: Path) -> Iterator[EncodedImage]:
     with tarfile.open(path) as tar:
         for member in tar:
             key, _, suffix = member.name.rpartition(".")
             file = tar.extractfile(member)
             if suffix == "jpg" and file:
-                yield Picture(key, int(key.split("/")[0][-1]), file.read(), f"{path}: {key}")
+                yield EncodedImage(key, int(key.split("/")[0][-1]), file.read(), f"{path}: {key}")
 
 
 def _jpeg(number: int) -> bytes:

@@ -24,7 +24,7 @@ from benchmarks import memory, photos
 from benchmarks.harness import Bench, Row
 from benchmarks.timing import restrict_to, seconds
 from zfnet.core.threads import in_order
-from zfnet.data.readers.images import Picture
+from zfnet.data.readers.images import EncodedImage
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
@@ -97,7 +97,7 @@ def _pixels_and_products(square: Image.Image) -> tuple[np.ndarray, np.ndarray]:
 def _write_squares(archive: Path, threads: int, measure: Callable[[Image.Image], T]) -> Iterator[T]:
     """Write the squares to a tar, and yield `measure(square)` for each."""
 
-    def prepare(picture: Picture) -> tuple[Picture, bytes, T]:
+    def prepare(picture: EncodedImage) -> tuple[EncodedImage, bytes, T]:
         square = _square(picture)
         return picture, _jpeg(square), measure(square)
 
@@ -106,13 +106,13 @@ def _write_squares(archive: Path, threads: int, measure: Callable[[Image.Image],
         ThreadPoolExecutor(threads) as pool,
         tarfile.open(Path(folder) / "shard.tar", "w") as tar,
     ):
-        for picture, jpeg, measured in in_order(pool, prepare, photos.source(archive).pictures(), 4 * threads):
+        for picture, jpeg, measured in in_order(pool, prepare, photos.source(archive).images(), 4 * threads):
             _add(tar, f"{picture.key}.jpg", jpeg)
             _add(tar, f"{picture.key}.cls", str(picture.label).encode())
             yield measured
 
 
-def _square(picture: Picture) -> Image.Image:
+def _square(picture: EncodedImage) -> Image.Image:
     image = Image.open(io.BytesIO(picture.data)).convert("RGB")
     scale = SIZE / min(image.size)
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)

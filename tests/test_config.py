@@ -54,7 +54,7 @@ def test_all_mistakes_are_reported_at_once_with_path_and_nearest_key():
         config.load({"nets": {"widht": 2, "crop": -3}, "training": {"zf": {"crops": "eleven"}}}, PRESETS)
     text = str(caught.value)
     assert "nets.widht: no such setting" in text
-    assert "did you mean width?" in text
+    assert "did you mean 'width'?" in text
     assert "nets.crop" in text
     assert "training.zf.crops" in text
     assert "'random' or 'ten'" in text
@@ -132,7 +132,7 @@ def test_a_mistake_of_a_whole_tree_does_not_print_the_tree():
 
 
 def test_an_unknown_preset_names_the_known_ones():
-    with pytest.raises(ZfnetError, match=r"choose one of demo, mini, paper \(did you mean mini\?\)"):
+    with pytest.raises(ZfnetError, match=r"choose one of demo, mini, paper; did you mean 'mini'\?"):
         config.load({"preset": "miny"}, PRESETS)
 
 

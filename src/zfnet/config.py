@@ -4,7 +4,6 @@ A preset is a file of values (zfnet/presets/NAME.yaml) and config.yaml overrides
 receives only the settings it uses (`stage_text`), so that an unrelated change does not run it again.
 """
 
-import difflib
 import os
 import sys
 import types
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import canonical_json, read_json
+from zfnet.core.suggest import did_you_mean
 from zfnet.data.readers.download import FILES as REMOTE_FILES
 from zfnet.renamed_settings import RENAMED
 from zfnet.settings import Archives, Settings
@@ -105,7 +105,7 @@ def _preset(name: Any, presets: Path) -> dict[str, Any]:
         raise ZfnetError(f"{presets}: this folder holds no presets; reinstall zfnet.")
     if name not in known:
         raise ZfnetError(
-            f"config: preset: {name!r} is not a preset; choose one of {', '.join(known)}{_near(name, known)}."
+            f"config: preset: {name!r} is not a preset; choose one of {', '.join(known)}{did_you_mean(name, known)}"
         )
     return {**_read_yaml(presets / f"{name}.yaml"), "preset": name}
 
@@ -154,7 +154,7 @@ def _sentence(mistake: Mapping[str, Any]) -> str:
         known = list(model.model_fields)
         if new := _renamed(model, path[-1]):
             return f"{name}: this setting is now called {'.'.join([*path[:-1], new])}."
-        return f"{name}: no such setting; known here: {', '.join(known)}{_near(path[-1], known)}."
+        return f"{name}: no such setting; known here: {', '.join(known)}{did_you_mean(path[-1], known)}"
     if mistake["type"] == "value_error":  # a validator of ours, whose sentence needs no copy of the whole sub-tree
         return f"{name}: {mistake['ctx']['error']}."
     return f"{name}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}, found {mistake['input']!r}."
@@ -165,11 +165,6 @@ def _renamed(model: type[BaseModel], name: str) -> str | None:
     return next(
         (RENAMED[base.__name__][name] for base in model.__mro__ if name in RENAMED.get(base.__name__, {})), None
     )
-
-
-def _near(word: Any, known: list[str]) -> str:
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _model_at(path: list[str]) -> type[BaseModel]:

@@ -7,7 +7,8 @@ configuration only, because the settings file of a stage holds one part of it an
 from collections.abc import Iterable, Iterator, Mapping
 
 from zfnet.core.errors import ZfnetError
-from zfnet.nets.architecture import describe, require_known
+from zfnet.core.suggest import require_known
+from zfnet.nets.architecture import describe
 from zfnet.settings import Settings
 from zfnet.training.experiments import NetSpec, RunSpec, specs
 

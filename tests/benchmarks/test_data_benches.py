@@ -50,7 +50,7 @@ def test_both_ways_of_sharding_make_the_same_squares(tmp_path):
     """The comparison is like for like: up to rounding and JPEG losses the squares are equal."""
     archive = photos.photographs(tmp_path, 2, 2)
     sharding.ours(archive, 1)
-    for image in photos.source(archive).pictures():
+    for image in photos.source(archive).images():
         square = simplejpeg.decode_jpeg(sharding._jpeg(sharding._square(image)))
         ours = Shards(photos.squares(tmp_path, 250, 2)).squares([image.label])[0].numpy()
         assert np.abs(square.astype(int) - ours).mean() < 2

@@ -1,4 +1,4 @@
-"""Atomic writes: what is half-written never looks finished."""
+"""Atomic writes: a half-written file never looks finished."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from zfnet.core import files
 from zfnet.core.errors import ZfnetError
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside(tmp_path):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     files.write_text(path, "old")
     with pytest.raises(RuntimeError), files.atomic(path) as beside:
@@ -24,7 +24,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_the_temporary_file_keeps_the_name_and_its_folder_goes_with_all_that_is_in_it(tmp_path):
+def test_the_temporary_file_has_the_final_name_and_its_folder_is_removed_with_its_content(tmp_path):
     with files.atomic(tmp_path / "picture.png") as beside:
         assert beside.name == "picture.png"
         beside.write_bytes(b"x")
@@ -33,7 +33,7 @@ def test_the_temporary_file_keeps_the_name_and_its_folder_goes_with_all_that_is_
     assert [entry.name for entry in tmp_path.iterdir()] == ["picture.png"]
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path):
+def test_leftovers_of_a_killed_process_are_removed(tmp_path):
     for name in (".a-1.tar.node.uni.123", ".a-1.tar.node2.1", ".a-2.tar.7", ".a-1.tar", ".b-1.tar.node.5"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "half").write_bytes(b"x")
@@ -41,7 +41,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [".a-1.tar", ".b-1.tar.node.5"]
 
 
-def test_the_next_to_write_a_file_removes_what_dead_processes_of_its_machine_left(tmp_path):
+def test_the_next_writer_removes_leftovers_of_dead_processes_of_its_machine(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()
     host, me = socket.gethostname(), os.getpid()
@@ -50,18 +50,18 @@ def test_the_next_to_write_a_file_removes_what_dead_processes_of_its_machine_lef
     for name in (*kept, f".a[1].{host}.{dead.pid}"):
         (tmp_path / name).mkdir()
     files.write_text(tmp_path / "a[1]", "whole")
-    kept.remove(f".a[1].{host}.{me}")  # one's own, of this very write
+    kept.remove(f".a[1].{host}.{me}")  # that of this very write
     assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([*kept, "a[1]"])
 
 
-def test_a_full_disk_is_an_error_of_the_system_also_where_safetensors_writes(tmp_path, full_disk):
+def test_a_full_disk_is_an_oserror_even_from_safetensors(tmp_path, full_disk):
     with full_disk, pytest.raises(OSError) as caught, files.atomic(tmp_path / "a.safetensors") as beside:
         save_file({"a": np.zeros(10_000)}, beside)
     assert caught.value.errno == errno.EFBIG and caught.value.filename == str(tmp_path / "a.safetensors")
     assert caught.value.strerror == os.strerror(errno.EFBIG) and list(tmp_path.iterdir()) == []
 
 
-def test_other_mistakes_in_writing_stay_what_they_are(tmp_path):
+def test_other_errors_of_safetensors_are_unchanged(tmp_path):
     with pytest.raises(SafetensorError, match="no error of the system"), files.atomic(tmp_path / "a") as beside:
         beside.touch()
         raise SafetensorError("no error of the system")
@@ -75,12 +75,12 @@ def test_a_file_is_readable_whoever_wrote_it(tmp_path):
     assert (tmp_path / "private").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
-def test_folders_are_made(tmp_path):
+def test_folders_are_created(tmp_path):
     files.write_json(tmp_path / "a" / "b.json", {"z": 1, "a": (2, 3)})
     assert files.read_json(tmp_path / "a" / "b.json") == {"a": [2, 3], "z": 1}
 
 
-def test_unchanged_text_leaves_the_files_time_alone(tmp_path):
+def test_unchanged_text_keeps_the_files_time(tmp_path):
     path = tmp_path / "spec.json"
     assert files.write_if_changed(path, "one")
     before = path.stat().st_mtime_ns
@@ -96,7 +96,7 @@ def test_canonical_json_does_not_depend_on_the_order_of_keys():
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "no such file"), ("{", "not valid JSON")])
-def test_reading_a_bad_file_is_a_sentence(tmp_path, content, message):
+def test_an_invalid_file_is_reported(tmp_path, content, message):
     path = tmp_path / "x.json"
     if content is not None:
         path.write_text(content)

@@ -1,3 +1,5 @@
+"""GPU locks: exclusive or shared devices, waiting, and release when a process is killed."""
+
 import itertools
 import os
 import subprocess
@@ -6,10 +8,9 @@ import threading
 
 import pytest
 
-from zfnet.core import gpu_lock as module
 from zfnet.core.errors import ZfnetError
 from zfnet.core.file_lock import exclusive, holder
-from zfnet.core.gpu_lock import devices, lease
+from zfnet.core.gpu_lock import devices, gpu_lock
 
 
 @pytest.fixture(autouse=True)
@@ -19,22 +20,22 @@ def no_scheduler(monkeypatch):
 
 @pytest.fixture
 def ask(tmp_path, monkeypatch):
-    """Lease of GPU-a, GPU-b and GPU-c as a process of its own would ask for it, whatever this one already holds."""
+    """Lock GPU-a, GPU-b or GPU-c as a separate process would, whatever this one already holds."""
 
-    def lease_in_turn(count=1, share=1, found=("GPU-a", "GPU-b", "GPU-c")):
+    def lock_in_turn(count=1, slots=1, gpus=("GPU-a", "GPU-b", "GPU-c")):
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-        return lease(count, share, list(found), tmp_path, poll=0.01)
+        return gpu_lock(count, slots, list(gpus), tmp_path, poll=0.01)
 
-    return lease_in_turn
+    return lock_in_turn
 
 
-def test_each_lease_has_a_device_of_its_own(ask):
+def test_each_lock_holds_its_own_device(ask):
     with ask() as first, ask() as second:
         assert (first, second) == (["GPU-a"], ["GPU-b"])
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-b"
 
 
-def test_a_lease_ends_with_its_block(ask):
+def test_the_lock_ends_with_its_block(ask):
     for _ in range(2):
         with ask() as held:
             assert held == ["GPU-a"]
@@ -42,34 +43,34 @@ def test_a_lease_ends_with_its_block(ask):
 
 
 def test_trainings_spread_before_they_share(ask):
-    with ask(share=2) as a, ask(share=2) as b, ask(share=2) as c, ask(share=2) as d:
+    with ask(slots=2) as a, ask(slots=2) as b, ask(slots=2) as c, ask(slots=2) as d:
         assert [a, b, c, d] == [["GPU-a"], ["GPU-b"], ["GPU-c"], ["GPU-a"]]
 
 
-def test_a_job_that_does_not_share_finds_room_beside_a_training(ask):
-    with ask(share=2, found=["GPU-a"]), ask(found=["GPU-a"]) as other:
+def test_a_job_that_does_not_share_fits_next_to_a_training_that_does(ask):
+    with ask(slots=2, gpus=["GPU-a"]), ask(gpus=["GPU-a"]) as other:
         assert other == ["GPU-a"]
 
 
-def test_several_devices_are_different_ones(ask):
-    with ask(2, share=2) as first, ask(2, share=2) as second:
+def test_several_locked_devices_are_distinct(ask):
+    with ask(2, slots=2) as first, ask(2, slots=2) as second:
         assert (first, second) == (["GPU-a", "GPU-b"], ["GPU-c", "GPU-a"])
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-c,GPU-a"
 
 
-def test_more_devices_than_there_are_is_told(ask):
-    with pytest.raises(ZfnetError, match="4 GPUs are wanted and this machine has 3"), ask(4):
+def test_requesting_more_devices_than_exist_is_an_error(ask):
+    with pytest.raises(ZfnetError, match="4 GPUs are requested and this machine has 3"), ask(4):
         pass
 
 
-def test_a_lease_waits_until_a_device_is_free(tmp_path, capsys):
-    with lease(found=["GPU-a"], folder=tmp_path):
+def test_the_lock_waits_until_a_device_is_free(tmp_path, capsys):
+    with gpu_lock(gpus=["GPU-a"], folder=tmp_path):
         del os.environ["CUDA_VISIBLE_DEVICES"]
         got = threading.Event()
         release = threading.Event()
 
         def other():
-            with lease(found=["GPU-a"], folder=tmp_path, poll=0.01):
+            with gpu_lock(gpus=["GPU-a"], folder=tmp_path, poll=0.01):
                 got.set()
                 release.wait(10)
 
@@ -80,21 +81,21 @@ def test_a_lease_waits_until_a_device_is_free(tmp_path, capsys):
     assert got.wait(10)
     release.set()
     thread.join()
-    assert "all 1 GPUs are leased" in capsys.readouterr().out
+    assert "all 1 GPUs are locked" in capsys.readouterr().out
 
 
 JOB = """
 import pathlib, sys, time
-from zfnet.core.gpu_lock import lease
-folder, count, share = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-with lease(count, share, ["GPU-a", "GPU-b", "GPU-c"], folder, poll=0.01) as held:
+from zfnet.core.gpu_lock import gpu_lock
+folder, count, slots = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+with gpu_lock(count, slots, ["GPU-a", "GPU-b", "GPU-c"], folder, poll=0.01) as held:
     start = time.monotonic()
     time.sleep(0.1)
     print("held", *held, start, time.monotonic(), flush=True)
 """
 
 
-def test_jobs_of_one_and_two_devices_neither_meet_nor_block_each_other(tmp_path):
+def test_jobs_of_one_and_two_devices_neither_overlap_nor_deadlock(tmp_path):
     """Seven processes on three devices: all end, and no device is held twice at once."""
     wanted = [2, 1, 2, 2, 1, 2, 1]
     jobs = [
@@ -114,7 +115,7 @@ def test_jobs_of_one_and_two_devices_neither_meet_nor_block_each_other(tmp_path)
         assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
 
 
-def test_only_as_many_share_a_device_as_may(tmp_path):
+def test_no_more_jobs_share_a_device_than_it_has_slots(tmp_path):
     jobs = [
         subprocess.Popen([sys.executable, "-c", JOB, str(tmp_path), "3", "2"], stdout=subprocess.PIPE, text=True)
         for _ in range(5)
@@ -124,18 +125,18 @@ def test_only_as_many_share_a_device_as_may(tmp_path):
 
 
 @pytest.mark.parametrize("variable", ["CUDA_VISIBLE_DEVICES", "LOCAL_RANK"])
-def test_a_choice_made_outside_stands(tmp_path, monkeypatch, variable):
+def test_devices_chosen_outside_are_respected(tmp_path, monkeypatch, variable):
     monkeypatch.setenv(variable, "3")
-    with lease(found=["GPU-a"], folder=tmp_path) as held:
+    with gpu_lock(gpus=["GPU-a"], folder=tmp_path) as held:
         assert held == []
         assert os.environ[variable] == "3"
     assert not list(tmp_path.iterdir())
 
 
-def test_without_a_driver_there_is_nothing_to_lease(monkeypatch):
+def test_without_a_driver_nothing_is_locked(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert devices() == []
-    with module.lease() as held:
+    with gpu_lock() as held:
         assert held == []
 
 
@@ -156,10 +157,10 @@ def test_the_kernel_frees_the_lock_of_a_killed_process(tmp_path):
         assert free
 
 
-def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
+def test_a_file_system_without_locks_is_an_error(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr("zfnet.core.file_lock.fcntl.flock", refuse)
-    with pytest.raises(ZfnetError, match="offers no locks"), exclusive(tmp_path / "lock"):
+    with pytest.raises(ZfnetError, match="does not support locks"), exclusive(tmp_path / "lock"):
         pass

@@ -1,4 +1,4 @@
-"""Where numbers come from, and what they cost."""
+"""Provenance and cost of numbers."""
 
 import re
 import sys
@@ -18,7 +18,7 @@ def test_peak_memory_is_in_megabytes_on_every_system(monkeypatch, system, expect
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
-def test_peak_memory_is_what_the_kernel_tells_elsewhere():
+def test_peak_memory_agrees_with_the_kernel():
     kilobytes = int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
     ratio = provenance.peak_memory_mb() / (kilobytes / 1024)
-    assert 0.9 < ratio < 100  # the kernel counts what the process was started from, too
+    assert 0.9 < ratio < 100  # the kernel also counts the parent's memory at the fork

@@ -1,4 +1,4 @@
-"""Tiny archives in the official formats, built in memory of plain dicts of name -> bytes."""
+"""Tiny archives in the official formats, built in memory from dicts of name -> bytes."""
 
 import gzip
 import io
@@ -13,8 +13,8 @@ from PIL import Image
 RED = (200, 40, 90)
 
 
-def picture(colour=RED, size=(12, 8), mode="RGB", form="JPEG", **options) -> bytes:
-    """One picture of one colour, encoded by PIL. size : (width, height)."""
+def image(colour=RED, size=(12, 8), mode="RGB", form="JPEG", **options) -> bytes:
+    """One image of one colour, encoded by PIL. size : (width, height)."""
     file = io.BytesIO()
     Image.new("RGB", size, colour).convert(mode).save(file, form, **options)
     return file.getvalue()
@@ -72,15 +72,15 @@ def extract(files: dict[str, bytes], folder: Path) -> Path:
 
 # ImageNet -------------------------------------------------------------------------------------------------------------
 
-# The kit's numbers are in neither order of the WordNet ids nor of the training pictures' archive.
+# The kit's numbers follow neither the order of the WordNet ids nor that of the training archive.
 WNIDS = {3: "n00000001", 1: "n00000002", 2: "n00000003"}
 TRUTH = (2, 1, 3, 3, 1, 2)
 
 
 def train_files(images: int = 4) -> dict[str, dict[str, bytes]]:
-    """Class -> name -> picture; every picture differs from every other."""
+    """Class -> name -> image; every image differs from every other."""
     return {
-        wnid: {f"{wnid}_{i}.JPEG": picture((60 * number, 40 * i, 9)) for i in range(images)}
+        wnid: {f"{wnid}_{i}.JPEG": image((60 * number, 40 * i, 9)) for i in range(images)}
         for number, wnid in WNIDS.items()
     }
 
@@ -90,15 +90,15 @@ def train_tar(images: int = 4) -> bytes:
 
 
 def val_files() -> dict[str, bytes]:
-    return {f"ILSVRC2012_val_{i:08d}.JPEG": picture((60 * number, 0, 0)) for i, number in enumerate(TRUTH, 1)}
+    return {f"ILSVRC2012_val_{i:08d}.JPEG": image((60 * number, 0, 0)) for i, number in enumerate(TRUTH, 1)}
 
 
 def test_files() -> dict[str, bytes]:
-    """A folder in the archive, as the challenge's test set has it."""
-    return {f"test/ILSVRC2012_test_{number:08d}.JPEG": picture() for number in (1, 2)}
+    """A folder in the archive, as in the challenge's test set."""
+    return {f"test/ILSVRC2012_test_{number:08d}.JPEG": image() for number in (1, 2)}
 
 
-test_files.__test__ = False  # no test
+test_files.__test__ = False  # not a test
 
 
 def devkit_files(truth=TRUTH, images: int = 4) -> dict[str, bytes]:
@@ -126,7 +126,7 @@ def devkit_files(truth=TRUTH, images: int = 4) -> dict[str, bytes]:
 
 
 def kaggle_files() -> dict[str, bytes]:
-    """Kaggle's whole folder: pictures and its two tables."""
+    """Kaggle's whole folder: images and its two tables."""
     place = "ILSVRC/Data/CLS-LOC"
     train = {f"{place}/train/{w}/{name}": data for w, files in train_files().items() for name, data in files.items()}
     val = {f"{place}/val/{name}": data for name, data in val_files().items()}
@@ -143,14 +143,14 @@ def kaggle_files() -> dict[str, bytes]:
 
 
 def caltech101_files() -> dict[str, bytes]:
-    """With the stray file of the official archive, and what macOS leaves."""
+    """With the stray file of the official archive, and one that macOS writes."""
     root = "101_ObjectCategories"
     return {
-        f"{root}/BACKGROUND_Google/image_0001.jpg": picture(),
+        f"{root}/BACKGROUND_Google/image_0001.jpg": image(),
         f"{root}/BACKGROUND_Google/tmp": b"stray",
-        f"{root}/accordion/image_0001.jpg": picture(),
+        f"{root}/accordion/image_0001.jpg": image(),
         f"{root}/accordion/._image_0001.jpg": b"stray",
-        f"{root}/Faces_easy/image_0002.jpg": picture(mode="L"),
+        f"{root}/Faces_easy/image_0002.jpg": image(mode="L"),
     }
 
 
@@ -158,11 +158,11 @@ def caltech256_files() -> dict[str, bytes]:
     """With the strays of the official archive: a file, a nested folder."""
     root = "256_ObjectCategories"
     return {
-        f"{root}/257.clutter/257_0001.jpg": picture(),
-        f"{root}/198.spider/198_0001.jpg": picture(),
+        f"{root}/257.clutter/257_0001.jpg": image(),
+        f"{root}/198.spider/198_0001.jpg": image(),
         f"{root}/198.spider/RENAME2": b"stray",
-        f"{root}/056.dog/056_0001.jpg": picture(),
-        f"{root}/056.dog/greg/vision309/056_0002.jpg": picture(),
+        f"{root}/056.dog/056_0001.jpg": image(),
+        f"{root}/056.dog/greg/vision309/056_0002.jpg": image(),
     }
 
 
@@ -176,13 +176,13 @@ def annotation(*objects: str) -> bytes:
 
 
 def voc_files() -> dict[str, bytes]:
-    """Pictures before annotations, a part with a box of its own, a fraction, and a picture outside both sets."""
+    """Images before annotations, a part with its own box, a fraction, and an image outside both sets."""
     root = "VOCdevkit/VOC2012"
     person = OBJECT.format(1, 2, "10.5", 4, HEAD, "person")
     return {
-        f"{root}/JPEGImages/2007_000001.jpg": picture(),
-        f"{root}/JPEGImages/2007_000002.jpg": picture(),
-        f"{root}/JPEGImages/2007_000003.jpg": picture(),
+        f"{root}/JPEGImages/2007_000001.jpg": image(),
+        f"{root}/JPEGImages/2007_000002.jpg": image(),
+        f"{root}/JPEGImages/2007_000003.jpg": image(),
         f"{root}/Annotations/2007_000001.xml": annotation(person, OBJECT.format(1, 1, 2, 2, "", "cat")),
         f"{root}/Annotations/2007_000002.xml": annotation(),
         f"{root}/Annotations/2007_000003.xml": annotation(),
@@ -194,12 +194,12 @@ def voc_files() -> dict[str, bytes]:
 
 
 def voc_test_files() -> dict[str, bytes]:
-    """Pictures and their list, and a picture for another task alone; no annotations."""
+    """Images and their list, and an image for another task only; no annotations."""
     root = "VOCdevkit/VOC2012"
     return {
-        f"{root}/JPEGImages/2008_000006.jpg": picture(),
-        f"{root}/JPEGImages/2008_000011.jpg": picture(),
-        f"{root}/JPEGImages/2008_000099.jpg": picture(),
+        f"{root}/JPEGImages/2008_000006.jpg": image(),
+        f"{root}/JPEGImages/2008_000011.jpg": image(),
+        f"{root}/JPEGImages/2008_000099.jpg": image(),
         f"{root}/ImageSets/Main/test.txt": b"2008_000006\n2008_000011\n",
         f"{root}/ImageSets/Layout/test.txt": b"2008_000099\n",
     }
@@ -211,7 +211,7 @@ def cifar_pixels(batch: int, images: int = 3) -> np.ndarray:
 
 
 def cifar_files(protocol: int = 2) -> dict[str, bytes]:
-    """As numpy pickles them with Python 3; `python2` makes a batch as Python 2 did."""
+    """Files as numpy pickles them under Python 3; `python2` builds a batch as Python 2 did."""
     batches = {f"data_batch_{number}": number for number in (4, 1, 5, 3, 2)} | {"test_batch": 6}
     files = {
         f"cifar-10-batches-py/{name}": pickle.dumps(
@@ -227,7 +227,7 @@ def cifar_files(protocol: int = 2) -> dict[str, bytes]:
 
 
 def python2(pixels: np.ndarray, labels: list[int]) -> bytes:
-    """A batch in the words of Python 2's pickle, protocol 2, where every text is a byte string."""
+    """A batch in Python 2's pickle, protocol 2, in which every text is a byte string."""
 
     def text(value: bytes) -> bytes:
         return b"T" + len(value).to_bytes(4, "little") + value

@@ -1,3 +1,5 @@
+"""Crops, flips, mean and colour noise against plain loops and their definitions."""
+
 import numpy as np
 import pytest
 import torch
@@ -36,9 +38,9 @@ def plainly(images, crops, crop, mean, colour=None):
 
 
 @pytest.mark.parametrize("coloured", [False, True])
-@pytest.mark.parametrize("cut", [augment._cut_singly, augment._cut_together])
+@pytest.mark.parametrize("cut", [augment._crop_each, augment._crop_batch])
 def test_prepare_is_exactly_the_plain_loop(images, mean, cut, coloured, monkeypatch):
-    monkeypatch.setattr(augment, "_cut_singly", cut)  # the way of the GPU must give the same on the CPU
+    monkeypatch.setattr(augment, "_crop_each", cut)  # the GPU path must give the same on the CPU
     crops = random_crops(len(images), SIZE, CROP, generator())
     colour = torch.randn(len(images), 3, generator=generator(3)) * 20 if coloured else None
     ours = prepare(images, crops, CROP, mean, colour)
@@ -59,7 +61,7 @@ def test_prepare_leaves_its_arguments_alone(images, mean):
     assert torch.equal(images, before[0]) and torch.equal(mean, before[1])
 
 
-def test_a_crop_of_the_whole_square_is_the_centred_picture(images, mean):
+def test_a_crop_of_the_whole_square_is_the_centred_image(images, mean):
     whole = prepare(images, centre_crops(len(images), SIZE, SIZE), SIZE, mean)
     assert torch.equal(whole, images.permute(0, 3, 1, 2).float() - mean)
 
@@ -71,7 +73,7 @@ def test_ten_crops_are_the_corners_and_the_centre_and_their_mirror_images():
     assert crops.flips.tolist() == [False] * 5 + [True] * 5
 
 
-def test_the_ten_views_of_a_picture(images, mean):
+def test_the_ten_crops_of_an_image(images, mean):
     views = prepare(images[:1].expand(10, -1, -1, -1), ten_crops(SIZE, CROP), CROP, mean)
     centred = images[0].permute(2, 0, 1).float() - mean
     windows = [
@@ -122,10 +124,10 @@ def test_epoch_order_is_a_permutation_of_its_seed_and_epoch():
     assert not np.array_equal(order, epoch_order(1000, 3, 6)) and not np.array_equal(order, epoch_order(1000, 5, 3))
 
 
-def test_mistakes_are_sentences(images, mean):
+def test_mistakes_are_explained(images, mean):
     with pytest.raises(ZfnetError, match="A crop of 17 px cannot be cut from squares of 16 px"):
         random_crops(1, 16, 17, generator())
-    with pytest.raises(ZfnetError, match=r"mean image has the shape \(3, 8, 8\), the pictures are squares of 16 px"):
+    with pytest.raises(ZfnetError, match=r"mean image has shape \(3, 8, 8\), the images are squares of 16 px"):
         prepare(images, centre_crops(40, SIZE, CROP), CROP, mean[:, :8, :8])
-    with pytest.raises(ZfnetError, match="3 crops for 40 pictures"):
+    with pytest.raises(ZfnetError, match="3 crops for 40 images"):
         prepare(images, Crops(*(values[:3] for values in centre_crops(40, SIZE, CROP))), CROP, mean)

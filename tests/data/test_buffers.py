@@ -1,3 +1,5 @@
+"""Batch memory is reused, but never while anything views it."""
+
 import gc
 
 import torch
@@ -7,8 +9,8 @@ from hypothesis import strategies as st
 from zfnet.data.buffers import Buffers
 
 
-def test_memory_comes_back_when_the_last_look_into_it_is_gone():
-    buffers = Buffers(kept=2)
+def test_memory_is_reused_once_its_last_view_is_gone():
+    buffers = Buffers(spare=2)
     first = buffers.empty(4, 5)
     address = first.data_ptr()
     row = first[2:3].numpy()  # an array of a slice of the tensor
@@ -19,14 +21,14 @@ def test_memory_comes_back_when_the_last_look_into_it_is_gone():
 
 
 def test_smaller_batches_fit_into_the_memory_of_larger_ones_only():
-    buffers = Buffers(kept=1)
+    buffers = Buffers(spare=1)
     address = buffers.empty(10, 2).data_ptr()
     assert buffers.empty(3, 2).data_ptr() == address
     assert buffers.empty(11, 2).shape == (11, 2)
 
 
 def test_no_more_than_a_few_wait_for_use():
-    buffers = Buffers(kept=2)
+    buffers = Buffers(spare=2)
     held = [buffers.empty(8) for _ in range(9)]
     assert len({tensor.data_ptr() for tensor in held}) == 9
     held.clear()
@@ -36,8 +38,8 @@ def test_no_more_than_a_few_wait_for_use():
 
 @settings(max_examples=60, deadline=None)
 @given(keep=st.lists(st.sampled_from(["tensor", "slice", "array", "nothing"]), max_size=40))
-def test_what_is_held_is_never_written_over(keep):
-    buffers, held = Buffers(kept=3), []
+def test_memory_in_use_is_never_overwritten(keep):
+    buffers, held = Buffers(spare=3), []
     for number, kind in enumerate(keep):
         tensor = buffers.empty(3, 4).fill_(number)
         look = {"tensor": tensor, "slice": tensor[1:], "array": tensor.permute(1, 0)[2].numpy(), "nothing": None}[kind]
@@ -47,6 +49,6 @@ def test_what_is_held_is_never_written_over(keep):
 
 
 def test_memory_outlives_its_buffers():
-    tensor = Buffers(kept=1).empty(6).fill_(7)
+    tensor = Buffers(spare=1).empty(6).fill_(7)
     gc.collect()
     assert tensor.tolist() == [7] * 6

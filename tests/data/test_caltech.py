@@ -1,4 +1,4 @@
-"""Both Caltech sets: strays left out, background as a choice, the nested archive read in place."""
+"""Both Caltech sets: stray files are ignored, the background is optional, the nested archive is read in place."""
 
 import builders
 import pytest
@@ -27,7 +27,7 @@ def caltech256(tmp_path):
 def test_caltech101_in_all_its_forms(caltech101):
     source = caltech.caltech101(caltech101, background=True)
     assert source.classes == ["BACKGROUND_Google", "Faces_easy", "accordion"]
-    assert {p.key: p.label for p in source.pictures()} == {
+    assert {p.key: p.label for p in source.images()} == {
         "BACKGROUND_Google/image_0001": 0,
         "Faces_easy/image_0002": 1,
         "accordion/image_0001": 2,
@@ -35,16 +35,16 @@ def test_caltech101_in_all_its_forms(caltech101):
     assert source.expected == 3 and source.words["Faces_easy"] == "Faces easy"
 
 
-def test_pictures_are_the_members_bytes(caltech101):
+def test_images_are_the_members_bytes(caltech101):
     files = builders.caltech101_files()
-    for picture in caltech.caltech101(caltech101).pictures():
-        assert picture.data == files[f"101_ObjectCategories/{picture.key}.jpg"]
+    for image in caltech.caltech101(caltech101).images():
+        assert image.data == files[f"101_ObjectCategories/{image.key}.jpg"]
 
 
 def test_caltech256_without_strays(caltech256):
     source = caltech.caltech256(caltech256)
     assert source.classes == ["056.dog", "198.spider", "257.clutter"] and source.expected == 3
-    assert {p.key: p.label for p in source.pictures()} == {
+    assert {p.key: p.label for p in source.images()} == {
         "056_dog/056_0001": 0,
         "198_spider/198_0001": 1,
         "257_clutter/257_0001": 2,
@@ -56,18 +56,18 @@ def test_background_and_clutter_are_a_choice(caltech101, caltech256):
     ours, theirs = caltech.caltech101(caltech101, background=False), caltech.caltech256(caltech256, background=False)
     assert ours.classes == ["Faces_easy", "accordion"] and theirs.classes == ["056.dog", "198.spider"]
     for source in (ours, theirs):
-        assert sorted(p.label for p in source.pictures()) == [0, 1] and source.expected == 2
+        assert sorted(p.label for p in source.images()) == [0, 1] and source.expected == 2
 
 
 def test_one_caltech_in_place_of_the_other(caltech256):
-    with pytest.raises(ZfnetError, match="no picture below a folder 101_ObjectCategories"):
+    with pytest.raises(ZfnetError, match="no image below a folder 101_ObjectCategories"):
         caltech.caltech101(caltech256)
 
 
-def test_a_cut_off_archive_is_noticed_when_it_is_opened(tmp_path):
+def test_a_truncated_archive_is_detected_when_opened(tmp_path):
     whole = builders.packed(builders.caltech101_files())
     path = builders.put(tmp_path / "101_ObjectCategories.tar.gz", whole[: len(whole) - 20])
-    with pytest.raises(ZfnetError, match=r"101_ObjectCategories\.tar\.gz: cut off or damaged"):
+    with pytest.raises(ZfnetError, match=r"101_ObjectCategories\.tar\.gz: truncated or damaged"):
         caltech.caltech101(path)
 
 
@@ -76,5 +76,5 @@ def test_the_real_archives(real_data):
     with_background = caltech.caltech101(real_data / "caltech" / "101_ObjectCategories.tar.gz")
     without = caltech.caltech101(real_data / "caltech" / "101_ObjectCategories.tar.gz", background=False)
     other = caltech.caltech256(real_data / "caltech" / "256_ObjectCategories.tar")
-    counts = [(len(s.classes), len({p.key for p in s.pictures()})) for s in (with_background, without, other)]
+    counts = [(len(s.classes), len({p.key for p in s.images()})) for s in (with_background, without, other)]
     assert counts == [(51, 2_883), (50, 2_833), (10, 550)]

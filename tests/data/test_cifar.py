@@ -1,4 +1,4 @@
-"""CIFAR-10: every kind of official pickle gives its pixels back, and no pickle runs anything."""
+"""CIFAR-10: every kind of official pickle yields its pixels, and no pickle runs code."""
 
 import pickle
 
@@ -19,30 +19,30 @@ def write(tmp_path, files):
 
 
 def planes(batch):
-    """uint8 (3, 32, 32, 3) of what the archive stores as rows of planes."""
+    """uint8 (3, 32, 32, 3), which the archive stores as rows of planes."""
     return np.stack([row.reshape(3, 32, 32).transpose(1, 2, 0) for row in builders.cifar_pixels(batch)])
 
 
 @pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
-def test_training_pictures_come_without_loss_in_the_archives_order(protocol, tmp_path):
+def test_training_images_are_lossless_and_in_the_archives_order(protocol, tmp_path):
     source = cifar.cifar10(write(tmp_path, builders.cifar_files(protocol)), "train")
-    pictures = list(source.pictures())
-    assert source.classes == ["airplane", "bird"] and source.expected == len(pictures) == 15
-    assert [p.key for p in pictures[:4]] == [*(f"data_batch_4/0000{i}" for i in range(3)), "data_batch_1/00000"]
-    assert [p.label for p in pictures] == [0, 1, 0] * 5
-    decoded = [decode(p.data) for p in pictures]
+    images = list(source.images())
+    assert source.classes == ["airplane", "bird"] and source.expected == len(images) == 15
+    assert [p.key for p in images[:4]] == [*(f"data_batch_4/0000{i}" for i in range(3)), "data_batch_1/00000"]
+    assert [p.label for p in images] == [0, 1, 0] * 5
+    decoded = [decode(p.data) for p in images]
     np.testing.assert_array_equal(decoded, np.concatenate([planes(batch) for batch in (4, 1, 5, 3, 2)]))
 
 
 def test_the_test_batch(tmp_path):
     source = cifar.cifar10(builders.extract(builders.cifar_files(), tmp_path) / FOLDER, part="test")
-    np.testing.assert_array_equal([decode(p.data) for p in source.pictures()], planes(6))
+    np.testing.assert_array_equal([decode(p.data) for p in source.images()], planes(6))
     assert source.name == "cifar10-test" and source.expected == 3
 
 
 def test_pickles_of_python_2():
     data = builders.python2(builders.cifar_pixels(9), [3, 0, 255])
-    theirs = pickle.loads(data, encoding="bytes")  # the builder's own pickle is right
+    theirs = pickle.loads(data, encoding="bytes")  # checks the builder's own pickle
     np.testing.assert_array_equal(theirs[b"data"], builders.cifar_pixels(9))
     ours = unpickle(data, "batch")
     np.testing.assert_array_equal(ours["data"], theirs[b"data"])
@@ -60,7 +60,7 @@ def test_pickles_of_python_3(protocol, order):
 
 
 class Evil:
-    """Runs a command when it is unpickled."""
+    """An object that runs a command when unpickled."""
 
     def __init__(self, *command):
         self.command = command
@@ -74,15 +74,15 @@ class Evil:
 )
 @pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
 def test_evil_pickles_run_nothing(evil, protocol, capsys):
-    with pytest.raises(ZfnetError, match=r"here: not a pickle of CIFAR-10 \(it asks for "):
+    with pytest.raises(ZfnetError, match=r"here: not a pickle of CIFAR-10 \(it uses "):
         unpickle(pickle.dumps({"data": evil}, protocol), "here")
     assert capsys.readouterr().out == ""
 
 
 def test_the_archive_refuses_an_evil_batch(tmp_path):
     files = builders.cifar_files() | {f"{FOLDER}/data_batch_1": pickle.dumps({"data": Evil(print, ("caught",))}, 2)}
-    with pytest.raises(ZfnetError, match=r"data_batch_1: not a pickle of CIFAR-10 \(it asks for __builtin__\.print\)"):
-        list(cifar.cifar10(write(tmp_path, files)).pictures())
+    with pytest.raises(ZfnetError, match=r"data_batch_1: not a pickle of CIFAR-10 \(it uses __builtin__\.print\)"):
+        list(cifar.cifar10(write(tmp_path, files)).images())
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_the_archive_refuses_an_evil_batch(tmp_path):
         pickle.dumps({"data": np.array([None, "x"])}),
         builders.python2(builders.cifar_pixels(1), [1])[:-100],
     ],
-    ids=["empty", "web page", "list", "floats", "objects", "cut off"],
+    ids=["empty", "web page", "list", "floats", "objects", "truncated"],
 )
-def test_what_is_no_batch_is_named(data):
+def test_a_file_that_is_not_a_batch_is_reported(data):
     with pytest.raises(ZfnetError, match=r"here: not a pickle of CIFAR-10 .* expected cifar-10-python\.tar\.gz"):
         unpickle(data, "here")
 
@@ -111,26 +111,26 @@ def test_what_is_no_batch_is_named(data):
         {"data": builders.cifar_pixels(1)[:, :99], "labels": [0, 1, 0]},
         {"labels": [0]},
     ],
-    ids=["too few labels", "unknown class", "negative label", "too small", "no pictures"],
+    ids=["too few labels", "unknown class", "negative label", "too small", "no images"],
 )
-def test_batches_that_do_not_fit_are_named(batch, tmp_path):
+def test_batches_that_do_not_fit_are_reported(batch, tmp_path):
     files = builders.cifar_files() | {f"{FOLDER}/data_batch_3": pickle.dumps(batch, 2)}
-    with pytest.raises(ZfnetError, match="data_batch_3: no batch of 32 x 32 pictures with labels below 2"):
-        list(cifar.cifar10(write(tmp_path, files)).pictures())
+    with pytest.raises(ZfnetError, match="data_batch_3: not a batch of 32 x 32 images with labels below 2"):
+        list(cifar.cifar10(write(tmp_path, files)).images())
 
 
 @pytest.mark.parametrize("name", ["batches.meta", "data_batch_5"])
-def test_a_missing_file_is_named(name, tmp_path):
+def test_a_missing_file_is_reported(name, tmp_path):
     files = builders.cifar_files()
     del files[f"{FOLDER}/{name}"]
     with pytest.raises(ZfnetError, match=f"{FOLDER}/{name} is missing"):
-        list(cifar.cifar10(write(tmp_path, files)).pictures())
+        list(cifar.cifar10(write(tmp_path, files)).images())
 
 
 @pytest.mark.real
 def test_the_real_archive(real_data):
     for part, count in (("train", 5_000), ("test", 1_000)):
         source = cifar.cifar10(real_data / "cifar" / "cifar-10-python.tar.gz", part)
-        labels = [p.label for p in source.pictures()]
+        labels = [p.label for p in source.images()]
         assert source.expected == len(labels) == count and {labels.count(k) for k in range(10)} == {count // 10}
         assert source.classes[:3] == ["airplane", "automobile", "bird"]

@@ -1,27 +1,21 @@
-"""Decoding by torchvision, on the CPU here, is that of simplejpeg within its rounding, in the same batches."""
+"""Decoding by torchvision (here on the CPU) equals simplejpeg's within rounding, in the same batches."""
 
 import numpy as np
 import pytest
 import simplejpeg
 import torch
-from drawn import make_source
+from drawn import prepare
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.gpu_loader import DeviceShards, open_shards
 from zfnet.data.loader import Shards
-from zfnet.data.shards.writer import write_shards
-from zfnet.settings import Data
 
 COUNT = 17
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
 def manifest(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shards")
-    write_shards(
-        make_source(folder, COUNT), Data(image_size=32, images_per_shard=5), folder / "manifest.json", request.param, 2
-    )
-    return folder / "manifest.json"
+    return prepare(tmp_path_factory.mktemp("shards"), COUNT, 32, 5, request.param, threads=2)
 
 
 def check_close(device, plain, levels):
@@ -42,10 +36,10 @@ def test_torchvision_decodes_the_same_batches_within_two_levels(manifest):
 def test_a_gpu_decodes_the_same_batches_nearly(manifest):
     shards = DeviceShards(manifest)
     assert next(shards.batches([0], 1)).images.is_cuda
-    check_close(shards, Shards(manifest), 8)  # nvJPEG enlarges the colours otherwise
+    check_close(shards, Shards(manifest), 8)  # nvJPEG upsamples the chroma differently
 
 
-def test_squares_and_no_pictures_at_all(manifest):
+def test_squares_and_no_images_at_all(manifest):
     shards = DeviceShards(manifest, "cpu")
     assert shards.squares([3, 1]).shape == (2, 32, 32, 3) and shards.squares([]).shape == (0, 32, 32, 3)
     assert list(shards.batches([], 4)) == []
@@ -58,14 +52,14 @@ def test_batches_may_be_left_before_their_end(manifest):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
-def test_without_a_gpu_it_is_a_sentence(manifest):
+def test_a_missing_gpu_is_explained(manifest):
     assert type(open_shards(manifest, "cpu")) is Shards
     with pytest.raises(ZfnetError, match=r"training\.decode = gpu, but this machine has no CUDA device"):
         next(open_shards(manifest, "gpu").batches([0], 1))
 
 
 @pytest.mark.parametrize("content", [b"", simplejpeg.encode_jpeg(np.zeros((8, 9, 3), np.uint8))], ids=["no", "small"])
-def test_a_picture_that_cannot_be_decoded_is_named(manifest, monkeypatch, content):
+def test_an_image_that_cannot_be_decoded_is_reported(manifest, monkeypatch, content):
     shards = DeviceShards(manifest, "cpu")
     wrong = torch.tensor([*(content or b"no JPEG")], dtype=torch.uint8)
     monkeypatch.setattr(shards, "encoded", lambda index: wrong)

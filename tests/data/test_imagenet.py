@@ -1,4 +1,4 @@
-"""ImageNet in all its forms: the same labels everywhere, choices that agree, and sentences for what is missing."""
+"""ImageNet in all layouts: the same labels everywhere, consistent subsets, and helpful errors for missing parts."""
 
 import io
 
@@ -29,7 +29,7 @@ VAL = {
 
 
 def found(source):
-    return {picture.key: (picture.label, picture.data) for picture in source.pictures()}
+    return {image.key: (image.label, image.data) for image in source.images()}
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ def test_the_training_archive(train, devkit):
     assert source.archives == [train, devkit]
 
 
-def test_pictures_come_in_the_archives_order_and_can_be_asked_for_again(train, devkit):
+def test_images_keep_the_archives_order_and_can_be_read_again(train, devkit):
     source = imagenet.train(train, devkit)
-    assert [p.key for p in source.pictures()] == list(TRAIN) == [p.key for p in source.pictures()]
-    assert next(source.pictures()).source == "ILSVRC2012_img_train.tar: n00000001.tar: n00000001_0.JPEG"
+    assert [p.key for p in source.images()] == list(TRAIN) == [p.key for p in source.images()]
+    assert next(source.images()).source == "ILSVRC2012_img_train.tar: n00000001.tar: n00000001_0.JPEG"
 
 
 def test_the_validation_archive(val, devkit):
@@ -90,7 +90,7 @@ def test_a_folder_of_class_tars_and_linked_class_folders(tmp_path, devkit):
     assert found(imagenet.train(tree, devkit)) == TRAIN
 
 
-def test_validation_pictures_in_class_folders_or_in_a_heap(tmp_path, devkit):
+def test_validation_images_in_class_folders_or_in_one_folder(tmp_path, devkit):
     files = builders.val_files()
     for key in VAL:
         wnid, stem = key.split("/")
@@ -107,10 +107,10 @@ def test_kaggles_copy(kaggle):
     assert found(source) == VAL and source.words["n00000001"] == "thing 3, other name"
 
 
-def test_test_pictures_have_no_label(tmp_path, devkit):
-    files = {f"test/ILSVRC2012_test_{i:08d}.JPEG": builders.picture() for i in (1, 2)}
+def test_test_images_have_no_label(tmp_path, devkit):
+    files = {f"test/ILSVRC2012_test_{i:08d}.JPEG": builders.image() for i in (1, 2)}
     source = imagenet.test(builders.put(tmp_path / "test.tar", builders.tar(files)), devkit)
-    assert [(p.key, p.label) for p in source.pictures()] == [(f"ILSVRC2012_test_{i:08d}", -1) for i in (1, 2)]
+    assert [(p.key, p.label) for p in source.images()] == [(f"ILSVRC2012_test_{i:08d}", -1) for i in (1, 2)]
     assert source.classes == CLASSES
 
 
@@ -123,9 +123,9 @@ def test_a_subset_has_the_same_classes_in_train_and_val(seed, train, val, devkit
     mine, theirs = imagenet.train(train, devkit, subset), imagenet.val(val, devkit, subset)
     assert mine.classes == theirs.classes == sorted(mine.classes) and len(mine.classes) == 2
     for source, every in ((mine, TRAIN), (theirs, VAL)):
-        pictures = list(source.pictures())
-        assert sorted(p.label for p in pictures) == [0, 1] and source.expected == 2
-        assert all(p.key.startswith(source.classes[p.label]) and every[p.key][1] == p.data for p in pictures)
+        images = list(source.images())
+        assert sorted(p.label for p in images) == [0, 1] and source.expected == 2
+        assert all(p.key.startswith(source.classes[p.label]) and every[p.key][1] == p.data for p in images)
 
 
 def test_subsets_do_not_depend_on_the_form(train, kaggle, devkit):
@@ -153,24 +153,24 @@ def test_larger_choices_contain_smaller_ones(names, seed, data):
 # What is missing ------------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_class_is_named(tmp_path, devkit):
+def test_a_missing_class_is_reported(tmp_path, devkit):
     files = {f"{wnid}.tar": builders.tar(files) for wnid, files in builders.train_files().items() if wnid != CLASSES[1]}
     path = builders.put(tmp_path / "train.tar", builders.tar(files))
-    with pytest.raises(ZfnetError, match="1 of the 3 classes of the devkit are missing, first n00000002"):
+    with pytest.raises(ZfnetError, match="1 of the 3 classes of the devkit are missing, such as n00000002"):
         imagenet.train(path, devkit)
 
 
 @pytest.mark.parametrize("subset", [Subset(), Subset(images_per_class=4), Subset(images_per_class=2)])
-def test_a_tree_that_was_copied_in_part_is_never_a_smaller_set(tmp_path, devkit, subset):
+def test_a_partly_copied_tree_is_never_a_smaller_set(tmp_path, devkit, subset):
     for wnid, files in builders.train_files().items():
         builders.extract(files, tmp_path / "tree" / wnid)
     (tmp_path / "tree" / CLASSES[1] / f"{CLASSES[1]}_3.JPEG").unlink()
     source = imagenet.train(tmp_path / "tree", devkit, subset)
     settings = Data(image_size=16, imagenet=subset)
     message = (
-        "n00000002: 3 pictures, the devkit says 4; copy"
+        "n00000002: 3 images, the devkit says 4; copy"
         if subset.images_per_class
-        else "11 pictures in .* 12 were expected"
+        else "11 images in .* 12 were expected"
     )
     with pytest.raises(ZfnetError, match=message):
         write_shards(source, settings, tmp_path / "out" / "manifest.json", True, 1)
@@ -178,7 +178,7 @@ def test_a_tree_that_was_copied_in_part_is_never_a_smaller_set(tmp_path, devkit,
 
 
 def test_the_validation_archive_in_place_of_the_training_one(val, devkit):
-    with pytest.raises(ZfnetError, match="no tar or folder of a class"):
+    with pytest.raises(ZfnetError, match="holds no tar or folder of a class"):
         imagenet.train(val, devkit)
 
 
@@ -188,14 +188,12 @@ def test_a_compressed_training_archive_is_refused(tmp_path, devkit, train):
         imagenet.train(path, devkit)
 
 
-def test_a_heap_without_devkit_has_no_labels(val):
-    with pytest.raises(
-        ZfnetError, match=r"labels of these pictures are in ILSVRC2012_devkit_t12\.tar\.gz; set archives"
-    ):
+def test_one_folder_without_devkit_has_no_labels(val):
+    with pytest.raises(ZfnetError, match=r"labels of these images are in ILSVRC2012_devkit_t12\.tar\.gz; set archives"):
         imagenet.val(val, None)
 
 
-def test_a_picture_without_label_is_named(val, tmp_path):
+def test_an_image_without_label_is_reported(val, tmp_path):
     devkit = builders.put(tmp_path / "short.tar.gz", builders.packed(builders.devkit_files(truth=TRUTH[:-1])))
     with pytest.raises(ZfnetError, match=r"ILSVRC2012_val_00000006\.JPEG: the devkit has no label"):
         found(imagenet.val(val, devkit))
@@ -218,7 +216,7 @@ def test_the_devkit_may_be_extracted(place, devkit, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["meta.mat", "ILSVRC2012_validation_ground_truth.txt"])
-def test_a_missing_file_of_the_devkit_is_named(name, tmp_path):
+def test_a_missing_file_of_the_devkit_is_reported(name, tmp_path):
     files = {path: data for path, data in builders.devkit_files().items() if not path.endswith(name)}
     path = builders.put(tmp_path / "kit.tar.gz", builders.packed(files))
     for read in (read_devkit, check_devkit):
@@ -231,18 +229,18 @@ def test_a_missing_file_of_the_devkit_is_named(name, tmp_path):
     [
         ("meta.mat", b"<html>", "meta.mat cannot be read"),
         ("meta.mat", builders.devkit_files()["ILSVRC2012_devkit_t12/data/meta.mat"][:500], "meta.mat cannot be read"),
-        ("ILSVRC2012_validation_ground_truth.txt", b"1\n77\n", "a line that is no class"),
-        ("ILSVRC2012_validation_ground_truth.txt", b"one\n", "a line that is no class"),
+        ("ILSVRC2012_validation_ground_truth.txt", b"1\n77\n", "a line that is not a class"),
+        ("ILSVRC2012_validation_ground_truth.txt", b"one\n", "a line that is not a class"),
     ],
 )
-def test_a_damaged_file_of_the_devkit_is_named(name, data, message, tmp_path):
+def test_a_damaged_file_of_the_devkit_is_reported(name, data, message, tmp_path):
     files = builders.devkit_files() | {f"ILSVRC2012_devkit_t12/data/{name}": data}
     with pytest.raises(ZfnetError, match=message):
         read_devkit(builders.put(tmp_path / "kit.tar.gz", builders.packed(files)))
 
 
 @pytest.mark.parametrize("field", ["ILSVRC2012_ID", "WNID", "words", "num_children", "num_train_images"])
-def test_a_class_table_that_lacks_a_column_is_named(field, tmp_path):
+def test_a_class_table_without_a_column_is_reported(field, tmp_path):
     files = builders.devkit_files()
     (name,) = (name for name in files if name.endswith("meta.mat"))
     table = loadmat(io.BytesIO(files[name]))["synsets"]
@@ -254,7 +252,7 @@ def test_a_class_table_that_lacks_a_column_is_named(field, tmp_path):
 
 
 @pytest.mark.parametrize("table", [b"a,b\n1,2\n", b"ImageId,PredictionString\n" + b"x" * 200_000])
-def test_kaggles_table_without_its_columns_is_named(table, tmp_path):
+def test_kaggles_table_without_its_columns_is_reported(table, tmp_path):
     builders.extract(builders.kaggle_files() | {"LOC_val_solution.csv": table}, tmp_path / "kaggle")
     with pytest.raises(ZfnetError, match="lacks ImageId or PredictionString"):
         read_devkit(tmp_path / "kaggle")
@@ -267,6 +265,6 @@ def test_the_real_archives(real_data):
     train = imagenet.train(folder / "ILSVRC2012_img_train.tar", devkit)
     val = imagenet.val(folder / "ILSVRC2012_img_val.tar", devkit)
     assert train.classes == val.classes and len(train.classes) == 50
-    assert len({p.key for p in train.pictures()}) == train.expected == 16_030
-    labels = [p.label for p in val.pictures()]
+    assert len({p.key for p in train.images()}) == train.expected == 16_030
+    labels = [p.label for p in val.images()]
     assert len(labels) == val.expected == 2_000 and {labels.count(label) for label in range(50)} == {40}

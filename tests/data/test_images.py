@@ -1,4 +1,4 @@
-"""Decoding: equal to PIL where PIL is right, right where it is not, and every kind of damage named."""
+"""Decoding: equal to PIL where PIL is right, correct where it is not, and every kind of damage reported."""
 
 import io
 import struct
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zfnet.data.readers.images import DamagedPicture, decode, is_picture, make_key, read_size
+from zfnet.data.readers.images import DamagedImage, decode, is_image, make_key, read_size
 
 
 def by_pil(data: bytes) -> np.ndarray:
@@ -44,14 +44,14 @@ def test_ordinary_jpegs_equal_pil_bit_for_bit(options):
 
 
 def test_a_grey_jpeg_has_three_equal_channels():
-    decoded = decode(builders.picture(mode="L"))
+    decoded = decode(builders.image(mode="L"))
     assert decoded.shape == (8, 12, 3)
     np.testing.assert_array_equal(decoded, np.full((8, 12, 3), decoded[0, 0, 0]))
 
 
 def test_cmyk_is_inverted_as_adobe_writes_it():
-    """What the file stores is 255 minus the ink, so that red is cyan's value times black's."""
-    data = builders.picture(mode="CMYK")
+    """The file stores 255 minus the ink, so red is cyan's value times black's."""
+    data = builders.image(mode="CMYK")
     stored = simplejpeg.decode_jpeg(data, "CMYK").astype(float)
     np.testing.assert_allclose(decode(data), stored[..., :3] * stored[..., 3:] / 255, atol=1)
     np.testing.assert_allclose(decode(data)[4, 6], builders.RED, atol=4)
@@ -64,7 +64,7 @@ def test_a_png_under_a_jpeg_name_is_exact():
 
 @pytest.mark.parametrize("mode", ["P", "RGBA", "1"])
 def test_other_modes_become_rgb(mode):
-    assert tuple(decode(builders.picture((255, 255, 255), mode=mode, form="PNG"))[3, 3]) == (255, 255, 255)
+    assert tuple(decode(builders.image((255, 255, 255), mode=mode, form="PNG"))[3, 3]) == (255, 255, 255)
 
 
 def test_alpha_is_dropped_and_not_blended():
@@ -79,15 +79,15 @@ def test_sixteen_bits_are_scaled_and_not_clipped():
 
 def test_orientation_in_exif_is_not_applied():
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees
-    assert decode(builders.picture(exif=exif)).shape == (8, 12, 3)
-    assert decode(builders.picture(mode="CMYK", exif=exif)).shape == (8, 12, 3)
+    exif[0x0112] = 6  # rotate by 90 degrees
+    assert decode(builders.image(exif=exif)).shape == (8, 12, 3)
+    assert decode(builders.image(mode="CMYK", exif=exif)).shape == (8, 12, 3)
 
 
 @pytest.mark.filterwarnings("ignore:.*EXIF:UserWarning")
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_corrupt_exif_block_does_no_harm(mode):
-    clean, broken = builders.picture(mode=mode), builders.picture(mode=mode, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff\xff")
+    clean, broken = builders.image(mode=mode), builders.image(mode=mode, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff\xff")
     np.testing.assert_array_equal(decode(broken), decode(clean))
 
 
@@ -96,22 +96,22 @@ def test_a_corrupt_exif_block_does_no_harm(mode):
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_a_cut_off_picture_is_damaged(form, share):
+def test_a_truncated_image_is_damaged(form, share):
     data = builders.noise() if form == "JPEG" else png(by_pil(builders.noise()))
-    with pytest.raises(DamagedPicture, match=r"^here cannot be decoded \(.+\)$"):
+    with pytest.raises(DamagedImage, match=r"^here cannot be decoded \(.+\)$"):
         decode(data[: int(len(data) * share)], "here")
 
 
 @pytest.mark.parametrize("data, reason", [(b"", "here is empty"), (b"<html>Sign in</html>", "none of JPEG, PNG")])
-def test_what_is_no_picture_is_damaged(data, reason):
-    with pytest.raises(DamagedPicture, match=reason) as caught:
+def test_a_file_that_is_not_an_image_is_damaged(data, reason):
+    with pytest.raises(DamagedImage, match=reason) as caught:
         decode(data, "here")
     assert caught.value.reason == str(caught.value) and "0x" not in caught.value.reason
 
 
 def test_formats_beyond_the_four_are_not_tried():
-    with pytest.raises(DamagedPicture, match="none of"):
-        decode(builders.picture(form="TIFF"))
+    with pytest.raises(DamagedImage, match="none of"):
+        decode(builders.image(form="TIFF"))
 
 
 def huge_png() -> bytes:
@@ -123,7 +123,7 @@ def huge_png() -> bytes:
 
 
 def huge_jpeg() -> bytes:
-    data = bytearray(builders.picture())
+    data = bytearray(builders.image())
     at = data.index(b"\xff\xc0")
     data[at + 5 : at + 9] = struct.pack(">HH", 12_000, 12_000)
     return bytes(data)
@@ -133,40 +133,40 @@ def huge_jpeg() -> bytes:
 @pytest.mark.parametrize("make", [huge_jpeg, huge_png])
 def test_a_huge_size_is_refused_by_the_header_alone(make):
     for read in (decode, read_size):
-        with pytest.raises(DamagedPicture, match="12000 x 12000 pixels, more than the limit of 120000000"):
-            read(make(), pixel_limit=120_000_000)
+        with pytest.raises(DamagedImage, match="12000 x 12000 pixels, more than the limit of 120000000"):
+            read(make(), max_pixels=120_000_000)
 
 
 @pytest.mark.parametrize("form, mode", [("JPEG", "RGB"), ("JPEG", "CMYK"), ("PNG", "P"), ("GIF", "L"), ("BMP", "RGB")])
 def test_the_size_is_read_from_the_header_alone(form, mode):
-    data = builders.picture(size=(123, 67), form=form, mode=mode)
+    data = builders.image(size=(123, 67), form=form, mode=mode)
     assert read_size(data) == decode(data).shape[:2] == (67, 123)
     assert read_size(data[: len(data) - 20]) == (67, 123)
     for nothing in (b"", b"<html>Sign in</html>"):
-        with pytest.raises(DamagedPicture, match=r"is empty|none of JPEG"):
+        with pytest.raises(DamagedImage, match=r"is empty|none of JPEG"):
             read_size(nothing)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "CMYK"])
-def test_the_pixel_limit_is_inclusive(mode):
-    data = builders.picture(mode=mode)
-    assert decode(data, pixel_limit=96).shape == (8, 12, 3)
-    with pytest.raises(DamagedPicture, match="12 x 8 pixels, more than the limit of 95"):
-        decode(data, pixel_limit=95)
+def test_the_max_pixels_is_inclusive(mode):
+    data = builders.image(mode=mode)
+    assert decode(data, max_pixels=96).shape == (8, 12, 3)
+    with pytest.raises(DamagedImage, match="12 x 8 pixels, more than the limit of 95"):
+        decode(data, max_pixels=95)
 
 
 @pytest.mark.filterwarnings("ignore:Image size:Warning")
 @given(st.binary(max_size=64), st.integers(0, 10_000), st.sampled_from(["JPEG", "PNG", "GIF", "BMP"]))
 def test_hostile_bytes_are_decoded_or_damaged(noise, at, form):
-    """Nothing else comes out of it, whatever is written over a picture."""
-    data = bytearray(builders.picture(form=form))
+    """There is no other outcome, whatever bytes of an image are overwritten."""
+    data = bytearray(builders.image(form=form))
     at %= len(data)
     data[at : at + len(noise)] = noise
-    with suppress(DamagedPicture):
-        assert min(read_size(bytes(data), pixel_limit=1_000_000)) >= 0
+    with suppress(DamagedImage):
+        assert min(read_size(bytes(data), max_pixels=1_000_000)) >= 0
     try:
-        decoded = decode(bytes(data), pixel_limit=1_000_000)
-    except DamagedPicture:
+        decoded = decode(bytes(data), max_pixels=1_000_000)
+    except DamagedImage:
         return
     assert decoded.dtype == np.uint8 and decoded.ndim == 3 and decoded.shape[2] == 3
 
@@ -188,8 +188,8 @@ def test_keys_keep_ordinary_names():
 @pytest.mark.parametrize(
     "name, expected", [("a/b.JPEG", True), ("a/b.jpg", True), ("a/._b.jpg", False), ("a/tmp", False)]
 )
-def test_pictures_are_known_by_name(name, expected):
-    assert is_picture(name) is expected
+def test_images_are_recognised_by_name(name, expected):
+    assert is_image(name) is expected
 
 
 @pytest.mark.real
@@ -203,9 +203,7 @@ def test_odd_files_of_imagenet_decode_to_the_right_colours(real_data):
     }  # fmt: skip
     folder = real_data / "imagenet"
     source = imagenet.train(folder / "ILSVRC2012_img_train.tar", folder / "ILSVRC2012_devkit_t12.tar.gz")
-    found = {
-        picture.key.split("/")[1]: picture.data for picture in source.pictures() if picture.key.split("/")[1] in odd
-    }
+    found = {image.key.split("/")[1]: image.data for image in source.images() if image.key.split("/")[1] in odd}
     assert found.keys() == odd
     for name in ("n01930112_792", "n04296562_566", "n03347037_630"):
         stored = simplejpeg.decode_jpeg(found[name], "CMYK").astype(float)

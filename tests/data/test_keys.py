@@ -1,3 +1,5 @@
+"""Packed keys behave like a list, and key sets like a set, in little memory."""
+
 import tracemalloc
 
 import numpy as np
@@ -6,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zfnet.data.shards import keys as module
-from zfnet.data.shards.keys import Keys, Seen
+from zfnet.data.shards.keys import Keys, KeySet
 
 NAMES = st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1), max_size=30)
 
 
 @given(names=NAMES, block=st.integers(1, 7))
-def test_packed_keys_are_the_list_they_were_made_of(names, block):
+def test_packed_keys_equal_the_list_they_were_built_from(names, block):
     packed = Keys.of(names)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BLOCK", block)
@@ -25,12 +27,12 @@ def test_packed_keys_are_the_list_they_were_made_of(names, block):
 
 
 @given(names=NAMES, cut=st.integers(0, 30))
-def test_keys_of_whole_shards_may_come_in_one_string(names, cut):
+def test_keys_of_a_whole_shard_may_be_one_string(names, cut):
     parts = ["\n".join(part) for part in (names[:cut], names[cut:]) if part]
     assert Keys.of(parts) == names
 
 
-def test_a_place_beyond_the_end_is_refused():
+def test_an_index_out_of_range_is_refused():
     packed = Keys.of(["a", "b"])
     assert packed[np.int64(1)] == "b" and "b" in packed and "c" not in packed
     for place in (2, -3):
@@ -38,23 +40,23 @@ def test_a_place_beyond_the_end_is_refused():
             packed[place]
 
 
-def test_packed_keys_differ_where_one_does():
+def test_packed_keys_differ_if_one_does():
     assert Keys.of(["a", "b"]) != ["a", "c"] and Keys.of(["a"]) != ["a", "b"]
 
 
 @given(names=st.lists(st.integers(0, 40).map(str), max_size=80))
-def test_seen_is_a_set(names):
-    seen, known = Seen(), set()
+def test_a_key_set_is_a_set(names):
+    seen, known = KeySet(), set()
     for name in names:
         assert seen.add(name) == (name not in known)
         known.add(name)
     assert len(seen) == len(known)
 
 
-def test_seen_stays_a_set_while_it_grows_in_little_memory():
+def test_a_key_set_grows_in_little_memory():
     names = [f"n{number:08d}/{number:012d}" for number in range(5000)]
     tracemalloc.start()
-    seen = Seen()
+    seen = KeySet()
     assert all(map(seen.add, names))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

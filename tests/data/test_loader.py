@@ -1,10 +1,12 @@
+"""Shards to batches: any order, batch size and number of threads; and helpful errors."""
+
 import os
 
 import numpy as np
 import pytest
 import simplejpeg
 import torch
-from drawn import make_source, pictures
+from drawn import images, prepare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,30 +17,24 @@ from zfnet.data.loader import Shards
 from zfnet.data.resize import centre_square
 from zfnet.data.shards import index
 from zfnet.data.shards.channel_stats import read_statistics
-from zfnet.data.shards.writer import write_shards
 from zfnet.data.stream import RemoteShards
-from zfnet.settings import Data
 
 COUNT = 43
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
 def prepared(request, tmp_path_factory):
-    """Shards of 43 pictures, read in order by the simplest code there is."""
-    folder = tmp_path_factory.mktemp("shards")
-    write_shards(
-        make_source(folder, COUNT), Data(image_size=32, images_per_shard=10), folder / "manifest.json", request.param, 2
-    )
-    shards = Shards(folder / "manifest.json")
+    """Shards of 43 images, read in order by the simplest possible code."""
+    shards = Shards(prepare(tmp_path_factory.mktemp("shards"), COUNT, 32, 10, request.param, threads=2))
     plain = np.stack([centre_square(simplejpeg.decode_jpeg(shards.jpeg(number)), 32) for number in range(COUNT)])
     return shards, torch.from_numpy(plain)
 
 
 def test_labels_keys_and_annotations_are_those_of_the_source(prepared):
     shards, _ = prepared
-    assert shards.keys == [picture.key for picture in pictures(COUNT)]
-    assert shards.labels.tolist() == [picture.label for picture in pictures(COUNT)]
-    assert [shards.annotation(number) for number in range(COUNT)] == [p.annotation for p in pictures(COUNT)]
+    assert shards.keys == [image.key for image in images(COUNT)]
+    assert shards.labels.tolist() == [image.label for image in images(COUNT)]
+    assert [shards.annotation(number) for number in range(COUNT)] == [p.annotation for p in images(COUNT)]
     assert len(shards) == COUNT and shards.size == 32 and shards.classes == ["a", "b", "c"]
 
 
@@ -80,7 +76,7 @@ def test_batches_may_be_left_before_their_end(prepared):
 
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
-def test_an_epoch_goes_on_at_any_step_and_is_shared_by_any_ranks(prepared, data):
+def test_an_epoch_resumes_at_any_step_and_splits_over_any_number_of_ranks(prepared, data):
     shards, plain = prepared
     seed, epoch = data.draw(st.integers(0, 5)), data.draw(st.integers(0, 5))
     ranks, share = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5))
@@ -100,7 +96,7 @@ def test_an_epoch_goes_on_at_any_step_and_is_shared_by_any_ranks(prepared, data)
 
 @settings(max_examples=30, deadline=None)
 @given(keep=st.lists(st.booleans(), min_size=22, max_size=22), threads=st.integers(1, 3))
-def test_what_is_kept_of_a_batch_is_never_written_over(prepared, keep, threads):
+def test_kept_parts_of_a_batch_are_never_overwritten(prepared, keep, threads):
     shards, plain = prepared
     kept = [
         (b.indices[1:], b.images[1:]) for b, k in zip(shards.batches(range(COUNT), 2, threads), keep, strict=True) if k
@@ -116,29 +112,29 @@ def test_batches_do_not_share_memory(prepared):
     assert torch.equal(shards.squares(range(4)), plain[:4])
 
 
-# What can go wrong
+# Errors
 
 
 @pytest.fixture
 def folder(tmp_path):
-    write_shards(make_source(tmp_path, 8), Data(image_size=16, images_per_shard=3), tmp_path / "manifest.json", True, 1)
+    prepare(tmp_path, 8, 16, 3)
     return tmp_path
 
 
-def test_the_index_is_kept_and_used(folder, monkeypatch):
+def test_the_index_is_cached_and_reused(folder, monkeypatch):
     first = Shards(folder / "manifest.json")
-    monkeypatch.setattr(index, "members", None)  # a second walk would fail
+    monkeypatch.setattr(index, "walk_members", None)  # a second walk would fail
     second = Shards(folder / "manifest.json")
     assert second.keys == first.keys and torch.equal(second.squares(range(8)), first.squares(range(8)))
 
 
 def test_an_index_of_other_shards_is_not_used(folder):
     Shards(folder / "manifest.json")
-    write_shards(make_source(folder, 5), Data(image_size=16, images_per_shard=3), folder / "manifest.json", True, 1)
+    prepare(folder, 5, 16, 3)
     assert len(Shards(folder / "manifest.json")) == 5
 
 
-def test_a_damaged_index_is_made_again(folder):
+def test_a_damaged_index_is_rebuilt(folder):
     wanted = Shards(folder / "manifest.json").squares(range(8))
     (folder / "index.safetensors").write_bytes(b"damaged")
     assert torch.equal(Shards(folder / "manifest.json").squares(range(8)), wanted)
@@ -157,13 +153,13 @@ def test_shards_in_a_folder_that_cannot_be_written_to_are_read(folder):
     assert len(Shards(folder / "manifest.json")) == 8
 
 
-def test_a_missing_shard_is_a_sentence(folder):
+def test_a_missing_shard_is_reported(folder):
     (folder / "drawn-000001.tar").unlink()
     with pytest.raises(ZfnetError, match=r"drawn-000001.tar: the shard is missing, the manifest says \d+ bytes"):
         Shards(folder / "manifest.json")
 
 
-def test_a_shard_of_another_size_is_a_sentence(folder):
+def test_a_shard_of_another_size_is_reported(folder):
     (folder / "drawn-000001.tar").write_bytes(b"short")
     with pytest.raises(ZfnetError, match=r"drawn-000001.tar: the shard has 5 bytes, the manifest says \d+ bytes"):
         Shards(folder / "manifest.json")
@@ -177,30 +173,30 @@ def test_a_shard_of_another_size_is_a_sentence(folder):
         (lambda path: path.write_bytes(b""), "has changed since the manifest was written"),
     ],
 )
-def test_statistics_that_are_not_of_the_shards_are_a_sentence(folder, change, message):
+def test_statistics_of_other_shards_are_reported(folder, change, message):
     change(folder / "statistics.safetensors")
     with pytest.raises(ZfnetError, match=rf"statistics.safetensors: the file {message}"):
         Shards(folder / "manifest.json")
 
 
 @pytest.mark.parametrize("read", [Shards, lambda manifest: list(RemoteShards(manifest).batches(4))])
-def test_a_label_that_is_no_number_is_a_sentence(folder, read):
+def test_a_label_that_is_not_a_number_is_reported(folder, read):
     path = folder / "drawn-000000.tar"
     content = bytearray(path.read_bytes())
     content[content.index(b"class-2/0002.cls") + 512] = ord("x")
     path.write_bytes(content)
-    with pytest.raises(ZfnetError, match=r"drawn-000000.tar: class-2/0002.cls: b'x' is no label"):
+    with pytest.raises(ZfnetError, match=r"drawn-000000.tar: class-2/0002.cls: b'x' is not a label"):
         read(folder / "manifest.json")
 
 
-def test_a_shard_that_is_no_tar_is_a_sentence(folder):
+def test_a_shard_that_is_not_a_tar_is_reported(folder):
     path = folder / "drawn-000000.tar"
     path.write_bytes(b"x" * path.stat().st_size)
     with pytest.raises(ZfnetError, match=r"drawn-000000.tar: no tar header at byte 0"):
         Shards(folder / "manifest.json")
 
 
-def test_a_picture_that_changed_is_a_sentence(folder):
+def test_an_image_that_changed_is_reported(folder):
     shards = Shards(folder / "manifest.json")
     path = folder / "drawn-000000.tar"
     content = bytearray(path.read_bytes())
@@ -211,7 +207,7 @@ def test_a_picture_that_changed_is_a_sentence(folder):
 
 
 @pytest.mark.parametrize("square", [True, False])
-def test_a_picture_of_another_size_is_refused(square):
+def test_an_image_of_another_size_is_refused(square):
     row = np.empty((16, 16, 3), np.uint8)
     for shape in [(8, 8, 3), (12, 20, 3)]:
         jpeg = simplejpeg.encode_jpeg(np.zeros(shape, np.uint8))

@@ -1,3 +1,5 @@
+"""Manifests: round trip, hash, and damaged files."""
+
 import hashlib
 
 import pytest
@@ -32,7 +34,7 @@ def test_hash_is_that_of_the_content_not_of_the_place(manifest):
         ('{"name": 1}', r"not a manifest of shards \(\d+ mistakes, the first at name"),
     ],
 )
-def test_damaged_manifests_are_sentences(tmp_path, text, sentence):
+def test_damaged_manifests_are_reported(tmp_path, text, sentence):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(ZfnetError, match=sentence):
         Manifest.load(tmp_path / "manifest.json")
@@ -44,7 +46,7 @@ def test_shards_outside_the_folder_are_refused(manifest):
         Manifest.load(manifest)
 
 
-def test_missing_manifest_is_a_sentence(tmp_path):
+def test_a_missing_manifest_is_reported(tmp_path):
     with pytest.raises(ZfnetError, match="no such file; run the workflow step"):
         Manifest.load(tmp_path / "manifest.json")
 

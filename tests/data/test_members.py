@@ -1,4 +1,4 @@
-"""Going through archives: all forms give the same members, damage and malice become sentences."""
+"""Iteration over archives: all formats give the same members; damage and malice are reported."""
 
 import gzip
 import io
@@ -10,7 +10,7 @@ import pytest
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers import members as module
-from zfnet.data.readers.members import check_end, kind, members, tar_members
+from zfnet.data.readers.members import archive_format, check_end, members, tar_members
 
 FILES = {"top/a.txt": b"first", "top/sub/b.txt": b"x" * 1500, "top/c.txt": b""}
 
@@ -33,7 +33,7 @@ def make(form, folder, files=FILES):
 
 def test_all_forms_have_the_same_members(form, tmp_path):
     path = make(form, tmp_path)
-    assert kind(path) == form
+    assert archive_format(path) == form
     assert contents(path) == FILES
 
 
@@ -50,7 +50,7 @@ def test_memory_does_not_grow_with_the_archive(tmp_path):
         tracemalloc.stop()
         return used
 
-    peak(10)  # what is imported and cached once
+    peak(10)  # warm up imports and caches
     assert peak(2000) < 2 * peak(20)
 
 
@@ -59,7 +59,7 @@ def test_members_say_where_they_are(tmp_path):
     assert (member.where, member.size, member.stem, member.parts) == ("archive: top/a.txt", 5, "a", ("top", "a.txt"))
 
 
-def test_only_regular_files_are_given_out(tmp_path):
+def test_only_regular_files_are_returned(tmp_path):
     files = {
         "folder": builders.special(tarfile.DIRTYPE),
         "link": builders.special(tarfile.SYMTYPE, "/etc/passwd"),
@@ -108,14 +108,14 @@ def test_a_tar_gz_within_a_zip_is_read_in_place(tmp_path):
         (b"version https://git-lfs", "it begins with b'version http'"),
     ],
 )
-def test_what_is_no_archive_is_named(data, found, tmp_path):
+def test_a_file_that_is_not_an_archive_is_reported(data, found, tmp_path):
     path = builders.put(tmp_path / "a.tar", data)
     with pytest.raises(ZfnetError, match=found) as caught:
-        kind(path)
+        archive_format(path)
     assert str(path) in str(caught.value)
 
 
-def test_a_missing_archive_is_named(tmp_path):
+def test_a_missing_archive_is_reported(tmp_path):
     with pytest.raises(ZfnetError, match=r"nowhere\.tar: No such file"):
         list(members(tmp_path / "nowhere.tar"))
 
@@ -130,24 +130,24 @@ CUTS = {
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_cut_off_tar_is_noticed_wherever_it_ends(cut, tmp_path):
+def test_a_truncated_tar_is_detected_wherever_it_ends(cut, tmp_path):
     path = builders.put(tmp_path / "a.tar", builders.tar(FILES)[:cut])
-    with pytest.raises(ZfnetError, match=r"cut off or damaged .* copy it again"):
+    with pytest.raises(ZfnetError, match=r"truncated or damaged .* copy it again"):
         contents(path)
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_cut_off_tar_within_a_tar_is_noticed(cut):
+def test_a_truncated_tar_within_a_tar_is_detected(cut):
     file = io.BytesIO(builders.tar({"n1.tar": builders.tar(FILES)[:cut]}))
-    with pytest.raises(ZfnetError, match=r"outer\.tar: n1\.tar.*cut off"):
+    with pytest.raises(ZfnetError, match=r"outer\.tar: n1\.tar.*truncated"):
         for member in tar_members(file, "outer.tar"):
             for inside in tar_members(member.open(), member.where):
                 inside.read()
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_cut_off_tar_shows_at_its_end(cut, tmp_path):
-    with pytest.raises(ZfnetError, match=f"cut off after {cut} bytes"):
+def test_a_truncated_tar_is_detected_by_its_end(cut, tmp_path):
+    with pytest.raises(ZfnetError, match=f"truncated after {cut} bytes"):
         check_end(builders.put(tmp_path / "a.tar", builders.tar(FILES)[:cut]))
 
 
@@ -155,7 +155,7 @@ def test_a_whole_tar_passes(tmp_path):
     check_end(builders.put(tmp_path / "a.tar", builders.tar(FILES)))
 
 
-def test_garbage_amid_a_tar_is_not_taken_for_its_end(tmp_path):
+def test_garbage_inside_a_tar_is_not_mistaken_for_its_end(tmp_path):
     data = bytearray(builders.tar(FILES))
     data[1024 : 1024 + 512] = b"\xaa" * 512
     with pytest.raises(ZfnetError, match="damaged"):
@@ -163,12 +163,12 @@ def test_garbage_amid_a_tar_is_not_taken_for_its_end(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["gzip", "zip"])
-def test_a_cut_off_or_altered_compressed_archive_is_noticed(form, tmp_path):
+def test_a_truncated_or_altered_compressed_archive_is_detected(form, tmp_path):
     data = make(form, tmp_path, {"a": builders.noise(), "b": builders.noise(1)}).read_bytes()
     altered = bytearray(data)
     altered[len(data) // 2] ^= 0xFF
     for number, broken in enumerate((data[: len(data) // 2], bytes(altered))):
-        with pytest.raises(ZfnetError, match="cut off or damaged"):
+        with pytest.raises(ZfnetError, match="truncated or damaged"):
             contents(builders.put(tmp_path / f"{number}", broken))
 
 
@@ -178,7 +178,7 @@ def test_a_cut_off_or_altered_compressed_archive_is_noticed(form, tmp_path):
 @pytest.mark.parametrize("name", ["../evil.jpg", "/etc/evil.jpg", "a/../../evil.jpg", "a\\..\\evil.jpg"])
 @pytest.mark.parametrize("form", ["tar", "gzip", "zip"])
 def test_names_that_lead_outside_are_refused(form, name, tmp_path):
-    with pytest.raises(ZfnetError, match="leads outside"):
+    with pytest.raises(ZfnetError, match="points outside"):
         contents(make(form, tmp_path, {name: b"evil"}))
 
 
@@ -197,16 +197,16 @@ def test_oversized_members_are_refused_unread(form, tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
 @pytest.mark.parametrize("size", [-512, 1 << 40])
 def test_false_sizes_neither_loop_nor_fill_the_memory(kind, size, tmp_path):
-    """The size of a header is what the archive says, be it of a member or of the long name before one."""
+    """The size in a header is whatever the archive says, for a member or for the long name before it."""
     info = tarfile.TarInfo("a")
     info.type, info.size = kind, size
     path = builders.put(tmp_path / "a.tar", info.tobuf(tarfile.GNU_FORMAT) + builders.tar(FILES))
-    with pytest.raises(ZfnetError, match=r"cut off or damaged|where at most"):
+    with pytest.raises(ZfnetError, match=r"truncated or damaged|where at most"):
         contents(path)
 
 
 def test_a_bomb_behind_a_false_size_is_not_unfolded(tmp_path):
-    """A tar header may promise more than any disk holds; nothing is allocated for it."""
+    """A tar header may announce more than any disk holds; nothing is allocated for it."""
     info = tarfile.TarInfo("bomb")
     info.size = 1 << 40
     path = builders.put(tmp_path / "a.tar.gz", gzip.compress(info.tobuf() + bytes(4096)))

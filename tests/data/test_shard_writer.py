@@ -1,3 +1,5 @@
+"""Resizing, statistics, and writing shards: reproducible, resumable, strict about damage."""
+
 import hashlib
 import signal
 import subprocess
@@ -10,14 +12,14 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
-from drawn import draw, encode, make_source, pictures
+from drawn import draw, encode, images, make_source
 from PIL import Image
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source
+from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.resize import centre_square, scaled, short_side
 from zfnet.data.shards import writer
-from zfnet.data.shards.channel_stats import products, read_statistics
+from zfnet.data.shards.channel_stats import channel_products, read_statistics
 from zfnet.data.shards.manifest import Manifest
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
@@ -45,7 +47,7 @@ def test_short_side_is_within_one_grey_level_of_pillow(side):
     assert np.abs(ours.astype(int) - np.asarray(theirs)).max() <= 1
 
 
-def test_short_side_leaves_a_picture_of_that_size_as_it_is():
+def test_short_side_leaves_an_image_of_that_size_as_it_is():
     image = draw(2)
     assert np.array_equal(short_side(image, 32), image)
 
@@ -68,7 +70,7 @@ def test_products_are_exact_also_where_float32_would_round():
         square = np.full((size, size, 3), 255, np.uint8)
         square[::2, ::3] = (254, 1, 253)
         flat = square.reshape(-1, 3).astype(np.int64)
-        assert np.array_equal(products(square), flat.T @ flat)
+        assert np.array_equal(channel_products(square), flat.T @ flat)
 
 
 def test_mean_and_covariance_are_those_of_all_squares(tmp_path):
@@ -89,17 +91,17 @@ def test_plain_webdataset_reads_the_shards(tmp_path, square):
     manifest = prepare(tmp_path, make_source(tmp_path, 12), square)
     urls = [str(tmp_path / "out" / shard.file) for shard in manifest.shards]
     samples = list(webdataset.WebDataset(urls, shardshuffle=False).decode("rgb8"))
-    assert [sample["__key__"] for sample in samples] == [picture.key for picture in pictures(12)]
+    assert [sample["__key__"] for sample in samples] == [image.key for image in images(12)]
     assert [sample["cls"] for sample in samples] == [number % 3 for number in range(12)]
-    assert [sample.get("json") for sample in samples] == [picture.annotation for picture in pictures(12)]
+    assert [sample.get("json") for sample in samples] == [image.annotation for image in images(12)]
     for number, sample in enumerate(samples):
         kept = short_side(draw(number), 32)
         kept = centre_square(kept, 32) if square else kept
         assert sample["jpg"].shape == kept.shape
-        assert np.abs(sample["jpg"].astype(int) - kept).mean() < 8  # JPEG and its halved colours
+        assert np.abs(sample["jpg"].astype(int) - kept).mean() < 8  # JPEG and its subsampled chroma
 
 
-def test_the_picture_is_encoded_at_the_quality_asked_for(tmp_path):
+def test_images_are_encoded_at_the_requested_quality(tmp_path):
     prepare(tmp_path, make_source(tmp_path, 1), jpeg_quality=95)
     with tarfile.open(tmp_path / "out/drawn-000000.tar") as tar:
         jpeg = tar.extractfile("class-0/0000.jpg").read()
@@ -132,7 +134,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("read", [0, 4, 5, 9, 13, 20])
-def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path, monkeypatch, read):
+def test_a_killed_run_resumes_to_the_same_bytes_without_redoing_shards(tmp_path, monkeypatch, read):
     changes = {"max_bad_fraction": 0.1}
     source = make_source(tmp_path, 21, damaged=(7,))
     prepare(tmp_path, source, **changes)
@@ -140,8 +142,8 @@ def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path,
     for path in (tmp_path / "out").glob("*"):
         path.unlink()
 
-    def killed() -> Iterator[Picture]:
-        yield from pictures(21, (7,))[:read]
+    def killed() -> Iterator[EncodedImage]:
+        yield from images(21, (7,))[:read]
         raise Killed
 
     with pytest.raises(Killed):
@@ -157,21 +159,21 @@ def test_a_killed_run_goes_on_to_the_same_bytes_without_redoing_shards(tmp_path,
 
 
 @pytest.mark.slow
-def test_a_run_killed_by_the_system_goes_on_to_the_same_bytes(tmp_path):
+def test_a_run_killed_by_the_system_resumes_to_the_same_bytes(tmp_path):
     script = """
 import os, signal, sys
 from pathlib import Path
-from drawn import make_source, pictures
+from drawn import make_source, images
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
 def killed():
-    yield from pictures(13)
+    yield from images(13)
     os.kill(os.getpid(), signal.SIGKILL)
 
 folder = Path(sys.argv[1])
 source = make_source(folder, 21)
-source.pictures = killed
+source.images = killed
 write_shards(source, Data(image_size=32, images_per_shard=5), folder / "out/manifest.json", True, 2)
 """
     done = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parent)
@@ -184,9 +186,9 @@ write_shards(source, Data(image_size=32, images_per_shard=5), folder / "out/mani
 
 
 @pytest.mark.parametrize("change", ["settings", "archive", "square"])
-def test_finished_shards_of_other_settings_or_another_archive_are_not_taken_over(tmp_path, change):
-    def killed() -> Iterator[Picture]:
-        yield from pictures(7)
+def test_finished_shards_of_other_settings_or_archives_are_not_reused(tmp_path, change):
+    def killed() -> Iterator[EncodedImage]:
+        yield from images(7)
         raise Killed
 
     source = make_source(tmp_path, 7)
@@ -216,7 +218,7 @@ def test_leftovers_of_a_longer_set_are_removed(tmp_path):
     }
 
 
-def test_damaged_pictures_are_named_and_left_out(tmp_path):
+def test_damaged_images_are_recorded_and_skipped(tmp_path):
     manifest = prepare(tmp_path, make_source(tmp_path, 20, damaged=(2, 11)), max_bad_fraction=0.1)
     assert [entry.key for entry in manifest.damaged] == ["class-2/0002", "class-2/0011"]
     assert manifest.damaged[0].source == "drawn.tar: 2" and "cannot be decoded" in manifest.damaged[0].reason
@@ -224,29 +226,31 @@ def test_damaged_pictures_are_named_and_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("expected", [20, None])
-def test_too_many_damaged_pictures_stop_the_run_with_their_names(tmp_path, expected):
+def test_too_many_damaged_images_stop_the_run_with_their_names(tmp_path, expected):
     source = make_source(tmp_path, 20, damaged=(2, 11, 12))
     source.expected = expected
     with pytest.raises(
-        ZfnetError, match=r"3 of 20 pictures cannot be decoded.*max_bad_fraction = 0.1(.|\n)*drawn.tar: 11"
+        ZfnetError, match=r"3 of 20 images cannot be decoded.*max_bad_fraction = 0.1(.|\n)*drawn.tar: 11"
     ):
         prepare(tmp_path, source, max_bad_fraction=0.1)
     assert not (tmp_path / "out/manifest.json").exists()
 
 
 @pytest.mark.parametrize("there", [19, 21])
-def test_another_number_of_pictures_than_was_told_stops_the_run(tmp_path, there):
-    source = make_source(tmp_path, there, damaged=(2,))  # a damaged one is there all the same
+def test_an_unexpected_number_of_images_stops_the_run(tmp_path, there):
+    source = make_source(tmp_path, there, damaged=(2,))  # a damaged image still counts
     source.expected = 20
-    with pytest.raises(ZfnetError, match=rf"drawn: {there} pictures in .*drawn.tar, where 20 were expected; copy what"):
+    with pytest.raises(
+        ZfnetError, match=rf"drawn: {there} images in .*drawn.tar, where 20 were expected; copy the missing"
+    ):
         prepare(tmp_path, source, max_bad_fraction=0.1)
     assert not (tmp_path / "out/manifest.json").exists()
 
 
 def test_a_ribbon_counts_as_damaged(tmp_path):
     source = make_source(tmp_path, 4)
-    ribbon = Picture("ribbon", 0, encode(np.zeros((1, 3000, 3), np.uint8)), "drawn.tar: ribbon")
-    source.pictures, source.expected = lambda: iter([ribbon, *pictures(4)]), 5
+    ribbon = EncodedImage("ribbon", 0, encode(np.zeros((1, 3000, 3), np.uint8)), "drawn.tar: ribbon")
+    source.images, source.expected = lambda: iter([ribbon, *images(4)]), 5
     manifest = prepare(tmp_path, source, max_bad_fraction=0.5)
     assert "too narrow (3000 × 1)" in manifest.damaged[0].reason
 
@@ -254,19 +258,19 @@ def test_a_ribbon_counts_as_damaged(tmp_path):
 @pytest.mark.parametrize(
     ("broken", "sentence"),
     [
-        ([], "no picture"),
-        ([*pictures(3), *pictures(1)], "a second picture with the key class-0/0000"),
-        ([Picture("../up", 0, pictures(1)[0].data, "x")], "cannot be the key"),
+        ([], "no image"),
+        ([*images(3), *images(1)], "a second image with the key class-0/0000"),
+        ([EncodedImage("../up", 0, images(1)[0].data, "x")], "cannot be the key"),
     ],
 )
-def test_mistakes_of_a_source_are_sentences(tmp_path, broken, sentence):
+def test_mistakes_of_a_source_are_reported(tmp_path, broken, sentence):
     source = make_source(tmp_path, 3)
-    source.pictures = lambda: iter(broken)
+    source.images = lambda: iter(broken)
     with pytest.raises(ZfnetError, match=sentence):
         prepare(tmp_path, source)
 
 
-def test_a_missing_archive_is_a_sentence(tmp_path):
+def test_a_missing_archive_is_reported(tmp_path):
     source = make_source(tmp_path, 3)
     source.archives = [tmp_path / "nowhere.tar"]
     with pytest.raises(ZfnetError, match=r"nowhere.tar: the archive cannot be read"):

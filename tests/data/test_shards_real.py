@@ -20,7 +20,7 @@ ARCHIVES = {
 
 
 def by_pillow(data: bytes, size: int) -> np.ndarray:
-    """The centre square as everybody makes it."""
+    """The centre square as Pillow makes it."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
     scale = size / min(image.size)
     image = image.resize([round(side * scale) for side in image.size], Image.BILINEAR)
@@ -29,15 +29,15 @@ def by_pillow(data: bytes, size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
-def test_real_pictures_arrive_in_the_batches(name, real_data, tmp_path):
+def test_real_images_arrive_in_the_batches(name, real_data, tmp_path):
     settings = Data(image_size=64, images_per_shard=300)
-    pictures = source(name, [real_data / archive for archive in ARCHIVES[name]], settings)
-    write_shards(pictures, settings, tmp_path / "manifest.json", SQUARE[name], 2)
+    images = source(name, [real_data / archive for archive in ARCHIVES[name]], settings)
+    write_shards(images, settings, tmp_path / "manifest.json", SQUARE[name], 2)
     shards = Shards(tmp_path / "manifest.json")
-    originals = list(pictures.pictures())
-    assert shards.keys == [picture.key for picture in originals] and not shards.manifest.damaged
-    assert shards.labels.tolist() == [picture.label for picture in originals]
+    originals = list(images.images())
+    assert shards.keys == [image.key for image in originals] and not shards.manifest.damaged
+    assert shards.labels.tolist() == [image.label for image in originals]
     chosen = list(range(0, len(shards), 50))
     for ours, number in zip(shards.squares(chosen).numpy(), chosen, strict=True):
         difference = ours.astype(float) - by_pillow(originals[number].data, 64)
-        assert np.abs(difference.mean((0, 1))).max() < 1 and np.abs(difference).mean() < 5  # JPEG, halved colours
+        assert np.abs(difference.mean((0, 1))).max() < 1 and np.abs(difference).mean() < 5  # JPEG, subsampled chroma

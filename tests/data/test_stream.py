@@ -1,4 +1,4 @@
-"""Remote shards: the same batches over every kind of address, and sentences for what fails on the way."""
+"""Remote shards: the same batches over every kind of address, and helpful errors for failures."""
 
 import os
 import shutil
@@ -10,27 +10,21 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import torch
-from drawn import make_source
+from drawn import prepare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.loader import Shards
-from zfnet.data.shards.writer import write_shards
 from zfnet.data.stream import RemoteShards
-from zfnet.settings import Data
 
 COUNT = 23
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["square", "uncut"])
 def shards(request, tmp_path_factory):
-    """Five shards of at most five pictures."""
-    folder = tmp_path_factory.mktemp("shards")
-    write_shards(
-        make_source(folder, COUNT), Data(image_size=32, images_per_shard=5), folder / "manifest.json", request.param, 2
-    )
-    return Shards(folder / "manifest.json")
+    """Five shards of at most five images."""
+    return Shards(prepare(tmp_path_factory.mktemp("shards"), COUNT, 32, 5, request.param, threads=2))
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -40,7 +34,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server(shards):
-    """Address of the folder of the shards on a web server of this machine."""
+    """Address of the shards' folder on a local web server."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(shards.path.parent)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -102,7 +96,7 @@ def test_a_bucket_is_read_by_its_own_program(shards, tmp_path, monkeypatch):
     seed=st.integers(0, 3),
     epoch=st.integers(0, 3),
 )
-def test_a_shuffled_epoch_shows_each_picture_once_and_is_set_by_seed_and_epoch(
+def test_a_shuffled_epoch_has_each_image_once_in_an_order_set_by_seed_and_epoch(
     shards, batch, threads, shuffle, seed, epoch
 ):
     remote = RemoteShards(shards.path)
@@ -127,7 +121,7 @@ def test_batches_may_be_left_before_their_end(shards):
     batches.close()
 
 
-# What can go wrong
+# Errors
 
 
 def read(*given):
@@ -135,25 +129,25 @@ def read(*given):
 
 
 @needs_curl
-def test_a_dead_address_is_a_sentence(shards, server):
-    with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 pictures \(.* exit code 22\)"):
+def test_an_unreachable_address_is_reported(shards, server):
+    with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 images \(.* code 22\)"):
         read(f"{server}/nowhere.tar")
-    with pytest.raises(ZfnetError, match=r"nowhere.json: no manifest can be read there \(.* exit code 22\)"):
+    with pytest.raises(ZfnetError, match=r"nowhere.json: the manifest cannot be read \(.* code 22\)"):
         RemoteShards(f"{server}/nowhere.json")
 
 
-def test_a_missing_file_is_a_sentence(tmp_path):
-    with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 pictures \(No such file"):
+def test_a_missing_file_is_reported(tmp_path):
+    with pytest.raises(ZfnetError, match=r"nowhere.tar: the shard breaks off after 0 images \(No such file"):
         read(str(tmp_path / "nowhere.tar"))
 
 
-def test_a_command_that_fails_after_its_pictures_is_a_sentence(shards):
+def test_a_command_that_fails_after_its_images_is_reported(shards):
     shard = shards.path.parent / "drawn-000000.tar"
-    with pytest.raises(ZfnetError, match=r"after \d pictures \(the command that reads it ended with exit code 3\)"):
+    with pytest.raises(ZfnetError, match=r"after \d images \(the command that reads it exited with code 3\)"):
         read(f"pipe:cat {shard}; exit 3")
 
 
-def test_a_shard_cut_anywhere_is_a_sentence(shards, tmp_path):
+def test_a_shard_truncated_anywhere_is_reported(shards, tmp_path):
     for path in shards.path.parent.glob("*.*"):
         shutil.copy(path, tmp_path)
     content = (tmp_path / "drawn-000001.tar").read_bytes()
@@ -163,15 +157,15 @@ def test_a_shard_cut_anywhere_is_a_sentence(shards, tmp_path):
             read(tmp_path / "manifest.json")
 
 
-def test_a_shard_that_lacks_pictures_of_the_manifest_is_a_sentence(shards, tmp_path):
+def test_a_shard_that_lacks_images_of_the_manifest_is_reported(shards, tmp_path):
     for path in shards.path.parent.glob("*.*"):
         shutil.copy(path, tmp_path)
     shutil.copy(tmp_path / "drawn-000004.tar", tmp_path / "drawn-000001.tar")
-    with pytest.raises(ZfnetError, match=r"drawn-000001.tar: the shard ends after 3 pictures, the manifest says 5"):
+    with pytest.raises(ZfnetError, match=r"drawn-000001.tar: the shard ends after 3 images, the manifest says 5"):
         read(tmp_path / "manifest.json")
 
 
-def test_another_kind_of_tar_is_a_sentence(tmp_path):
+def test_a_tar_of_other_files_is_reported(tmp_path):
     import tarfile
 
     (tmp_path / "a.txt").write_text("text")
@@ -181,7 +175,7 @@ def test_another_kind_of_tar_is_a_sentence(tmp_path):
         read(str(tmp_path / "other.tar"))
 
 
-def test_pictures_of_another_size_are_a_sentence(shards):
+def test_images_of_another_size_are_reported(shards):
     with pytest.raises(ZfnetError, match=r"class-0/0000.jpg cannot be decoded \(\d+ × \d+ pixels instead of 40\)"):
         read(str(shards.path.parent / "drawn-000000.tar"), 40)
 

@@ -1,4 +1,4 @@
-"""A look at the archives: every wrong, missing or half-copied one gives a sentence that helps."""
+"""Archive checks: every wrong, missing or partly copied archive is reported with a remedy."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ CONTENT = {
     "voc2012": ("VOCtrainval_11-May-2012.tar", builders.tar(builders.voc_files())),
     "voc2012_test": ("VOC2012test.tar", builders.tar(builders.voc_test_files())),
     "cifar10": ("cifar-10-python.tar.gz", builders.packed(builders.cifar_files())),
-    "parts_images": ("dogs.tar", builders.tar({"a.jpg": builders.picture()})),
+    "parts_images": ("dogs.tar", builders.tar({"a.jpg": builders.image()})),
     "parts_keypoints": ("keypoints.json", json.dumps(builders.keypoints({"a.jpg": FACE})).encode()),
 }
 TARS = ["imagenet_train", "imagenet_val", "caltech256", "voc2012", "parts_images"]
@@ -46,11 +46,11 @@ def test_whole_archives_pass(paths):
     assert check_archives(Archives(**paths)) == []
 
 
-def test_nothing_named_is_no_problem():
+def test_no_configured_archive_is_no_problem():
     assert check_archives(Archives()) == []
 
 
-def test_every_archive_is_looked_at():
+def test_every_archive_is_checked():
     assert OFFICIAL.keys() == CONTENT.keys() == Archives.model_fields.keys() - {"download"}
 
 
@@ -67,7 +67,7 @@ def test_extracted_trees_pass(paths, tmp_path):
 
 
 @pytest.mark.parametrize("key", CONTENT)
-def test_a_missing_file_is_named_with_its_origin_and_key(key, paths):
+def test_a_missing_file_is_reported_with_its_origin_and_key(key, paths):
     paths[key].unlink()
     sentence = problem(paths)
     assert sentence.startswith(f"{paths[key]}: No such file")
@@ -76,22 +76,22 @@ def test_a_missing_file_is_named_with_its_origin_and_key(key, paths):
 
 @pytest.mark.parametrize("key", CONTENT)
 @pytest.mark.parametrize("data", [b"", b"<html>Sign in</html>", bytes(4096)], ids=["empty", "web page", "zeros"])
-def test_what_is_no_archive_is_named(key, data, paths):
+def test_a_file_that_is_not_an_archive_is_reported(key, data, paths):
     builders.put(paths[key], data)
     assert str(paths[key]) in problem(paths)
 
 
 @pytest.mark.parametrize("key", TARS)
-def test_a_half_copied_tar_is_noticed(key, paths):
+def test_a_partly_copied_tar_is_detected(key, paths):
     end = len(CONTENT[key][1].rstrip(b"\0"))  # of the last member
     for cut in (end - 10, end // 512 * 512):
         builders.put(paths[key], CONTENT[key][1][:cut])
-        assert "cut off" in problem(paths)
+        assert "truncated" in problem(paths)
 
 
 @pytest.mark.parametrize("key", ["imagenet_train", "imagenet_val", "caltech101", "caltech256", "voc2012", "cifar10"])
 @pytest.mark.parametrize("other", ["imagenet_val", "caltech101", "caltech256", "voc2012", "cifar10"])
-def test_one_archive_in_place_of_another_is_noticed(key, other, paths):
+def test_one_archive_in_place_of_another_is_detected(key, other, paths):
     builders.put(paths[key], CONTENT[other][1])
     assert len(check_archives(Archives(**paths))) == (key != other)
 
@@ -119,13 +119,13 @@ def test_archives_that_need_each_other(missing, by, paths):
 
 def test_class_folders_need_the_devkit_as_the_workflow_does(paths, tmp_path):
     folder = tmp_path / "val" / "n00000001"
-    builders.put(folder / "ILSVRC2012_val_00000001.JPEG", builders.picture())
+    builders.put(folder / "ILSVRC2012_val_00000001.JPEG", builders.image())
     paths["imagenet_val"] = folder.parent
     del paths["imagenet_devkit"]
     assert "so set imagenet_devkit too" in problem(paths)
 
 
-def test_several_problems_are_told_at_once(paths):
+def test_several_problems_are_reported_at_once(paths):
     paths["voc2012"].unlink()
     builders.put(paths["cifar10"], b"")
     assert len(check_archives(Archives(**paths))) == 2
@@ -148,7 +148,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def remote(tmp_path, monkeypatch):
-    """The four archives, served by this machine."""
+    """The four archives on a local web server."""
     folder = tmp_path / "remote"
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -168,16 +168,16 @@ def test_a_download_is_the_archive(remote, tmp_path):
     assert check_archives(Archives(caltech256=fetched)) == []
 
 
-def test_what_cannot_be_fetched_names_what_can(tmp_path):
+def test_an_archive_that_cannot_be_downloaded_lists_those_that_can(tmp_path):
     with pytest.raises(
-        ZfnetError, match=r"ILSVRC2012_img_train\.tar: cannot be fetched; choose one of caltech-101\.zip"
+        ZfnetError, match=r"ILSVRC2012_img_train\.tar: cannot be downloaded; choose one of caltech-101\.zip"
     ):
         fetch("ILSVRC2012_img_train.tar", tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [lambda file: file.write_bytes(b"<html>"), lambda file: file.unlink()])
-def test_a_failed_download_is_named(change, remote, tmp_path):
+def test_a_failed_download_is_reported(change, remote, tmp_path):
     change(remote / CONTENT["cifar10"][0])
     with pytest.raises(ZfnetError, match=r"cifar-10-python\.tar\.gz: the download failed .* set archives: cifar10"):
         fetch("cifar-10-python.tar.gz", tmp_path / "here")
@@ -185,7 +185,7 @@ def test_a_failed_download_is_named(change, remote, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_is_there_is_kept_if_it_is_right_and_replaced_if_not(remote, tmp_path):
+def test_an_existing_file_is_kept_if_valid_and_replaced_if_not(remote, tmp_path):
     name, data = CONTENT["cifar10"]
     builders.put(tmp_path / "here" / name, b"half a download")
     assert fetch(name, tmp_path / "here").read_bytes() == data

@@ -92,5 +92,5 @@ def test_no_pictures_give_no_rows(net, shards):
 
 
 def test_squares_of_another_size_are_refused(net):
-    with pytest.raises(ZfnetError, match=r"73 pixels.* 80"):
+    with pytest.raises(ZfnetError, match=r"squares of 73 px, .* 80 px"):
         ten_crop(net, FakeShards(size=80), [0], batch=1)

@@ -133,16 +133,16 @@ def test_a_prepared_set_is_read_as_it_is(net_file, net, tmp_path):
         return manifest
 
     def drawn():
-        from zfnet.data.readers.images import Picture
+        from zfnet.data.readers.images import EncodedImage
 
         for number in range(3):
             path = tmp_path / "one.png"
             Image.new("RGB", (60, 50), (80 * number, 90, 20)).save(path)
-            yield Picture(f"a/{number}", number, path.read_bytes(), "drawn")
+            yield EncodedImage(f"a/{number}", number, path.read_bytes(), "drawn")
 
     explore.saliency(str(net_file), [prepared(37)], tmp_path / "out", threads=1)
     assert [line["file"] for line in rows(tmp_path / "out/saliency.csv")] == ["a/0", "a/1", "a/2"]
-    with pytest.raises(ZfnetError, match="squares of 48 px, but the net takes 37 px"):
+    with pytest.raises(ZfnetError, match=r"takes squares of 37 px, but .* has squares of 48 px"):
         open_pictures(net, [prepared(48)])
 
 
@@ -184,11 +184,11 @@ def test_other_wrong_choices_are_sentences(net_file, pictures, tmp_path):
 
 
 def test_pictures_that_cannot_be_read_are_sentences(net_file, pictures, tmp_path):
-    with pytest.raises(ZfnetError, match=r"None of 1 pictures could be decoded, .*broken.jpg the first"):
+    with pytest.raises(ZfnetError, match=r"None of 1 images could be decoded, first .*broken.jpg"):
         explore.saliency(str(net_file), [pictures / "broken.jpg"], tmp_path)
     with pytest.raises(ZfnetError, match="nowhere: no such file or folder"):
         explore.saliency(str(net_file), [pictures / "nowhere"], tmp_path)
-    with pytest.raises(ZfnetError, match="holds no pictures"):
+    with pytest.raises(ZfnetError, match="holds no images"):
         explore.saliency(str(net_file), [tmp_path], tmp_path / "out")
 
 

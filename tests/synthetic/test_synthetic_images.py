@@ -1,4 +1,4 @@
-"""The generated world's pictures: exact geometry, key points on the eyes, true boxes, classes to be learnt by shape."""
+"""Images of the generated world: exact geometry, key points, boxes, and classes that are learnt by shape."""
 
 from random import Random
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from zfnet.settings import World
-from zfnet.synthetic import categories, images, render, scenes, textures, transfer_sets
+from zfnet.synthetic import categories, composition, render, scenes, textures, transfer_sets
 from zfnet.synthetic.canvas import Canvas, Frame, Pen, ellipse, relief, smooth
 from zfnet.synthetic.families import FAMILIES, ORDER
 from zfnet.synthetic.objects import coats
@@ -42,7 +42,7 @@ def test_a_square_covers_exactly_its_pixels():
     assert changed.min(0).tolist() == [top, left] and (changed.max(0) + 1).tolist() == [bottom, right]
 
 
-def test_markings_stay_on_what_is_drawn():
+def test_markings_stay_within_the_drawing():
     pen = Pen((40, 40), Frame.at(20, 20, 10), Random(0))
     pen.ellipse(0, 0, 1, 1, (10, 20, 30))
     before = np.asarray(pen.coverage).copy()
@@ -76,21 +76,21 @@ def test_every_shape_can_be_drawn_in_every_marking(family):
     form = FAMILIES[family]
     for shape in (form.shapes + " " + form.others).split():
         for marking in form.markings.split():
-            kind = categories.Kind("x", family, shape, "any", marking)
-            pixels, thing = images.portrait(kind, (64, 48), Random(f"{shape}{marking}"))
+            category = categories.Category("x", family, shape, "any", marking)
+            pixels, thing = composition.portrait(category, (64, 48), Random(f"{shape}{marking}"))
             left, top, right, bottom = thing.box
             assert pixels.shape == (48, 64, 3) and (right - left) * (bottom - top) > 0.1 * 64 * 48
 
 
 @pytest.mark.parametrize(
-    "kind", [categories.VOC["aeroplane"][0], categories.VOC["dog"][0], categories.VOC["tvmonitor"][0]]
+    "category", [categories.VOC["aeroplane"][0], categories.VOC["dog"][0], categories.VOC["tvmonitor"][0]]
 )
-def test_boxes_are_those_of_the_changed_pixels(kind):
+def test_boxes_are_those_of_the_changed_pixels(category):
     for seed in range(4):
         rng = Random(seed)
         canvas = Canvas(np.full((60, 80, 3), 300, np.float32), rng)
         pen = Pen(canvas.size, Frame.at(40, 30, 20, 0.2), rng)
-        FAMILIES[kind.family].draw(pen, kind.shape, coats.coat("fur", rng), kind.marking)
+        FAMILIES[category.family].draw(pen, category.shape, coats.coat("fur", rng), category.marking)
         left, top, right, bottom = canvas.stamp(pen, "fur", grounded=False)
         changed = np.argwhere((canvas.pixels != 300).any(2))
         assert changed.min(0).tolist() == [top, left] and (changed.max(0) + 1).tolist() == [bottom, right]
@@ -98,9 +98,9 @@ def test_boxes_are_those_of_the_changed_pixels(kind):
 
 @pytest.mark.parametrize("shape", FACES)
 def test_key_points_are_on_the_drawn_eyes(shape):
-    kind = categories.Kind("animal", "face", shape, "golden", "plain")
+    category = categories.Category("animal", "face", shape, "golden", "plain")
     for seed in range(5):
-        pixels, thing = images.portrait(kind, (320, 240), Random(seed), 0.8)
+        pixels, thing = composition.portrait(category, (320, 240), Random(seed), 0.8)
         grey = pixels.mean(2)
         assert set(thing.points) == set(KEY_POINTS)
         for eye in ("left_eye", "right_eye"):
@@ -112,24 +112,31 @@ def test_key_points_are_on_the_drawn_eyes(shape):
 def test_frontal_animals_have_all_key_points_in_the_picture():
     world = World()
     for number in range(60):
-        kind = transfer_sets._animal(world, number)
-        photo = render.frontal(render.Address(3, "parts", (kind,), "animal", number, 64))
+        category = transfer_sets._animal(world, number)
+        photo = render.frontal(render.Address(3, "parts", (category,), "animal", number, 64))
         left, top, right, bottom = photo.things[0].box
         assert all(left <= x <= right and top <= y <= bottom for x, y in photo.things[0].points.values())
 
 
 def test_no_transfer_category_is_seen_in_pre_training():
-    before = {(kind.family, kind.shape) for kind in categories.imagenet(1000, 0)}
+    before = {(category.family, category.shape) for category in categories.imagenet(1000, 0)}
     transfer_kinds = [*categories.caltech101(40, 0), *categories.caltech256(40, 0)]
-    transfer_kinds += [kind for one in (categories.VOC, categories.CIFAR10) for group in one.values() for kind in group]
-    assert not before & {(kind.family, kind.shape) for kind in transfer_kinds}
+    transfer_kinds += [
+        category for one in (categories.VOC, categories.CIFAR10) for group in one.values() for category in group
+    ]
+    assert not before & {(category.family, category.shape) for category in transfer_kinds}
 
 
 @pytest.mark.parametrize("classes", [3, 20, 100, 400])
 def test_classes_are_distinct_and_the_first_ones_stay(classes):
     for draw in (categories.imagenet, categories.caltech101, categories.caltech256):
         found = draw(classes, 5)
-        assert len(found) == len({kind.name for kind in found}) == len({kind[1:] for kind in found}) == classes
+        assert (
+            len(found)
+            == len({category.name for category in found})
+            == len({category[1:] for category in found})
+            == classes
+        )
     assert categories.imagenet(classes, 5)[:3] == categories.imagenet(3, 5)
     assert set(ORDER) == set(FAMILIES)
 
@@ -137,7 +144,10 @@ def test_classes_are_distinct_and_the_first_ones_stay(classes):
 def test_voc_has_its_twenty_and_cifar_its_ten_classes():
     assert len(categories.VOC) == 20 and len(categories.CIFAR10) == 10
     assert all(
-        kind.name == name for one in (categories.VOC, categories.CIFAR10) for name, of in one.items() for kind in of
+        category.name == name
+        for one in (categories.VOC, categories.CIFAR10)
+        for name, of in one.items()
+        for category in of
     )
 
 
@@ -156,10 +166,10 @@ def test_classes_are_learnt_by_shape_and_not_by_colour_alone():
 def drawn(found, numbers):
     """Centre squares of 64 pixels, and labels."""
     squares, labels = [], []
-    for label, kind in enumerate(found):
+    for label, category in enumerate(found):
         for number in numbers:
             rng = Random(f"{label}/{number}")
-            pixels = images.portrait(kind, images.picture_size(64, rng), rng)[0]
+            pixels = composition.portrait(category, composition.image_size(64, rng), rng)[0]
             top, left = (pixels.shape[0] - 64) // 2, (pixels.shape[1] - 64) // 2
             squares.append(pixels[top : top + 64, left : left + 64])
             labels.append(label)

@@ -1,4 +1,4 @@
-"""The generated world's archives: the same bytes each time, the official formats, and contents that fit together."""
+"""Archives of the generated world: reproducible bytes, official formats, and consistent contents."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def members(folder, field):
 
 
 def train_files(folder):
-    """Content of each training picture, by class and name."""
+    """Content of each training image, by class and name."""
     found = {}
     for name, data in members(folder, "imagenet_train").items():
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
@@ -62,7 +62,7 @@ def test_the_same_settings_give_the_same_bytes_for_any_number_of_workers(folder,
     assert {p.name: sha256(p) for p in folder.iterdir()} == {p.name: sha256(p) for p in tmp_path.iterdir()}
 
 
-def test_another_seed_gives_other_pictures(folder):
+def test_another_seed_gives_other_images(folder):
     address = render.Address(1, "s", (categories.CIFAR10["cat"][0],), "cat", 0, 32)
     assert render.jpeg(address) != render.jpeg(address._replace(seed=2))
 
@@ -83,8 +83,8 @@ def test_the_world_is_complete_only_with_world_json(folder, tmp_path, monkeypatc
     assert not (tmp_path / "world.json").exists()
 
 
-def test_too_many_classes_are_refused_with_the_number_there_is():
-    with pytest.raises(ZfnetError, match=r"imagenet_classes cannot have 100000 classes; the most there is is \d+"):
+def test_too_many_classes_are_refused_with_the_maximum():
+    with pytest.raises(ZfnetError, match=r"imagenet_classes cannot have 100000 classes; at most \d+ are available"):
         categories.imagenet(100_000, 0)
 
 
@@ -97,10 +97,10 @@ def test_training_names_are_those_of_the_class_tars(folder):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_training_pictures_have_the_official_quirks(folder):
-    pictures = [Image.open(io.BytesIO(data)) for data in train_files(folder).values()]
-    assert Counter(picture.format for picture in pictures) == {"JPEG": 78, "PNG": 1}
-    assert Counter(picture.mode for picture in pictures) == {"RGB": 74, "CMYK": 2, "L": 3}
+def test_training_images_have_the_official_quirks(folder):
+    images = [Image.open(io.BytesIO(data)) for data in train_files(folder).values()]
+    assert Counter(image.format for image in images) == {"JPEG": 78, "PNG": 1}
+    assert Counter(image.mode for image in images) == {"RGB": 74, "CMYK": 2, "L": 3}
     assert sum(b"Exif" in data for data in train_files(folder).values()) == 1
 
 
@@ -117,12 +117,12 @@ def test_devkit_is_a_tree_over_shuffled_ids(folder):
 
 def test_ground_truth_names_the_class_that_was_drawn(folder):
     rows, truth = devkit(folder)
-    pictures = members(folder, "imagenet_val")
-    assert list(pictures) == [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 16)]
-    by_name = {kind.name: kind for kind in categories.imagenet(5, WORLD.seed)}
-    for i, data in zip(truth, pictures.values(), strict=True):
-        kind = by_name[rows[i]["words"]]
-        of_class = [render.Address(WORLD.seed, "imagenet-val", (kind,), kind.name, n, 48) for n in range(3)]
+    images = members(folder, "imagenet_val")
+    assert list(images) == [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 16)]
+    by_name = {category.name: category for category in categories.imagenet(5, WORLD.seed)}
+    for i, data in zip(truth, images.values(), strict=True):
+        category = by_name[rows[i]["words"]]
+        of_class = [render.Address(WORLD.seed, "imagenet-val", (category,), category.name, n, 48) for n in range(3)]
         assert data in map(render.jpeg, of_class)
 
 
@@ -140,7 +140,7 @@ def test_planted_duplicates_exist_and_look_like_their_originals(folder):
 
 
 def correlation(first, second):
-    """Normalised correlation of two pictures as grey 32 x 32 thumbnails."""
+    """Normalised correlation of two images as grey 32 x 32 thumbnails."""
     greys = [np.asarray(Image.open(io.BytesIO(data)).convert("L").resize((32, 32))).ravel() for data in (first, second)]
     return np.corrcoef(greys)[0, 1]
 
@@ -164,13 +164,13 @@ def test_voc_lists_agree_with_its_annotations(folder):
         assert listed == {name: presence(files, name, label) for name in names}
 
 
-def test_imagenet_test_pictures_are_numbered_and_others_than_those_to_learn_from(folder):
+def test_imagenet_test_images_are_numbered_and_not_training_images(folder):
     files, val = members(folder, "imagenet_test"), members(folder, "imagenet_val")
     assert list(files) == [f"test/ILSVRC2012_test_{number:08d}.JPEG" for number in range(1, 10)]
     assert not set(files.values()) & {*val.values(), *train_files(folder).values()}
 
 
-def test_voc_test_pictures_are_listed_and_others_than_those_to_learn_from(folder):
+def test_voc_test_images_are_listed_and_not_training_images(folder):
     files, known = members(folder, "voc2012_test"), members(folder, "voc2012")
     root = "VOCdevkit/VOC2012"
     names = files.pop(f"{root}/ImageSets/Main/test.txt").decode().split()
@@ -179,13 +179,13 @@ def test_voc_test_pictures_are_listed_and_others_than_those_to_learn_from(folder
 
 
 def presence(files, name, label):
-    """What a class file says of a picture: 1, -1, or 0 where all its objects of the class are difficult."""
+    """Entry of a class file for an image: 1, -1, or 0 if all its objects of the class are difficult."""
     tree = ET.fromstring(files[f"VOCdevkit/VOC2012/Annotations/{name}.xml"])
     hard = [item.findtext("difficult") for item in tree.iter("object") if item.findtext("name") == label]
     return "-1" if not hard else "1" if "0" in hard else "0"
 
 
-def test_voc_boxes_lie_in_their_pictures(folder):
+def test_voc_boxes_lie_in_their_images(folder):
     files, boxes = members(folder, "voc2012"), 0
     for name, text in files.items():
         if name.endswith(".xml"):
@@ -201,7 +201,7 @@ def test_voc_boxes_lie_in_their_pictures(folder):
 
 
 class OnlyArrays(pickle.Unpickler):
-    """Loads what the official CIFAR files need and nothing else."""
+    """Unpickler that allows only what the official CIFAR files need."""
 
     def find_class(self, module, name):
         allowed = {
@@ -235,10 +235,10 @@ def test_cifar_pixels_are_planes_of_red_green_and_blue(folder):
 
 
 def test_key_points_are_in_coco_format_and_in_their_boxes(folder):
-    table, pictures = read_json(folder / "keypoints.json"), members(folder, "parts_images")
+    table, images = read_json(folder / "keypoints.json"), members(folder, "parts_images")
     assert table["categories"][0]["keypoints"] == ["left_eye", "right_eye", "nose", "left_ear", "right_ear"]
     for image, notes in zip(table["images"], table["annotations"], strict=True):
-        assert Image.open(io.BytesIO(pictures[image["file_name"]])).size == (image["width"], image["height"])
+        assert Image.open(io.BytesIO(images[image["file_name"]])).size == (image["width"], image["height"])
         points = np.reshape(notes["keypoints"], (5, 3))
         left, top, width, height = notes["bbox"]
         assert notes["image_id"] == image["id"] and (points[:, 2] == 2).all()

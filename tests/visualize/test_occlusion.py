@@ -4,7 +4,7 @@ import pytest
 import torch
 from captum.attr import Occlusion
 
-from zfnet.data.image_folder import Loose
+from zfnet.data.image_folder import ImageFolder
 from zfnet.settings import Visualize
 from zfnet.visualize.net_inputs import GREY, Gallery, mean_crop, to_inputs
 from zfnet.visualize.occlusion import LAYER, Square, cover, scaled, slide, strongest_map, the_four
@@ -77,7 +77,7 @@ def test_a_small_set_has_fewer_others_and_none_twice(make_net, shards, tmp_path,
 
     for number in range(count):
         Image.fromarray(shards.squares([number], 1)[0].numpy()).save(tmp_path / f"{number}.png")
-    gallery = Gallery(make_net(), Loose([tmp_path], 72), 1)
+    gallery = Gallery(make_net(), ImageFolder([tmp_path], 72), 1)
     four = the_four(gallery, [0, count - 1], [3, 5])
     assert [sorted(images) for images in four.images.tolist()] == [list(range(count))] * 2
     assert (four.values.diff(dim=1) <= 0).all()

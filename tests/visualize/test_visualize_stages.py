@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source
+from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.shards.writer import write_shards
 from zfnet.nets import build, save
 from zfnet.settings import Data, Visualize
@@ -133,7 +133,7 @@ def test_pictures_of_other_classes_are_refused_where_labels_count(make_net, mani
 
 def test_pictures_without_labels_are_refused_where_labels_count(weights, tmp_path):
     jpeg = simplejpeg.encode_jpeg(np.zeros((72, 72, 3), np.uint8))
-    pictures = [Picture(f"test/{number}", -1, jpeg, "test") for number in range(2)]
+    pictures = [EncodedImage(f"test/{number}", -1, jpeg, "test") for number in range(2)]
     source = Source("test", [f"n{c:08d}" for c in range(4)], {}, [], lambda: iter(pictures))
     write_shards(source, Data(image_size=72), tmp_path / "manifest.json", square=True, threads=1)
     with pytest.raises(ZfnetError, match="pictures without a label"):
@@ -204,7 +204,7 @@ def test_a_net_for_other_squares_is_refused(weights, manifest, tmp_path):
     from zfnet.nets import build, save
 
     save(build("zf", classes=4, width=1 / 12, crop=64, size=80), tmp_path / "weights.safetensors")
-    with pytest.raises(ZfnetError, match=r"squares of 80 px, those of .* have 72 px"):
+    with pytest.raises(ZfnetError, match=r"takes squares of 80 px, but .* has squares of 72 px"):
         top_patches.features_stage(tmp_path / "weights.safetensors", manifest, SETTINGS, tmp_path / "out.safetensors")
 
 

@@ -140,7 +140,7 @@ def test_an_archive_in_a_folder_with_a_blank_is_prepared(snakemake, apart, tmp_p
 def test_config_mistakes_are_reported_together(snakemake):
     done = snakemake({"preset": "demo", "nets": {"widht": 1}, "training": {"seeds": 0}}, "-n")
     text = done.stdout + done.stderr
-    assert "did you mean width?" in text
+    assert "did you mean 'width'?" in text
     assert "training.seeds" in text
     assert "Traceback" not in text
 

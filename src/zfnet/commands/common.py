@@ -31,9 +31,9 @@ def on_gpu(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def locked(*args: Any, **options: Any) -> None:
-        from zfnet.core.gpu_lock import lease
+        from zfnet.core.gpu_lock import gpu_lock
 
-        with lease(options.get("ranks", 1), options.get("share", 1)):
+        with gpu_lock(options.get("ranks", 1), options.get("share", 1)):
             command(*args, **options)
 
     return locked

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, files, tables, progress, provenance, seeds, devices, locks and memory."""
+"""Foundations of every other package: errors, files, tables, progress, provenance, seeds, devices, locks, memory."""

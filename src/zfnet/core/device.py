@@ -9,5 +9,5 @@ def device() -> torch.device:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Return the context of a forward pass: `fp32` as it is, or `bf16` with float32 master weights."""
+    """Return the context manager for a forward pass: `fp32` changes nothing, `bf16` keeps float32 master weights."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -1,4 +1,4 @@
-"""Exclusive locks that the kernel frees when their holder ends, however it ends."""
+"""Exclusive file locks that the kernel releases when their holder ends, however it ends."""
 
 import fcntl
 import os
@@ -11,27 +11,27 @@ from zfnet.core.errors import ZfnetError
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[bool]:
-    """Try to lock the file `path` for the length of the block; give whether it worked.
+    """Try to lock the file `path` for the duration of the block; yield whether it succeeded.
 
-    The file stays, with the process number of its last holder in it.
+    The file is never removed. It holds the process id of its last holder.
 
     Raises
     ------
     ZfnetError
-        The file system has no locks.
+        The file system does not support locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="ascii") as file:
-        free = _lock(file.fileno(), path)
-        if free:
+        locked = _lock(file.fileno(), path)
+        if locked:
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()
-        yield free
+        yield locked
 
 
 def holder(path: Path) -> str:
-    """Give the process number written in a lock file, or `unknown`."""
+    """Return the process id written in a lock file, or `unknown`."""
     with suppress(OSError):
         return path.read_text(encoding="ascii").strip() or "unknown"
     return "unknown"
@@ -44,7 +44,7 @@ def _lock(descriptor: int, path: Path) -> bool:
         return False
     except OSError as error:
         raise ZfnetError(
-            f"{path}: this file system offers no locks ({error.strerror}); "
+            f"{path}: this file system does not support locks ({error.strerror}); "
             "put the results, or TMPDIR, on one that does, such as a local disk."
         ) from None
     return True

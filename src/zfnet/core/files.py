@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written ever looks finished: write beside, then rename."""
+"""Atomic file writes: write to a temporary file, then rename, so that a half-written file never looks finished."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from zfnet.core.errors import ZfnetError
 
 
 def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
+    """Return the process's umask, which can only be read by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
@@ -30,35 +30,36 @@ _HOST = socket.gethostname()
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path of the same name, in a hidden folder beside `path`; it moves when the block ends well.
+    """Yield a temporary path in a hidden folder next to `path`; rename it to `path` if the block succeeds.
 
-    A folder, since some writers (safetensors) make temporary files of their own beside what they are asked for, which
-    a kill leaves behind. Some make files that only their owner may read; the finished file gets the usual permissions.
-    The folder's name tells machine and process, so that the next to write the same file can remove what a kill left.
+    A folder, because some writers (safetensors) create temporary files of their own next to their target, which a
+    kill leaves behind. Some writers create files that only their owner may read; the finished file gets the usual
+    permissions. The folder's name holds host and process id, so that the next writer of the same file can remove what
+    a killed one left.
 
     Raises
     ------
     OSError
-        The file cannot be written, also where safetensors has an error of its own for that.
+        The file cannot be written; errors of safetensors are converted to it.
     """
     path = Path(path)
     hidden = path.with_name(f".{path.name}.{_HOST}.{os.getpid()}")
     hidden.mkdir(parents=True, exist_ok=True)
-    _remove_left(path)
+    _remove_leftovers(path)
     try:
-        beside = hidden / path.name
-        yield beside
-        beside.chmod(0o666 & ~_UMASK)
-        _to_disk(beside)
-        beside.replace(path)
+        temporary = hidden / path.name
+        yield temporary
+        temporary.chmod(0o666 & ~_UMASK)
+        _flush_to_disk(temporary)
+        temporary.replace(path)
     except SafetensorError as error:
-        raise _from_system(error, path) from None
+        raise _as_os_error(error, path) from None
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Remove what killed processes of any machine left half-written beside `path`, while no other one writes it.
+    """Remove half-written files next to `path` left by killed processes of any machine. Nothing may be writing it.
 
     The name may be a pattern (`*.tar`).
     """
@@ -67,8 +68,8 @@ def remove_unfinished(path: str | Path) -> None:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
-def _remove_left(path: Path) -> None:
-    """Remove what killed processes of this machine left half-written beside `path`."""
+def _remove_leftovers(path: Path) -> None:
+    """Remove half-written files next to `path` left by killed processes of this machine."""
     for hidden in path.parent.glob(f".{escape(path.name)}.{escape(_HOST)}.*"):
         process = hidden.name.rpartition(".")[2]
         if process.isdecimal() and not _is_running(int(process)):
@@ -80,31 +81,31 @@ def _is_running(process: int) -> bool:
         os.kill(process, 0)  # sends nothing
     except ProcessLookupError:
         return False
-    except (OverflowError, PermissionError):  # no number of a process; another user's
+    except (OverflowError, PermissionError):  # not a process id; a process of another user
         return True
     return True
 
 
-def _from_system(error: SafetensorError, path: Path) -> Exception:
-    """What the system refused safetensors, as the error that everything else raises for it; else the error itself."""
+def _as_os_error(error: SafetensorError, path: Path) -> Exception:
+    """Return the OSError behind an error of safetensors; the error itself if there is none."""
     number = re.search(r"(?:os error|code:) (\d+)", str(error))
     return OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else error
 
 
-def _to_disk(path: Path) -> None:
-    """Wait until the content is on the disk: a name may outlive a power cut that its content does not."""
+def _flush_to_disk(path: Path) -> None:
+    """Wait until the content is on disk: a rename may survive a power cut that the content does not."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` (UTF-8) in one step."""
-    with atomic(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    """Write `text` (UTF-8) atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_if_changed(path: str | Path, text: str) -> bool:
-    """Write `text` only where the file says something else, so that its time stands still otherwise."""
+    """Write `text` only if the file's content differs, so that its time is kept; return whether it was written."""
     path = Path(path)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
@@ -113,12 +114,12 @@ def write_if_changed(path: str | Path, text: str) -> bool:
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of `value`: sorted keys, two spaces, a final newline."""
+    """Return the canonical JSON text of `value`: sorted keys, two spaces, a final newline."""
     return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as canonical JSON in one step."""
+    """Write `value` as canonical JSON, atomically."""
     write_text(path, canonical_json(value))
 
 
@@ -139,11 +140,11 @@ def read_json(path: str | Path) -> Any:
 
 
 def sha256(path: str | Path) -> str:
-    """Hexadecimal SHA-256 of a file's content."""
+    """Return the hexadecimal SHA-256 of a file's content."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def text_hash(text: str) -> str:
-    """Hexadecimal SHA-256 of a text, for stamps and specs."""
+    """Return the hexadecimal SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,9 +1,9 @@
-"""GPUs for one job: a lock per device and place on it.
+"""Exclusive use of GPUs: one lock file per device and slot.
 
-Several jobs started side by side on one machine would all take its first GPU. Each therefore holds a lock of every
-device it uses; the kernel frees it when the job ends, SIGKILL included. A device has as many places as trainings
-may share it. Where a scheduler has already set CUDA_VISIBLE_DEVICES there is nothing to share out, and neither has a
-rank of a parallel training, whose launcher holds the devices of all. Must be taken before the first use of CUDA.
+Without locks, all jobs started on one machine would take its first GPU. Each job therefore locks every device it uses;
+the kernel releases the locks when the job ends, SIGKILL included. A device has as many slots as trainings may share it.
+Nothing is locked where a scheduler has set CUDA_VISIBLE_DEVICES, nor in a rank of a parallel training, whose launcher
+holds the devices of all ranks. The lock must be taken before CUDA is first used.
 """
 
 import os
@@ -18,11 +18,11 @@ from pathlib import Path
 from zfnet.core.errors import ZfnetError
 from zfnet.core.file_lock import exclusive
 
-POLL = 5.0  # seconds between two rounds over all devices, on average
+POLL = 5.0  # mean seconds between two attempts
 
 
 def devices() -> list[str]:
-    """List the GPUs of this machine by their unique ids; empty where there is no driver."""
+    """Return the UUIDs of this machine's GPUs; empty where there is no driver."""
     command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -32,37 +32,37 @@ def devices() -> list[str]:
 
 
 @contextmanager
-def lease(
-    count: int = 1, share: int = 1, found: list[str] | None = None, folder: Path | None = None, poll: float = POLL
+def gpu_lock(
+    count: int = 1, slots: int = 1, gpus: list[str] | None = None, folder: Path | None = None, poll: float = POLL
 ) -> Iterator[list[str]]:
-    """Hold `count` GPUs and show only those to CUDA; wait while too few are free.
+    """Lock `count` GPUs and make only those visible to CUDA; wait while too few are free.
 
     Parameters
     ----------
-    count : GPUs; all or none are held, so that jobs which want several never wait for each other's.
-    share : places on each GPU.
-    found : ids of the GPUs; None asks the driver.
-    folder : of the locks, local to the machine; None takes the temporary folder.
-    poll : mean seconds between two rounds.
+    count : number of GPUs; all or none are held, so that jobs that want several never deadlock.
+    slots : number of jobs that may share one GPU.
+    gpus : UUIDs of the GPUs; None asks the driver.
+    folder : where the lock files are, local to the machine; None uses the temporary folder.
+    poll : mean seconds between two attempts.
 
     Yields
     ------
     list of str
-        Ids of the devices; none where they were chosen already, or there are none.
+        UUIDs of the locked devices; empty where the devices were already chosen, or there are none.
 
     Raises
     ------
     ZfnetError
-        This machine has fewer GPUs than are wanted.
+        This machine has fewer than `count` GPUs.
     """
     chosen = "CUDA_VISIBLE_DEVICES" in os.environ or "LOCAL_RANK" in os.environ
-    if chosen or not (found := devices() if found is None else found):
+    if chosen or not (gpus := devices() if gpus is None else gpus):
         yield []
         return
-    if count > len(found):
-        raise ZfnetError(f"{count} GPUs are wanted and this machine has {len(found)}; ask for {len(found)} at most.")
-    folder = folder or Path(tempfile.gettempdir()) / f"zfnet-leases-{os.getuid()}"
-    with _all_or_none(found, count, share, folder, poll) as held:
+    if count > len(gpus):
+        raise ZfnetError(f"{count} GPUs are requested and this machine has {len(gpus)}; request at most {len(gpus)}.")
+    folder = folder or Path(tempfile.gettempdir()) / f"zfnet-gpu-locks-{os.getuid()}"
+    with _all_or_none(gpus, count, slots, folder, poll) as held:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(held)
         try:
             yield held
@@ -71,26 +71,26 @@ def lease(
 
 
 @contextmanager
-def _all_or_none(found: list[str], count: int, share: int, folder: Path, poll: float) -> Iterator[list[str]]:
-    told = False
+def _all_or_none(gpus: list[str], count: int, slots: int, folder: Path, poll: float) -> Iterator[list[str]]:
+    reported = False
     while True:
         with ExitStack() as locks:
-            held = _take(locks, found, count, share, folder)
+            held = _take(locks, gpus, count, slots, folder)
             if len(held) == count:
                 yield held
                 return
-        if not told:
-            print(f"all {len(found)} GPUs are leased by other jobs; waiting", flush=True)
-            told = True
-        time.sleep(poll * random.uniform(0.5, 1.5))  # so that waiting jobs do not move in step
+        if not reported:
+            print(f"all {len(gpus)} GPUs are locked by other jobs; waiting", flush=True)
+            reported = True
+        time.sleep(poll * random.uniform(0.5, 1.5))  # so that waiting jobs do not retry in lockstep
 
 
-def _take(locks: ExitStack, found: list[str], count: int, share: int, folder: Path) -> list[str]:
-    """Lock a place on up to `count` devices: last places first, since jobs that do not share know only the first."""
+def _take(locks: ExitStack, gpus: list[str], count: int, slots: int, folder: Path) -> list[str]:
+    """Lock a slot on up to `count` devices: last slots first, since jobs that do not share use only the first."""
     held: list[str] = []
-    for place in reversed(range(share)):
-        for device in found:
-            wanted = len(held) < count and device not in held
-            if wanted and locks.enter_context(exclusive(folder / f"{device}.{place}.lock")):
-                held.append(device)
+    for slot in reversed(range(slots)):
+        for gpu in gpus:
+            needed = len(held) < count and gpu not in held
+            if needed and locks.enter_context(exclusive(folder / f"{gpu}.{slot}.lock")):
+                held.append(gpu)
     return held

@@ -1,4 +1,4 @@
-"""Package-level names that are imported when they are first used, so that importing a package stays cheap."""
+"""Lazy package exports: names are imported on first use, so that importing a package stays cheap."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def exports(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Make `__getattr__`, `__dir__` and `__all__` of a package (PEP 562).
+    """Return `__getattr__`, `__dir__` and `__all__` for a package (PEP 562).
 
     Parameters
     ----------

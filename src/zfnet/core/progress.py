@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+"""Progress of long work: a bar on a terminal, an occasional line in a log."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], description: str, total: int | None = None, every: float = 30.0) -> Iterator[T]:
-    """Yield `items`, telling how far it is: a rich bar on a terminal, else one line every `every` seconds."""
+    """Yield `items` and report progress: a rich bar on a terminal, else one line every `every` seconds."""
     if sys.stderr.isatty():
         yield from _bar(items, description=description, total=total)
         return

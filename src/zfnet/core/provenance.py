@@ -1,4 +1,4 @@
-"""Where a number comes from: commit, versions, machine, command. Every metrics file carries this."""
+"""Provenance of a number: commit, versions, machine, command. Every metrics file records it."""
 
 import platform
 import resource
@@ -14,7 +14,7 @@ _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas"
 
 
 def provenance(**more: Any) -> dict[str, Any]:
-    """Describe this process: `more` (seed, device, hashes, wall time …) is added as it is.
+    """Describe this process; `more` (seed, device, hashes, wall time …) is added unchanged.
 
     Returns
     -------
@@ -33,27 +33,27 @@ def provenance(**more: Any) -> dict[str, Any]:
 
 
 def peak_memory_mb() -> float:
-    """Give the most memory that this process has held."""
+    """Return the peak memory of this process in megabytes."""
     units_per_mb = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts in bytes, Linux in KB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / units_per_mb
 
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in ("zfnet", *_LIBRARIES):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 @cache
 def _commit() -> dict[str, Any]:
-    # An installed package may lie in somebody else's checkout.
-    ours = _git("ls-files", "--error-unmatch", Path(__file__).name)
-    commit = _git("rev-parse", "HEAD") if ours else None
+    # An installed package may lie inside the checkout of another project.
+    tracked = _git("ls-files", "--error-unmatch", Path(__file__).name)
+    commit = _git("rev-parse", "HEAD") if tracked else None
     changes = _git("status", "--porcelain") if commit else None
     return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
 

@@ -1,8 +1,8 @@
-"""Random states that follow from where the training is, so that nothing random needs saving.
+"""Seeds derived from the training position, so that no random state has to be saved.
 
-Every draw has its own generator, seeded by the run's seed and the draw's place: ("crops", seed, epoch, step). A
-training continued at any step therefore goes on exactly as it would have, and two runs of one seed see the same
-crops in the same order.
+Every draw has its own generator, seeded by the run's seed and the position of the draw: ("crops", seed, epoch, step).
+A training resumed at any step therefore continues exactly as if it had never stopped, and two runs with the same seed
+see the same crops in the same order.
 """
 
 import hashlib
@@ -11,12 +11,12 @@ import json
 import torch
 
 
-def seed_of(*place: str | int) -> int:
-    """Give a 63-bit seed for a place, the same on every machine."""
-    digest = hashlib.sha256(json.dumps(place).encode()).digest()
+def derive_seed(*position: str | int) -> int:
+    """Return a 63-bit seed for a position, the same on every machine."""
+    digest = hashlib.sha256(json.dumps(position).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def generator(*place: str | int) -> torch.Generator:
-    """Give a CPU generator for a place."""
-    return torch.Generator().manual_seed(seed_of(*place))
+def generator(*position: str | int) -> torch.Generator:
+    """Return a CPU generator for a position."""
+    return torch.Generator().manual_seed(derive_seed(*position))

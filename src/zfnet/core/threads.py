@@ -1,4 +1,4 @@
-"""Work in threads whose results come in the order it was given out."""
+"""Parallel map in threads that keeps the order of its input."""
 
 import os
 from collections import deque
@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-T, U = TypeVar("T"), TypeVar("U")
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 def in_order(pool: ThreadPoolExecutor, function: Callable[[T], U], items: Iterable[T], ahead: int) -> Iterator[U]:
-    """Map in threads, in order, with at most `ahead` items under way."""
+    """Map `function` over `items` in the pool, in order, with at most `ahead` items in flight."""
     waiting: deque[Future[U]] = deque()
     for item in items:
         waiting.append(pool.submit(function, item))
@@ -21,5 +22,5 @@ def in_order(pool: ThreadPoolExecutor, function: Callable[[T], U], items: Iterab
 
 
 def cores() -> int:
-    """Return the number of cores this process may use, where the system can tell."""
+    """Return the number of cores this process may use, or of all cores where the system does not tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

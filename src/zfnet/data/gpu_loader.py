@@ -1,10 +1,10 @@
-"""Shards whose pictures are decoded on the GPU: only the JPEGs, a tenth of the pixels' bytes, travel there.
+"""Shards whose images are decoded on the GPU: only the JPEGs are transferred, a tenth of the bytes of the pixels.
 
-The JPEGs stay where they are, in the mapped shards, which the system keeps in memory where there is room. One thread
-decodes the next batches on a CUDA stream of its own while the current one is learnt from. nvJPEG rounds otherwise than
-libjpeg, so a training says in its spec which of the two decoded its pictures (`training.decode`).
+The JPEGs stay in the memory-mapped shards, which the system caches if there is room. One thread decodes the next
+batches on its own CUDA stream while the current one trains. nvJPEG rounds differently from libjpeg, so the spec of a
+training records which of the two decoded its images (`training.decode`).
 
-The same class on the CPU uses torchvision's decoder, for tests. The way on a GPU has not been run yet.
+On the CPU, the same class uses torchvision's decoder, for tests. The GPU path has not been run yet.
 """
 
 import warnings
@@ -18,28 +18,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.core.errors import ZfnetError
+from zfnet.core.errors import ZfnetError, first_line
 from zfnet.core.threads import in_order
 from zfnet.data.loader import Batch, Shards
 from zfnet.data.resize import centre_square
 
-_AHEAD = 3  # batches under way
+_AHEAD = 3  # batches in flight
 
 Decode = Literal["cpu", "gpu"]
 
 
 def open_shards(path: str | Path, decode: Decode) -> Shards:
-    """Open a data set to be decoded there."""
+    """Open a data set whose images are decoded on the CPU or the GPU."""
     return DeviceShards(path) if decode == "gpu" else Shards(path)
 
 
 class DeviceShards(Shards):
-    """A prepared data set whose batches are on a device already.
+    """A prepared data set whose batches are decoded on a device.
 
     Parameters
     ----------
     path : the manifest.json
-    device : "cuda", the device that is current when the first batch is asked for; or "cpu"
+    device : "cuda", the device that is current when the first batch is requested; or "cpu"
     """
 
     def __init__(self, path: str | Path, device: str = "cuda"):
@@ -47,39 +47,42 @@ class DeviceShards(Shards):
         self.device = device
 
     def batches(self, indices: Sequence[int] | np.ndarray, batch: int, threads: int = 2) -> Iterator[Batch]:
-        """Decode as `Shards.batches` does; one thread is enough, whatever `threads` says.
+        """Decode as `Shards.batches` does, in one thread whatever `threads` is.
 
         Raises
         ------
         ZfnetError
-            There is no GPU, or a picture cannot be decoded.
+            There is no GPU, or an image cannot be decoded.
         """
         indices = np.array(indices, np.int64)
         parts = (indices[start : start + batch] for start in range(0, len(indices), batch))
         decoder, pool = _Decoder(self, _device(self.device)), ThreadPoolExecutor(1, "decode")
         try:
-            for found in in_order(pool, decoder.decode, parts, _AHEAD):
-                if found.images.is_cuda:  # the memory is of the decoder's stream: keep it until ours has used it
-                    found.images.record_stream(torch.cuda.current_stream(found.images.device))
-                yield found
+            for decoded in in_order(pool, decoder.decode, parts, _AHEAD):
+                if decoded.images.is_cuda:  # allocated on the decoder's stream: not to be freed before ours used it
+                    decoded.images.record_stream(torch.cuda.current_stream(decoded.images.device))
+                yield decoded
         finally:
             pool.shutdown(cancel_futures=True)
 
     def encoded(self, index: int) -> Tensor:
-        """The JPEG as it lies in the mapped shard: uint8 (bytes,)."""
-        return torch.from_numpy(np.asarray(self._content(index, *self._index.pictures[index])))
+        """Return the JPEG as a view of the mapped shard: uint8 (bytes,)."""
+        return torch.from_numpy(np.asarray(self._content(index, *self._index.images[index])))
 
 
 class _Decoder:
-    """Decodes batches on a stream of its own."""
+    """Decoder of batches on its own CUDA stream."""
 
     def __init__(self, shards: DeviceShards, device: torch.device):
         self.shards, self.device = shards, device
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def decode(self, indices: np.ndarray) -> Batch:
-        """Give a batch that is complete: torchvision's decoder has a stream of its own and writes into memory that ours
-        may still be reading, so nothing may be under way when the decoded pictures are let go."""
+        """Decode a batch and wait for it.
+
+        torchvision's decoder has a stream of its own and writes into memory that ours may still be reading, so nothing
+        may be pending when the decoded images are freed.
+        """
         with torch.cuda.stream(self.stream) if self.stream else nullcontext():
             images = self._images(indices)
         if self.stream:
@@ -89,26 +92,26 @@ class _Decoder:
     def _images(self, indices: np.ndarray) -> Tensor:
         size = self.shards.size
         try:
-            pictures = [picture.permute(1, 2, 0) for picture in self._pictures(indices)]
+            uncut = [image.permute(1, 2, 0) for image in self._decode_jpegs(indices)]  # each (H, W, 3)
         except RuntimeError as error:
-            raise ZfnetError(self._sentence(indices, str(error).splitlines()[0])) from None
-        for picture, index in zip(pictures, indices, strict=True):
-            if min(picture.shape[:2]) != size:
-                raise ZfnetError(self._sentence([index], f"its shorter side is not {size} pixels"))
+            raise ZfnetError(self._failure(indices, first_line(error))) from None
+        for image, index in zip(uncut, indices, strict=True):
+            if min(image.shape[:2]) != size:
+                raise ZfnetError(self._failure([index], f"its shorter side is not {size} pixels"))
         images = torch.empty(len(indices), size, size, 3, dtype=torch.uint8, device=self.device)
-        return torch.stack([centre_square(picture, size) for picture in pictures], out=images)
+        return torch.stack([centre_square(image, size) for image in uncut], out=images)
 
-    def _pictures(self, indices: np.ndarray) -> list[Tensor]:
+    def _decode_jpegs(self, indices: np.ndarray) -> list[Tensor]:
         from torchvision.io import ImageReadMode, decode_jpeg
 
-        with warnings.catch_warnings():  # torchvision names a successor; its own decoder still works
+        with warnings.catch_warnings():  # it recommends a successor; this decoder still works
             warnings.simplefilter("ignore", DeprecationWarning)
             return decode_jpeg([self.shards.encoded(i) for i in indices.tolist()], ImageReadMode.RGB, self.device)
 
-    def _sentence(self, indices: Sequence[int] | np.ndarray, reason: str) -> str:
+    def _failure(self, indices: Sequence[int] | np.ndarray, reason: str) -> str:
         names = ", ".join(self.shards.keys[int(index)] for index in indices[:3])
         return (
-            f"{self.shards.path}: {len(indices)} pictures ({names}, …) cannot be decoded on {self.device} ({reason}); "
+            f"{self.shards.path}: {len(indices)} images ({names}, …) cannot be decoded on {self.device} ({reason}); "
             f"prepare the data set again, or set training.decode: cpu."
         )
 
@@ -118,4 +121,4 @@ def _device(name: str) -> torch.device:
         return torch.device(name)
     if not torch.cuda.is_available():
         raise ZfnetError("training.decode = gpu, but this machine has no CUDA device; set it to cpu.")
-    return torch.device("cuda", torch.cuda.current_device())  # of this thread: the decoding one has its own
+    return torch.device("cuda", torch.cuda.current_device())  # of this thread: the decoding thread has its own

@@ -1,12 +1,11 @@
 """Shards to batches: random access over memory-mapped tars, decoded in threads.
 
-The tar headers are walked once and the places of all pictures kept in index.safetensors beside the manifest. A picture
-is then decoded from the mapped file straight into its row of the batch: no copy, no process, no queue of pictures.
-Batches come in the order of the given indices, whatever the number of threads. Their images lie in memory that was a
-batch's before (`Buffers`); with CUDA in use they lie in pinned memory, whose allocator uses it again as well, and not
-before the copies from it that are under way are done.
+The tar headers are walked once and the positions of all images cached in index.safetensors next to the manifest. An
+image is then decoded from the mapped file straight into its row of the batch: no copy, no process, no queue of images.
+Batches come in the order of the given indices, whatever the number of threads. Their memory is reused (`Buffers`); once
+CUDA is initialised it is pinned memory, whose allocator also reuses it, but only after pending copies have finished.
 
-`zfnet.data.stream` reads the same shards in their own order where they are not on this machine.
+`zfnet.data.stream` reads the same shards sequentially where they are not on this machine.
 """
 
 import json
@@ -30,20 +29,20 @@ from zfnet.data.shards.index import Index, read_index
 from zfnet.data.shards.keys import Keys
 from zfnet.data.shards.manifest import Manifest
 
-_PREFETCH = 3  # batches under way
-_TASK = 16  # pictures a thread decodes before it asks for more
+_PREFETCH = 3  # batches in flight
+_TASK = 16  # images per task of a thread
 
 
 class Batch(NamedTuple):
-    """Some pictures of a data set."""
+    """Some images of a data set."""
 
     images: Tensor  # uint8 (B, S, S, 3), RGB
     labels: Tensor  # int64 (B,)
-    indices: Tensor  # int64 (B,), places in the data set
+    indices: Tensor  # int64 (B,), positions in the data set
 
 
 class Shards:
-    """A prepared data set: any picture at any time.
+    """A prepared data set with random access.
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ class Shards:
     Raises
     ------
     ZfnetError
-        The manifest or a shard is missing, or a shard has another size than the manifest says.
+        The manifest or a shard is missing, or the size of a shard differs from the manifest.
     """
 
     def __init__(self, path: str | Path):
@@ -76,12 +75,12 @@ class Shards:
 
     @property
     def labels(self) -> np.ndarray:
-        """Label of each picture: int64 (N,), -1 for none."""
+        """Label of each image: int64 (N,), -1 for none."""
         return self._index.labels
 
     @property
     def keys(self) -> Keys:
-        """Key of each picture."""
+        """Key of each image."""
         return self._index.keys
 
     @property
@@ -99,23 +98,23 @@ class Shards:
         return read_statistics(self.path.parent / self.manifest.statistics)
 
     def jpeg(self, index: int) -> bytes:
-        """The encoded picture as it is in the shard: the centre square, or the uncut picture."""
-        return bytes(self._content(index, *self._index.pictures[index]))
+        """Return the encoded image as stored in the shard: the centre square, or the uncut image."""
+        return bytes(self._content(index, *self._index.images[index]))
 
     def annotation(self, index: int) -> dict[str, Any] | None:
-        """What the archive says about the picture besides its label, None if nothing."""
+        """Return the annotation of the image in its archive, None if it has none."""
         offset, size = self._index.annotations[index]
         return json.loads(bytes(self._content(index, offset, size))) if size else None
 
     def squares(self, indices: Sequence[int] | np.ndarray, threads: int = 2) -> Tensor:
-        """Centre squares of the pictures `indices`: uint8 (B, S, S, 3)."""
-        none = torch.empty(0, self.size, self.size, 3, dtype=torch.uint8)
-        return next((batch.images for batch in self.batches(indices, max(1, len(indices)), threads)), none)
+        """Return the centre squares of the images `indices`: uint8 (B, S, S, 3)."""
+        empty = torch.empty(0, self.size, self.size, 3, dtype=torch.uint8)
+        return next((batch.images for batch in self.batches(indices, max(1, len(indices)), threads)), empty)
 
     def batches(self, indices: Sequence[int] | np.ndarray, batch: int, threads: int = 2) -> Iterator[Batch]:
-        """Decode the pictures `indices` in this order, `batch` at a time, the last batch what is left.
+        """Decode the images `indices` in this order, `batch` at a time; the last batch may be smaller.
 
-        The next batches are decoded meanwhile. With CUDA in use the images are in pinned memory.
+        The next batches are prefetched. Once CUDA is initialised, the images are in pinned memory.
         """
         indices = np.array(indices, np.int64)
         pool, buffers = ThreadPoolExecutor(threads, "decode"), Buffers(_PREFETCH)
@@ -140,7 +139,7 @@ class Shards:
 
     def _batch(self, indices: np.ndarray, buffers: Buffers) -> Batch:
         shape = len(indices), self.size, self.size, 3
-        if torch.cuda.is_initialized():  # never the first to touch the device: the job may not have leased it
+        if torch.cuda.is_initialized():  # never initialise it here: the job may not hold the GPU's lock
             images = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         else:
             images = buffers.empty(*shape)
@@ -149,11 +148,11 @@ class Shards:
     def _fill(self, rows: np.ndarray, indices: np.ndarray) -> None:
         for row, index in zip(rows, indices.tolist(), strict=True):
             try:
-                decode_square(self._content(index, *self._index.pictures[index]), row, self.manifest.square)
+                decode_square(self._content(index, *self._index.images[index]), row, self.manifest.square)
             except ValueError as error:
                 raise ZfnetError(
                     f"{self._shard_path(index)}: {self.keys[index]}.jpg cannot be decoded ({error}); the shard "
-                    f"changed since it was made, prepare the data set again (snakemake {self.path})."
+                    f"has changed since it was written, prepare the data set again (snakemake {self.path})."
                 ) from None
 
     def _shard_path(self, index: int) -> Path:
@@ -161,19 +160,34 @@ class Shards:
 
     def _content(self, index: int, offset: int, size: int) -> memoryview:
         shard = int(self._index.shards[index])
-        if shard not in self._files:  # torch closes the file once it is mapped: ImageNet has 641 of them
+        if shard not in self._files:  # torch closes the file after mapping it: ImageNet has 641 of them
             path, length = str(self._shard_path(index)), self.manifest.shards[shard].bytes
-            self._files[shard] = memoryview(torch.from_file(path, size=length, dtype=torch.uint8).numpy())
+            self._files[shard] = torch.from_file(path, size=length, dtype=torch.uint8).numpy().data
         return self._files[shard][offset : offset + size]
 
 
+def require_square_size(shards: Shards, size: int, name: object = "the data set") -> None:
+    """Check that a data set has the squares a net takes.
+
+    Raises
+    ------
+    ZfnetError
+        Its squares have another size; the message calls it `name`.
+    """
+    if shards.size != size:
+        raise ZfnetError(
+            f"The net takes squares of {size} px, but {name} has squares of {shards.size} px; prepare the data with "
+            f"data.image_size = {size}."
+        )
+
+
 def decode_square(jpeg: bytes | memoryview, row: np.ndarray, square: bool) -> None:
-    """Decode a picture into `row`, uint8 (S, S, 3); of an uncut one (`square` false) the centre square.
+    """Decode an image into `row`, uint8 (S, S, 3); of an uncut image (`square` false), its centre square.
 
     Raises
     ------
     ValueError
-        It is no JPEG, or smaller than the row (or, if it should be square, of another size).
+        It is not a JPEG, its shorter side is not S, or it should be square and is not.
     """
     image = simplejpeg.decode_jpeg(jpeg, "RGB", buffer=row if square else None)
     if image.shape[:2] != row.shape[:2] and (square or min(image.shape[:2]) != len(row)):

@@ -1,7 +1,7 @@
-"""A look at the archives before anything is computed: is each there, whole as far as can be seen, and the right one?
+"""Quick check of the archives before anything is computed: is each present, apparently complete, and the right one?
 
-Seconds even for ImageNet: only first headers and last blocks are read. What this cannot see (a damaged member, the bad
-end of a .gz) the readers report when they come to it.
+It takes seconds even for ImageNet: only the first headers and the last blocks are read. Other damage (within a member,
+or at the end of a .gz) is reported by the readers when they reach it.
 """
 
 import re
@@ -14,15 +14,15 @@ from pathlib import Path
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers.devkit import check_devkit
 from zfnet.data.readers.imagenet import find_tree, groups
-from zfnet.data.readers.images import is_picture
+from zfnet.data.readers.images import is_image
 from zfnet.data.readers.keypoints import read_marks
-from zfnet.data.readers.members import check_end, kind, members
+from zfnet.data.readers.members import archive_format, check_end, members
 from zfnet.settings import Archives
 
-LOOK = 10_000  # members among which an archive must show what it is
+PROBED = 10_000  # members among which one must look like the official archive's
 IMAGENET = "image-net.org (needs an account and consent to its terms)"
 CALTECH = "data.caltech.edu"
-NEEDED_BY = {  # the devkit tells the classes and their words, of pictures in class folders, too
+NEEDED_BY = {  # the devkit defines the classes and their words, even for images in class folders
     "imagenet_train": ("imagenet_val", "imagenet_test"),
     "imagenet_val": ("imagenet_train",),
     "imagenet_devkit": ("imagenet_train", "imagenet_val", "imagenet_test"),
@@ -34,7 +34,7 @@ NEEDED_BY = {  # the devkit tells the classes and their words, of pictures in cl
 
 @dataclass(frozen=True)
 class Official:
-    """An official archive: names of its files, where they come from, and a check that raises ZfnetError."""
+    """An official archive: names of its files, their origin, and a check that raises ZfnetError."""
 
     files: str
     origin: str
@@ -42,14 +42,14 @@ class Official:
 
 
 def check_archives(archives: Archives) -> list[str]:
-    """Look at every archive that is named.
+    """Check every archive that is configured.
 
     Returns
     -------
-    One sentence a problem: what was found where, what was expected, where it comes from, and which key of config.yaml
-    to set. Empty if all looks right.
+    One sentence per problem: what was found where, what was expected, where to get it, and which key of config.yaml to
+    set. Empty if there is none.
     """
-    return [*_check_each(archives), *_check_company(archives)]
+    return [*_check_each(archives), *_check_companions(archives)]
 
 
 def _check_each(archives: Archives) -> Iterator[str]:
@@ -64,26 +64,26 @@ def _check_each(archives: Archives) -> Iterator[str]:
             yield f"{path}: cannot be read ({error.strerror}); correct archives: {key} in config.yaml."
 
 
-def _check_company(archives: Archives) -> Iterator[str]:
-    """Some archives are of no use without others, and must not be mixed with generated ones."""
+def _check_companions(archives: Archives) -> Iterator[str]:
+    """Report archives that are useless without others, which must not be replaced by generated ones."""
     for other, keys in NEEDED_BY.items():
-        given = [key for key in keys if getattr(archives, key)]
-        if given and not getattr(archives, other):
-            place = f"{OFFICIAL[other].files}, from {OFFICIAL[other].origin}"
-            yield f"archives: {given[0]} is set in config.yaml, so set {other} too: {place}."
+        configured = [key for key in keys if getattr(archives, key)]
+        if configured and not getattr(archives, other):
+            missing = f"{OFFICIAL[other].files}, from {OFFICIAL[other].origin}"
+            yield f"archives: {configured[0]} is set in config.yaml, so set {other} too: {missing}."
 
 
 # Checks ---------------------------------------------------------------------------------------------------------------
 
 
 def _check_train(path: Path) -> None:
-    """The first class, with its first picture, and the end."""
+    """Check the first class, its first image, and the end of the archive."""
     tree = find_tree(path, "train")
     for wnid, group in groups(tree):
-        if not any(is_picture(member.name) for member in islice(group(), LOOK)):
-            raise ZfnetError(f"{path}: its first class, {wnid}, holds no picture.")
+        if not any(is_image(member.name) for member in islice(group(), PROBED)):
+            raise ZfnetError(f"{path}: its first class, {wnid}, holds no image.")
         return _check_end(tree)
-    raise ZfnetError(f"{path}: there is no tar or folder of a class (n01440764 …) in it.")
+    raise ZfnetError(f"{path}: it holds no tar or folder of a class (n01440764 …).")
 
 
 def _check_val(path: Path) -> None:
@@ -95,17 +95,21 @@ def _check_test(path: Path) -> None:
 
 
 def _check_members(path: Path, pattern: str, inner: str | None = None) -> None:
-    """One of the first members is named as in the official archive, and a tar ends as a tar."""
-    names = (member.name for member in islice(members(path, inner), LOOK))
+    """Check that one of the first members has an official name, and that a tar is complete."""
+    names = (member.name for member in islice(members(path, inner), PROBED))
     if not any(re.search(pattern, name, re.IGNORECASE) for name in names):
-        raise ZfnetError(f"{path}: no member looks like the official ones.")
+        raise ZfnetError(f"{path}: no member has a name like those of the official archive.")
     _check_end(path)
 
 
 def _check_end(path: Path) -> None:
-    """Only a plain tar tells by its end whether it is whole."""
-    if kind(path) == "tar":
+    """Check that a tar is complete; compressed archives do not show it at their end."""
+    if archive_format(path) == "tar":
         check_end(path)
+
+
+def _check_marks(path: Path) -> None:
+    read_marks(path)
 
 
 def _named(pattern: str, inner: str | None = None) -> Callable[[Path], None]:
@@ -138,8 +142,6 @@ OFFICIAL = {
     "cifar10": Official(
         "cifar-10-python.tar.gz", "www.cs.toronto.edu/~kriz/cifar.html", _named(r"(^|/)cifar-10-batches-py/\w+")
     ),
-    "parts_images": Official("a tar of pictures of frontal animals", "your own choice", _named(r"\.(jpe?g|png)$")),
-    "parts_keypoints": Official(
-        "their key points, .json or .csv", "your own choice", lambda path: read_marks(path) and None
-    ),
+    "parts_images": Official("a tar of images of frontal animals", "your own collection", _named(r"\.(jpe?g|png)$")),
+    "parts_keypoints": Official("their key points, .json or .csv", "your own collection", _check_marks),
 }

@@ -1,1 +1,1 @@
-"""What every sheet and figure is drawn with: pages and mosaics."""
+"""Pages and mosaics, the drawing tools of all figures."""

@@ -1,7 +1,7 @@
-"""Mosaics of small pictures at their native pixels.
+"""Mosaics of small images at their native resolution.
 
-Projections are signed: each is scaled on its own around mid grey, so that its strongest value reaches black or white
-(the absolute size is lost, and captions say so); zero stays grey.
+Projections are signed: each is scaled separately around mid grey, so that its strongest value is black or white and
+zero is grey. The absolute scale is lost, which captions say.
 """
 
 import math
@@ -10,7 +10,7 @@ import numpy as np
 
 GREY = 128
 DARK = 45  # lines between tiles
-OUTLIERS = 99.8  # per cent of values that stay inside the range
+OUTLIERS = 99.8  # percentile of the absolute values that is scaled to black or white
 
 
 def contrast(tiles: np.ndarray, together: bool = False) -> np.ndarray:
@@ -19,11 +19,11 @@ def contrast(tiles: np.ndarray, together: bool = False) -> np.ndarray:
     Parameters
     ----------
     tiles : float (..., t, t, 3), any unit, zero is neutral.
-    together : one scale for all tiles (weak filters stay weak) instead of one each.
+    together : use one scale for all tiles (weak filters stay weak) instead of one each.
 
     Returns
     -------
-    uint8 of the same shape; the strongest value (99.8th percentile of a tile alone) is 1 or 255.
+    uint8 of the same shape; the strongest value (of a single tile its 99.8th percentile) is 1 or 255.
     """
     values = np.asarray(tiles, dtype=np.float32)
     peak = np.abs(values).max() if together else np.percentile(np.abs(values), OUTLIERS, (-3, -2, -1), keepdims=True)
@@ -32,7 +32,7 @@ def contrast(tiles: np.ndarray, together: bool = False) -> np.ndarray:
 
 
 def mosaic(tiles: np.ndarray, columns: int, gap: int = 1, line: int = DARK, by_column: bool = False) -> np.ndarray:
-    """Put tiles uint8 (N, h, w, 3) into a grid with `gap` pixels between them; empty cells have the lines' grey.
+    """Arrange tiles, uint8 (N, h, w, 3), in a grid with `gap` pixels between them; empty cells are filled with `line`.
 
     Returns
     -------
@@ -49,6 +49,6 @@ def mosaic(tiles: np.ndarray, columns: int, gap: int = 1, line: int = DARK, by_c
 
 
 def blocks(tiles: np.ndarray, columns: int, line: int = 255) -> np.ndarray:
-    """Put 3 x 3 blocks of tiles uint8 (M, 9, t, t, 3) into a grid: 1 pixel inside a block, more between blocks."""
+    """Arrange 3 x 3 blocks of tiles, uint8 (M, 9, t, t, 3), in a grid: 1 pixel apart in a block, more between them."""
     each = np.stack([mosaic(nine, 3) for nine in tiles])  # (M, 3t + 2, 3t + 2, 3)
     return mosaic(each, columns, gap=max(2, tiles.shape[2] // 9), line=line)

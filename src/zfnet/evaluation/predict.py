@@ -13,10 +13,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from zfnet.core.errors import ZfnetError
 from zfnet.core.progress import track
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
-from zfnet.data.loader import Shards
+from zfnet.data.loader import Shards, require_square_size
 from zfnet.nets import Network
 
 
@@ -83,7 +82,7 @@ Views = Callable[[Tensor, Network], Iterator[Tensor]]
 
 def _predict(net: Network, shards: Shards, indices: ArrayLike, batch: int, threads: int, views: Views) -> Tensor:
     indices = np.asarray(indices, dtype=np.int64)
-    check_size(net, shards)
+    require_square_size(shards, net.size)
     found = torch.empty(len(indices), net.classes)
     batches = track(shards.batches(indices, batch, threads), "Predicting", -(-len(indices) // batch))
     with evaluating(net):
@@ -98,12 +97,3 @@ def _predict(net: Network, shards: Shards, indices: ArrayLike, batch: int, threa
 def _probabilities(net: Network, images: Tensor, views: Views) -> Tensor:
     softmaxes = [net(view).float().softmax(1) for view in views(images, net)]
     return torch.stack(softmaxes).mean(0)  # (B, classes)
-
-
-def check_size(net: Network, shards: Shards) -> None:
-    """Refuse pictures of another size than those the net's mean image covers."""
-    if net.size != shards.size:
-        raise ZfnetError(
-            f"The net was trained on squares of {net.size} pixels, these shards hold squares of {shards.size}; "
-            "prepare the data with the same data.size."
-        )

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic
-from zfnet.data.image_folder import Loose
-from zfnet.data.loader import Shards
+from zfnet.core.suggest import require_known
+from zfnet.data.image_folder import ImageFolder
+from zfnet.data.loader import Shards, require_square_size
 from zfnet.nets import Network
-from zfnet.nets.architecture import require_known
 from zfnet.visualize.net_inputs import Gallery
 from zfnet.visualize.top_activations import count_maps
 
@@ -34,13 +34,9 @@ def open_pictures(net: Network, places: Sequence[str | Path], threads: int = 2) 
     """
     torch.set_num_threads(threads)
     if len(places) != 1 or Path(places[0]).suffix != ".json":
-        return Gallery(net, Loose(places, net.size), threads, BATCH)
+        return Gallery(net, ImageFolder(places, net.size), threads, BATCH)
     shards = Shards(places[0])
-    if shards.size != net.size:
-        raise ZfnetError(
-            f"{places[0]}: squares of {shards.size} px, but the net takes {net.size} px; prepare the data at that size "
-            "or give the pictures themselves."
-        )
+    require_square_size(shards, net.size, places[0])
     return Gallery(net, shards, threads, BATCH)
 
 

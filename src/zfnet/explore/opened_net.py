@@ -8,7 +8,6 @@ resized bilinearly and the centre cut out as torchvision does, within a pixel of
 
 import pickle
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +15,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from zfnet.core.colours import rgb_image
 from zfnet.core.device import device
 from zfnet.core.errors import ZfnetError
+from zfnet.core.suggest import did_you_mean
 from zfnet.nets import Network, adapt, load, load_metadata
 
 CHAINS = ("alexnet", *(f"vgg{layers}{norm}" for layers in (11, 13, 16, 19) for norm in ("", "_bn")))  # in torchvision
@@ -93,7 +94,7 @@ def _torchvision(name: str, weights: Path | None, random_weights: bool, crop: in
     crop = crop or usual
     size = max(crop, round(crop * made.resize_size[0] / usual))
     mean, std = ([255 * value for value in values] for values in (made.mean, made.std))
-    net = adapt(module, crop, torch.tensor(mean)[:, None, None].expand(3, size, size), std)
+    net = adapt(module, crop, rgb_image(mean, size, "mean"), std)
     origin = {"net": f"torchvision {name}", "crop": crop, "size": size, "mean": mean, "std": std}
     origin["random_weights"] = weights is None
     names = published.meta["categories"]
@@ -103,11 +104,9 @@ def _torchvision(name: str, weights: Path | None, random_weights: bool, crop: in
 def _require_model(name: str, known: list[str]) -> None:
     if name in known:
         return
-    near = get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ZfnetError(
         f"{name}: neither a file nor a model of torchvision; expected a net saved by zfnet (.safetensors) or a plain "
-        f"chain such as {', '.join(CHAINS)}{hint}"
+        f"chain such as {', '.join(CHAINS)}{did_you_mean(name, known)}"
     )
 
 

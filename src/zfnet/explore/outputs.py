@@ -106,7 +106,7 @@ def _draw_row(page: Page, row: Row, top: float) -> None:
 
 
 def _draw_panel(page: Page, panel: Panel, left: float, top: float) -> None:
-    axes = page.picture(panel.pixels, left, top, SIDE)
+    axes = page.image(panel.pixels, left, top, SIDE)
     if panel.frame:
         y, x, size = panel.frame
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), size, size, fill=False, edgecolor=ACCENT, lw=1.6))

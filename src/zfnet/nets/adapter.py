@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from zfnet.core.colours import rgb_image, rgb_vector
 from zfnet.core.errors import ZfnetError
 from zfnet.nets.contrast_norm import ContrastNorm
 from zfnet.nets.network import Network, Operation
@@ -265,8 +266,7 @@ def _free(name: str, taken: set[str]) -> str:
 def _image(mean: Tensor | Sequence[float] | None, crop: int) -> Tensor:
     values = torch.as_tensor([0.0, 0.0, 0.0] if mean is None else mean, dtype=torch.float32)
     if values.shape == (3,):
-        size = round(crop * 256 / 224)
-        return values[:, None, None].expand(3, size, size)
+        return rgb_image(values, round(crop * 256 / 224), "mean")
     if values.ndim == 3 and values.shape[0] == 3 and values.shape[1] == values.shape[2] >= crop:
         return values
     raise ZfnetError(f"The mean has shape {tuple(values.shape)}; expected 3 numbers or (3, S, S), S at least {crop}.")
@@ -296,4 +296,4 @@ def _theirs(module: nn.Module, images: Tensor) -> Tensor:
 def _divide_first(net: Network, std: Sequence[float]) -> None:
     """Let the first convolution divide the colours, so that its inputs need not be."""
     first = next(operation.module for operation in net.operations if operation.kind == "conv")
-    first.weight.div_(torch.as_tensor(std, dtype=first.weight.dtype, device=first.weight.device)[:, None, None])
+    first.weight.div_(rgb_vector(std, "std", first.weight.dtype).to(first.weight.device)[:, None, None])

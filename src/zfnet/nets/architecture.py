@@ -11,15 +11,15 @@ grouped convolutions alone: its contrast norm runs over all maps, as in every on
 """
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import field, replace
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from zfnet.core.errors import ZfnetError
+from zfnet.core.suggest import require_known
 
 Count = Annotated[int, Field(gt=0, le=10**6)]  # larger ones are mistakes, or a file that lies
 NormAlpha = Literal["over_n", "per_term"]
@@ -192,15 +192,6 @@ def describe(
     size = round(crop * 256 / FULL_CROP) if size is None else size
     given = {"name": name, "classes": classes, "width": width, "crop": crop, "size": size}
     return Architecture.from_json({**given, "norm_alpha": norm_alpha, "dropout": dropout, "changes": changes})
-
-
-def require_known(name: Any, legal: Collection[Any], what: str) -> None:
-    """Refuse a name that is not legal, and say which one may have been meant."""
-    if name in legal:
-        return
-    near = get_close_matches(str(name), [str(one) for one in legal], 1, cutoff=0.3)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise ZfnetError(f"There is no {what} {name!r}; there are {', '.join(map(str, legal))}{hint}")
 
 
 def _first(error: ValidationError) -> str:

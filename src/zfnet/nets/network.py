@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zfnet.nets.architecture import Architecture, describe, require_known
+from zfnet.core.suggest import require_known
+from zfnet.nets.architecture import Architecture, describe
 from zfnet.nets.contrast_norm import ContrastNorm
 
 _MODULES = {

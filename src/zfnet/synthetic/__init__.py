@@ -5,7 +5,7 @@
 
 from zfnet.core.lazy import exports
 
-# Field of settings.Archives: official file name.
+# Field of settings.Archives -> official file name
 FILES = {
     "imagenet_train": "ILSVRC2012_img_train.tar",
     "imagenet_val": "ILSVRC2012_img_val.tar",

@@ -1,10 +1,11 @@
-"""Drawing one object out of parts, and laying it into a picture with light, relief, texture and shadow.
+"""Drawing objects from parts, and compositing them into an image with light, relief, texture and shadow.
 
-A `Pen` draws smooth outlines in an object's own coordinates (about -1..1, y downwards) at twice the size of the
-picture; a `Canvas` holds the picture as float32 (H, W, 3) and takes what pens have drawn.
+A `Pen` draws smooth outlines in an object's own coordinates (about -1..1, y pointing down) at twice the resolution of
+the image; a `Canvas` holds the image as float32 (H, W, 3) and composites what pens have drawn.
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from random import Random
 from typing import NamedTuple
@@ -16,18 +17,18 @@ from zfnet.synthetic import textures
 
 Colour = tuple[int, int, int]
 Points = list[tuple[float, float]] | np.ndarray
-FINE = 2  # pens draw at this multiple of the picture's size, so that edges come out smooth
+FINE = 2  # supersampling factor of pens, for smooth edges
 
 
 class Frame(NamedTuple):
-    """Where an object's coordinates lie in the picture: pixels = matrix @ (x, y) + offset."""
+    """Affine map from an object's coordinates to the image: pixels = matrix @ (x, y) + offset."""
 
     matrix: np.ndarray  # (2, 2)
     offset: np.ndarray  # (2,)
 
     @classmethod
     def at(cls, x: float, y: float, scale: float, angle: float = 0.0, flip: bool = False, lean: float = 0.0) -> "Frame":
-        """Frame with its origin at (x, y), one unit `scale` long, turned by `angle` (radians), mirrored, sheared."""
+        """Return a frame with origin (x, y), `scale` pixels per unit, rotated by `angle` radians, mirrored, sheared."""
         cosine, sine = math.cos(angle) * scale, math.sin(angle) * scale
         turn = np.array([[cosine, -sine], [sine, cosine]])
         return cls(turn @ np.array([[-1.0 if flip else 1.0, lean], [0.0, 1.0]]), np.array([x, y]))
@@ -36,7 +37,7 @@ class Frame(NamedTuple):
         return np.asarray(points, dtype=float) @ self.matrix.T + self.offset
 
     def inside(self, x: float, y: float, scale: float = 1.0, angle: float = 0.0, flip: bool = False) -> "Frame":
-        """The frame of a part whose own origin is at (x, y) of this one."""
+        """Return the frame of a part whose origin is at (x, y) of this one."""
         part = Frame.at(x, y, scale, angle, flip)
         return Frame(self.matrix @ part.matrix, self(part.offset))
 
@@ -47,7 +48,7 @@ class Frame(NamedTuple):
 
 
 class Pen:
-    """Draws the parts of one object: colours where it covers the picture, black elsewhere, and its coverage."""
+    """Drawing tool for the parts of one object: its colours, black outside it, and its coverage."""
 
     def __init__(self, size: tuple[int, int], frame: Frame, rng: Random) -> None:
         fine = (size[0] * FINE, size[1] * FINE)
@@ -56,7 +57,7 @@ class Pen:
         self.frame, self.rng = frame, rng
 
     def part(self, x: float, y: float, scale: float = 1.0, angle: float = 0.0, flip: bool = False) -> "Pen":
-        """A pen on the same object whose origin, scale and direction are those of a part."""
+        """Return a pen on the same object with the origin, scale and direction of a part."""
         pen = object.__new__(Pen)
         pen.__dict__.update(self.__dict__, frame=self.frame.inside(x, y, scale, angle, flip))
         return pen
@@ -67,7 +68,7 @@ class Pen:
         self._cover.polygon(flat, fill=255)
 
     def blob(self, points: Points, colour: Colour) -> None:
-        """A smooth closed outline through the points."""
+        """Fill a smooth closed outline through the points."""
         self.polygon(smooth(points), colour)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour, angle: float = 0.0) -> None:
@@ -77,21 +78,21 @@ class Pen:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
 
     def stroke(self, points: Points, width: float, colour: Colour) -> None:
-        """A line through the points, `width` units thick, at least one fine pixel."""
+        """Draw a line through the points, `width` units thick, at least one supersampled pixel."""
         flat, pixels = self._fine(points), max(1, round(width * self.frame.scale * FINE))
         self._paint.line(flat, fill=colour, width=pixels, joint="curve")
         self._cover.line(flat, fill=255, width=pixels, joint="curve")
 
     def limb(self, points: Points, start: float, end: float, colour: Colour) -> None:
-        """A smooth tapering limb along the points, `start` units thick at the first and `end` at the last."""
+        """Draw a smooth tapering limb along the points, `start` units thick at the first and `end` at the last."""
         points = np.asarray(points, dtype=float)
         along = np.gradient(points, axis=0)
         across = along[:, ::-1] * (-1, 1) / np.linalg.norm(along, axis=1, keepdims=True)
         half = across * np.linspace(start / 2, end / 2, len(points))[:, None]
         self.blob(np.concatenate([points + half, (points - half)[::-1]]), colour)
 
-    def mark(self, shapes: list[np.ndarray], colour: Colour) -> None:
-        """Colour the shapes, but only on what is drawn already: markings of a coat, stripes of a hull."""
+    def mark(self, shapes: Sequence[Points], colour: Colour) -> None:
+        """Colour the shapes, but only where something is drawn already: markings of a coat, stripes of a hull."""
         stencil = Image.new("L", self.coverage.size)
         draw = ImageDraw.Draw(stencil)
         for points in shapes:
@@ -101,7 +102,7 @@ class Pen:
             self.colours.paste(colour, box, ImageChops.multiply(stencil.crop(box), self.coverage.crop(box)))
 
     def where(self, x: float, y: float) -> tuple[float, float]:
-        """Pixel coordinates of a point of the object."""
+        """Return the pixel coordinates of a point of the object."""
         px, py = self.frame([(x, y)])[0]
         return float(px), float(py)
 
@@ -116,14 +117,14 @@ def _circle(count: int = 28) -> np.ndarray:
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> np.ndarray:
-    """Outline of an ellipse, float (28, 2)."""
+    """Return the outline of an ellipse, float (28, 2)."""
     outline = _circle() * (rx, ry)
     return Frame.at(x, y, 1.0, angle)(outline) if angle else outline + np.array((x, y))
 
 
 @cache
 def _catmull_rom(count: int, steps: int = 5) -> np.ndarray:
-    """Matrix (count * steps, count) that puts a closed Catmull-Rom curve through `count` points."""
+    """Return the matrix (count * steps, count) of a closed Catmull-Rom curve through `count` points."""
     t = np.arange(steps) / steps
     weights = np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]) / 2
     matrix = np.zeros((count, steps, count))
@@ -134,17 +135,17 @@ def _catmull_rom(count: int, steps: int = 5) -> np.ndarray:
 
 
 def smooth(points: Points) -> np.ndarray:
-    """The closed smooth curve through the points, float (5 n, 2)."""
+    """Return the closed smooth curve through the points, float (5 n, 2)."""
     points = np.asarray(points, dtype=float)
     return _catmull_rom(len(points)) @ points
 
 
 class Canvas:
-    """A picture that grows object by object under one light."""
+    """An image composited object by object under one light."""
 
     def __init__(self, pixels: np.ndarray, rng: Random) -> None:
         self.pixels = pixels  # float32 (H, W, 3), 0..255
-        self.light = (rng.uniform(-0.8, 0.8), rng.uniform(-1.0, -0.5))  # towards the light: from above
+        self.light = (rng.uniform(-0.8, 0.8), rng.uniform(-1.0, -0.5))  # direction to the light, from above
         self.rng = rng
 
     @property
@@ -153,7 +154,7 @@ class Canvas:
         return self.pixels.shape[1], self.pixels.shape[0]
 
     def stamp(self, pen: Pen, material: str, grounded: bool) -> tuple[int, int, int, int] | None:
-        """Lay what the pen drew into the picture; the box (left, top, right, bottom) it covers, pixels, or None."""
+        """Composite the pen's drawing into the image; return the box (left, top, right, bottom) it covers, or None."""
         coverage = pen.coverage.reduce(FINE)
         box = coverage.getbbox()
         if box is None:
@@ -161,16 +162,17 @@ class Canvas:
         if grounded:
             self._shadow(coverage, box)
         left, top, right, bottom = box
-        alpha = np.asarray(coverage.crop(box), dtype=np.float32)[..., None] / 255  # h, w, 1
-        colours = np.asarray(pen.colours.crop(tuple(FINE * side for side in box)).reduce(FINE), dtype=np.float32)
+        alpha = np.asarray(coverage.crop(box), dtype=np.float32)[..., None] / 255  # (h, w, 1)
+        fine_box = (FINE * left, FINE * top, FINE * right, FINE * bottom)
+        colours = np.asarray(pen.colours.crop(fine_box).reduce(FINE), dtype=np.float32)
         gain = relief(coverage.crop(box), self.light) + textures.grain(material, right - left, bottom - top, self.rng)
         under = self.pixels[top:bottom, left:right]
-        # Outside the object the pen left black, so `colours` is already multiplied by alpha.
+        # The pen is black outside the object, so `colours` is already multiplied by alpha.
         self.pixels[top:bottom, left:right] = under * (1 - alpha) + colours * gain[..., None]
         return box
 
     def _shadow(self, coverage: Image.Image, box: tuple[int, int, int, int]) -> None:
-        """Darken the ground beside the object: its outline, flattened, shifted away from the light and blurred."""
+        """Darken the ground next to the object: its outline, flattened, shifted away from the light and blurred."""
         left, top, right, bottom = box
         width, height = right - left, max(4, (bottom - top) // 6)
         shade = Image.new("L", (width + 16, height + 16))
@@ -185,7 +187,7 @@ class Canvas:
 
 
 def relief(coverage: Image.Image, light: tuple[float, float], strength: float = 0.55) -> np.ndarray:
-    """Shading that makes a flat outline look round: the slope of its blurred coverage towards the light.
+    """Return shading that makes a flat outline look round: the slope of its blurred coverage towards the light.
 
     coverage : L image (h, w).  Returns float32 (h, w) around 1, brighter where the surface faces the light.
     """
@@ -194,18 +196,18 @@ def relief(coverage: Image.Image, light: tuple[float, float], strength: float = 
     framed = Image.new("L", (small.width + 2 * radius, small.height + 2 * radius))
     framed.paste(small, (radius, radius))
     height = np.asarray(framed.filter(ImageFilter.BoxBlur(radius)).filter(ImageFilter.BoxBlur(radius / 2)), np.float32)
-    down, across = np.gradient(height / 255)
+    down, across = np.asarray(np.gradient(height / 255))
     facing = -(light[0] * across + light[1] * down) * radius * 2 * strength
     inner = facing[radius:-radius, radius:-radius]
     return 1 + np.asarray(Image.fromarray(inner).resize(coverage.size, Image.Resampling.BILINEAR))
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """`first`, going over into `second` by `share`."""
-    return tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True))  # type: ignore[return-value]
+def mix(first: Colour, second: Colour, weight: float) -> Colour:
+    """Return the blend of two colours with `weight` on the second."""
+    return tuple(round(a + (b - a) * weight) for a, b in zip(first, second, strict=True))  # type: ignore[return-value]
 
 
 def jitter(colour: Colour, amount: float, rng: Random) -> Colour:
-    """The colour, a little lighter or darker and of another hue."""
+    """Return the colour with a random change of lightness and hue."""
     light = rng.uniform(-amount, amount)
     return tuple(max(0, min(255, round(c + light + rng.uniform(-amount, amount) / 2))) for c in colour)  # type: ignore[return-value]

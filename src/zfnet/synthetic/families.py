@@ -1,6 +1,6 @@
-"""The families of drawings: which shapes, colours and markings each has, where its members are seen, how they stand.
+"""Families of drawings: their shapes, colours, markings, scenes and poses.
 
-A family keeps some of its shapes for pre-training and the others for transfer, so that no transfer category is ever
+A family reserves some of its shapes for pre-training and the others for transfer, so that no transfer category is
 seen in pre-training.
 """
 
@@ -13,18 +13,18 @@ from zfnet.synthetic.objects.coats import FURS, MARKINGS, PAINTS, Coat
 
 
 class Family(NamedTuple):
-    """Everything drawn by one function. Lists are words in one string; a scene named twice comes twice as often."""
+    """Everything drawn by one function. Lists are words in one string; a scene listed twice is drawn twice as often."""
 
     draw: Callable[[Pen, str, Coat, str], object]
-    group: str  # in the tree of synsets
+    group: str  # its parent in the tree of synsets
     shapes: str  # for pre-training
     others: str  # for transfer
     colours: str
     markings: str
     scenes: str
     material: str  # its surface, one of textures.NAMES
-    half: tuple[float, float] = (1.0, 1.0)  # half width and height of a drawing
-    foot: float | None = 1.0  # height at which it stands; None: it flies, swims or is held
+    half: tuple[float, float] = (1.0, 1.0)  # half width and half height of a drawing
+    foot: float | None = 1.0  # y of its feet; None: it flies, swims or is held
     turn: float = 0.08  # standard deviation of its tilt, radians
 
 
@@ -73,10 +73,12 @@ FAMILIES = {
     "sign": Family(things.sign, "artefact", "signpost billboard nameplate", "stop", PAINT, ONE, f"{OUTSIDE} sky wall",
                    "plain", (1.0, 0.9), None),
     "dial": Family(things.dial, "artefact", "clock compass gauge", "watch", ANY, ONE, INSIDE, "metal", (1.0, 1.1),
-    None, 0.2), "tool": Family(things.tool, "artefact", "hammer spade wrench brush", "scissors umbrella", PAINT, TWO,
+                   None, 0.2),
+    "tool": Family(things.tool, "artefact", "hammer spade wrench brush", "scissors umbrella", PAINT, TWO,
                    "table wall studio beach meadow", "plain", (0.7, 1.1), None, 0.7),
     "ball": Family(things.ball, "artefact", "beachball handball", "football", PAINT, ONE, "meadow beach room street",
-    "plain"), "building": Family(buildings.building, "structure", "cottage barn castle tower church",
+                   "plain"),
+    "building": Family(buildings.building, "structure", "cottage barn castle tower church",
                        "pagoda lighthouse windmill", ANY, TWO, OUTSIDE, "stone", (0.95, 1.1), 1.0, 0.02),
     "fruit": Family(plants.fruit, "plant", "apple pear lemon gourd pumpkin", "strawberry", PAINT,
                     "plain spotted striped", "table table foliage studio", "plain", (0.95, 1.05), 0.85, 0.25),
@@ -88,7 +90,7 @@ FAMILIES = {
                    "meadow beach steppe snow", "leaves", (1.0, 1.1)),
 }  # fmt: skip
 
-# The order in which ImageNet's classes are taken from the families: many animals, as in the real one.
+# Order in which ImageNet's classes are drawn from the families: many animals, as in the real data set.
 _ORDER = """
 face car bird vessel beast flower face dial fish building fruit boat butterfly tool face plane mushroom mesh beast sign
 bird cycle beetle balloon furniture train turtle ball tree screen person frog

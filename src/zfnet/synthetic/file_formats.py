@@ -1,4 +1,4 @@
-"""The official file formats, the same bytes each time: tar, tar.gz, meta.mat, VOC's XML, CIFAR's pickles."""
+"""Byte-reproducible writers of the official file formats: tar, tar.gz, meta.mat, VOC's XML, CIFAR's pickles."""
 
 import gzip
 import io
@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 
 from zfnet.core.files import atomic
-from zfnet.synthetic.images import Thing
+from zfnet.synthetic.composition import Thing
 
-DAY = 1339891200  # 17 June 2012, the time of every member
+DAY = 1339891200  # 17 June 2012, the modification time of every member
 
 
 class Tar:
-    """A tar archive being written; parent folders get their own members, before the first file in them."""
+    """Writer of a tar archive; parent folders get their own members, before the first file in them."""
 
     def __init__(self, file: io.IOBase | gzip.GzipFile) -> None:
         self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - closed in close
         self._folders: set[str] = set()
 
     def add(self, name: str, data: bytes) -> None:
-        """One file."""
+        """Add one file."""
         self._add_folders(name)
         member = tarfile.TarInfo(name)
         member.size, member.mtime, member.mode = len(data), DAY, 0o644
@@ -46,8 +46,8 @@ class Tar:
 
 @contextmanager
 def tar(path: Path) -> Iterator[Tar]:
-    """A tar file, gzipped if it is called *.gz, which takes its name when it is whole."""
-    with atomic(path) as beside, beside.open("wb") as file:
+    """Write a tar file atomically, gzipped if it is called *.gz."""
+    with atomic(path) as temporary, temporary.open("wb") as file:
         packed = gzip.GzipFile("", "wb", 1, file, mtime=0) if path.suffix == ".gz" else None
         archive = Tar(packed or file)
         yield archive
@@ -57,7 +57,7 @@ def tar(path: Path) -> Iterator[Tar]:
 
 
 def tar_bytes(members: list[tuple[str, bytes]]) -> bytes:
-    """A tar archive in memory."""
+    """Return a tar archive as bytes."""
     buffer = io.BytesIO()
     archive = Tar(buffer)
     for name, data in members:
@@ -70,7 +70,7 @@ SYNSET = ("ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children",
 
 
 def meta_mat(synsets: list[dict[str, Any]]) -> bytes:
-    """ILSVRC's table of synsets as MATLAB 5 file: struct array `synsets` (n, 1) with the fields SYNSET."""
+    """Return ILSVRC's table of synsets as a MATLAB 5 file: struct array `synsets` (n, 1) with the fields SYNSET."""
     from scipy.io import savemat
 
     table = np.empty((len(synsets), 1), dtype=[(field, object) for field in SYNSET])
@@ -79,7 +79,7 @@ def meta_mat(synsets: list[dict[str, Any]]) -> bytes:
             table[field][row, 0] = _cell(synset[field])
     buffer = io.BytesIO()
     savemat(buffer, {"synsets": table})
-    # SciPy writes the time into the header's text.
+    # SciPy writes the current time into the header, so it is replaced.
     return b"MATLAB 5.0 MAT-file, generated world".ljust(116) + buffer.getvalue()[116:]
 
 
@@ -90,7 +90,7 @@ def _cell(value: Any) -> Any:
 
 
 def annotation(name: str, size: tuple[int, int], objects: list[tuple[Thing, bool, bool]]) -> str:
-    """VOC's XML of one picture; objects are (thing, truncated, difficult), coordinates there start at 1."""
+    """Return VOC's XML for one image. Objects are (thing, truncated, difficult); VOC counts pixels from 1."""
     width, height = size
     body = "".join(_object(thing, truncated, difficult) for thing, truncated, difficult in objects)
     return (
@@ -113,7 +113,7 @@ def _object(thing: Thing, truncated: bool, difficult: bool) -> str:
 
 
 def cifar_batch(title: str, labels: list[int], data: list[bytes], names: list[str]) -> bytes:
-    """A batch file of CIFAR-10: the pickle that Python 2 made of its dict, a uint8 array (n, 3072) in it."""
+    """Return a batch file of CIFAR-10: Python 2's pickle of a dict with a uint8 array (n, 3072)."""
     pixels = b"".join(data)
     array = (
         b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + _integer(0) + b"\x85" + _string(b"b") + b"\x87R"
@@ -133,7 +133,7 @@ def cifar_batch(title: str, labels: list[int], data: list[bytes], names: list[st
 
 
 def cifar_meta(names: list[str], batch: int) -> bytes:
-    """batches.meta of CIFAR-10."""
+    """Return the batches.meta of CIFAR-10."""
     return _pickled_dict(
         {
             b"num_cases_per_batch": _integer(batch),
@@ -143,7 +143,7 @@ def cifar_meta(names: list[str], batch: int) -> bytes:
     )
 
 
-# Opcodes of pickle protocol 2, written out: Python 3 could not write a str of Python 2.
+# Opcodes of pickle protocol 2, written by hand: Python 3 cannot write a Python 2 str.
 def _pickled_dict(items: dict[bytes, bytes]) -> bytes:
     return b"\x80\x02}(" + b"".join(_string(key) + value for key, value in items.items()) + b"u."
 

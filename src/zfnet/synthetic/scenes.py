@@ -1,6 +1,6 @@
-"""Backgrounds: skies, meadows, streets, shores, rooms, walls … with things standing about, out of focus.
+"""Backgrounds: skies, meadows, streets, shores, rooms, walls … with out-of-focus details.
 
-Every scene is a function of (width, height, random numbers) that gives float32 (height, width, 3), RGB 0..255.
+Every scene is a function of (width, height, random numbers) that returns float32 (height, width, 3), RGB 0..255.
 """
 
 from collections.abc import Callable
@@ -16,32 +16,32 @@ Scene = Callable[[int, int, Random], np.ndarray]
 
 
 def gradient(width: int, height: int, top: Colour, bottom: Colour) -> np.ndarray:
-    """From `top` to `bottom`, float32 (height, width, 3)."""
-    share = np.linspace(0, 1, height, dtype=np.float32)[:, None]
-    column = np.float32(top) * (1 - share) + np.float32(bottom) * share  # height, 3
+    """Return a vertical gradient from `top` to `bottom`, float32 (height, width, 3)."""
+    weight = np.linspace(0, 1, height, dtype=np.float32)[:, None]
+    column = np.array(top, np.float32) * (1 - weight) + np.array(bottom, np.float32) * weight  # (height, 3)
     return np.repeat(column[:, None], width, axis=1)
 
 
 def surface(width: int, height: int, colour: Colour, tile: str, depth: float, rng: Random, zoom: float) -> np.ndarray:
-    """One colour under a texture whose contrast is `depth`, float32 (height, width, 3)."""
+    """Return one colour under a texture of contrast `depth`, float32 (height, width, 3)."""
     tone = 1 + depth * textures.piece(tile, width, height, rng, zoom)
-    return tone[..., None] * np.float32(colour)
+    return tone[..., None] * np.array(colour, np.float32)
 
 
 def pick(colours: tuple[Colour, ...], rng: Random, amount: float = 22) -> Colour:
-    """One of the colours, jittered."""
+    """Return one of the colours, jittered."""
     return jitter(rng.choice(colours), amount, rng)
 
 
 def clutter(pixels: np.ndarray, draw_on: Callable[[ImageDraw.ImageDraw], None], blur: float) -> np.ndarray:
-    """The picture with something drawn into it and all of it out of focus."""
+    """Draw into the image and blur the result."""
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     draw_on(ImageDraw.Draw(image))
     return np.asarray(image.filter(ImageFilter.BoxBlur(blur)), dtype=np.float32)
 
 
 def heap(x: float, y: float, rx: float, ry: float, rng: Random) -> list[float]:
-    """Outline of a bush, a stone, a far tree: a round shape with an uneven rim, as a flat list."""
+    """Return the outline of a bush, stone or distant tree: a round shape with an irregular rim, as a flat list."""
     angles = np.linspace(0, 2 * np.pi, 9, endpoint=False)
     reach = np.array([rng.uniform(0.75, 1.15) for _ in angles])
     points = np.stack([x + rx * reach * np.cos(angles), y + ry * reach * np.sin(angles)], axis=1)
@@ -53,18 +53,18 @@ GREENS = ((92, 128, 56), (120, 136, 66), (76, 106, 58))
 
 
 def sky(width: int, height: int, rng: Random) -> np.ndarray:
-    """Open sky with clouds."""
+    """Draw an open sky with clouds."""
     top, bottom = rng.choice(SKIES)
     pixels = gradient(width, height, jitter(top, 18, rng), jitter(bottom, 14, rng))
     clouds = textures.piece("clouds", width, height, rng, rng.uniform(0.9, 1.6)).clip(-0.3, 2)[..., None]
-    share = 0.3 * (clouds + 0.3) * rng.uniform(0.2, 1)
-    return pixels * (1 - share) + np.float32(244) * share
+    weight = 0.3 * (clouds + 0.3) * rng.uniform(0.2, 1)
+    return pixels * (1 - weight) + np.float32(244) * weight
 
 
 def landscape(
     width: int, height: int, rng: Random, ground: Colour, tile: str, rise: Callable[..., None] | None
 ) -> np.ndarray:
-    """Sky above a horizon, textured ground below it, and `rise` to draw what stands on the horizon."""
+    """Draw sky above a horizon and textured ground below it; `rise` draws what stands on the horizon."""
     pixels = sky(width, height, rng)
     horizon = round(height * rng.uniform(0.3, 0.62))
     far, near = mix(ground, (190, 200, 205), 0.3), mix(ground, (30, 30, 24), 0.12)
@@ -76,7 +76,7 @@ def landscape(
 
 
 def trees(draw: ImageDraw.ImageDraw, width: int, height: int, horizon: int, rng: Random) -> None:
-    """A row of trees and bushes on the horizon, a few stones before it."""
+    """Draw a row of trees and bushes on the horizon and a few stones in front of it."""
     green = pick(GREENS, rng, 16)
     for _ in range(rng.randint(4, 11)):
         size = rng.uniform(0.04, 0.16) * height
@@ -89,15 +89,15 @@ def trees(draw: ImageDraw.ImageDraw, width: int, height: int, horizon: int, rng:
 
 
 def hills(draw: ImageDraw.ImageDraw, width: int, height: int, horizon: int, rng: Random) -> None:
-    """Blue hills far away."""
-    for share in (0.75, 0.5):
-        tops = [horizon - rng.uniform(0, 0.2) * height * share * 1.4 for _ in range(6)]
+    """Draw distant blue hills."""
+    for haze in (0.75, 0.5):
+        tops = [horizon - rng.uniform(0, 0.2) * height * haze * 1.4 for _ in range(6)]
         ridge = [value for i, top in enumerate(tops) for value in (i * width / 5, top)]
-        draw.polygon([*ridge, width, horizon, 0, horizon], mix((84, 106, 96), (170, 184, 200), share))
+        draw.polygon([*ridge, width, horizon, 0, horizon], mix((84, 106, 96), (170, 184, 200), haze))
 
 
 def houses(draw: ImageDraw.ImageDraw, width: int, height: int, horizon: int, rng: Random) -> None:
-    """A street front of houses with windows, and a kerb."""
+    """Draw a row of houses with windows, and a kerb."""
     x = -rng.uniform(0, 0.2) * width
     while x < width:
         wide, tall = rng.uniform(0.15, 0.35) * width, rng.uniform(0.2, 0.6) * height
@@ -113,42 +113,42 @@ def houses(draw: ImageDraw.ImageDraw, width: int, height: int, horizon: int, rng
 
 
 def meadow(width: int, height: int, rng: Random) -> np.ndarray:
-    """Grass before trees."""
+    """Draw grass in front of trees."""
     return landscape(width, height, rng, pick(GREENS, rng), "grass", trees)
 
 
 def steppe(width: int, height: int, rng: Random) -> np.ndarray:
-    """Dry grass before hills or trees."""
+    """Draw dry grass in front of hills or trees."""
     return landscape(
         width, height, rng, pick(((178, 152, 98), (154, 136, 96)), rng), "grass", rng.choice((hills, trees))
     )
 
 
 def snow(width: int, height: int, rng: Random) -> np.ndarray:
-    """Snow before dark trees."""
+    """Draw snow in front of dark trees."""
     return landscape(width, height, rng, pick(((222, 226, 234),), rng, 10), "clouds", trees)
 
 
 def beach(width: int, height: int, rng: Random) -> np.ndarray:
-    """Sand, with or without hills behind."""
+    """Draw sand, with or without hills behind it."""
     return landscape(
         width, height, rng, pick(((206, 182, 138), (190, 172, 142)), rng), "sand", rng.choice((None, hills))
     )
 
 
 def street(width: int, height: int, rng: Random) -> np.ndarray:
-    """Asphalt before a row of houses."""
+    """Draw asphalt in front of a row of houses."""
     return landscape(width, height, rng, pick(((104, 104, 106), (128, 122, 114)), rng, 14), "sand", houses)
 
 
 def lake(width: int, height: int, rng: Random) -> np.ndarray:
-    """Water under the sky, hills or trees on the other shore."""
+    """Draw water under the sky, with or without hills or trees on the far shore."""
     water = pick(((62, 104, 138), (84, 124, 132), (92, 110, 120)), rng)
     return landscape(width, height, rng, water, "water", rng.choice((None, hills, trees)))
 
 
 def reef(width: int, height: int, rng: Random) -> np.ndarray:
-    """Under water: blue depth, weed and stones below."""
+    """Draw blue water with weed and stones at the bottom."""
     top = pick(((60, 150, 176), (44, 118, 160), (86, 150, 140)), rng)
     pixels = gradient(width, height, top, mix(top, (10, 30, 60), rng.uniform(0.3, 0.7)))
     pixels *= 1 + 0.08 * textures.piece("water", width, height, rng, 2.0)[..., None]
@@ -163,7 +163,7 @@ def reef(width: int, height: int, rng: Random) -> np.ndarray:
 
 
 def foliage(width: int, height: int, rng: Random) -> np.ndarray:
-    """Leaves and light, far out of focus or near."""
+    """Draw leaves and light, more or less out of focus."""
     green = pick((*GREENS, (70, 92, 50)), rng, 26)
     pixels = surface(width, height, green, "leaves", 0.3, rng, rng.uniform(0.9, 2.2))
 
@@ -180,7 +180,7 @@ WALLS = ((206, 196, 178), (174, 188, 190), (196, 170, 150), (150, 160, 140), (12
 
 
 def room(width: int, height: int, rng: Random) -> np.ndarray:
-    """A wall with pictures, shelves or a window, and a floor."""
+    """Draw a wall with pictures, shelves or a window, and a floor."""
     wall, floor = pick(WALLS, rng), pick(((138, 98, 64), (112, 84, 66), (150, 140, 128), (104, 110, 116)), rng)
     pixels = surface(width, height, wall, rng.choice(("plain", "cloth", "plain")), 0.06, rng, 1.0)
     edge = round(height * rng.uniform(0.6, 0.85))
@@ -201,7 +201,7 @@ def room(width: int, height: int, rng: Random) -> np.ndarray:
 
 
 def table(width: int, height: int, rng: Random) -> np.ndarray:
-    """A table top seen from above its edge, a dim room behind it."""
+    """Draw a table top in front of a dim room."""
     top = pick(((158, 112, 70), (120, 86, 58), (196, 166, 126), (210, 206, 200), (88, 98, 110)), rng)
     pixels = gradient(width, height, pick(WALLS, rng, 30), pick(WALLS, rng, 30)) * np.float32(rng.uniform(0.5, 0.95))
 
@@ -219,14 +219,14 @@ def table(width: int, height: int, rng: Random) -> np.ndarray:
 
 
 def wall(width: int, height: int, rng: Random) -> np.ndarray:
-    """Brick, stone or planks, filling the picture."""
+    """Draw brick, stone or planks over the whole image."""
     tile = rng.choice(("brick", "stone", "wood"))
     colour = {"brick": (158, 96, 74), "stone": (142, 136, 126), "wood": (140, 106, 72)}[tile]
     return surface(width, height, jitter(colour, 30, rng), tile, 0.14, rng, rng.uniform(0.8, 1.5))
 
 
 def studio(width: int, height: int, rng: Random) -> np.ndarray:
-    """An even backdrop, lighter or darker downwards."""
+    """Draw a plain backdrop, lighter or darker towards the bottom."""
     colour = pick((*WALLS, (236, 236, 236), (64, 70, 82), (96, 60, 60)), rng, 26)
     pixels = gradient(width, height, colour, mix(colour, rng.choice(((20, 20, 20), (255, 255, 255))), 0.35))
     return pixels * (1 + 0.06 * textures.piece("plain", width, height, rng, 1.0)[..., None])

@@ -1,4 +1,4 @@
-"""Grey tiles of fur, grass, brick, wood, water … made once per process, out of which every surface takes a piece."""
+"""Grey texture tiles (fur, grass, brick, wood, water …), computed once per process; surfaces use random pieces."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-SIDE = 256  # of a tile, pixels; all tiles wrap around
+SIDE = 256  # side of a tile, pixels; all tiles wrap around
 
 
 def _random(name: str) -> np.random.Generator:
@@ -16,10 +16,10 @@ def _random(name: str) -> np.random.Generator:
 
 
 def _blur(tile: np.ndarray, across: float, down: float) -> np.ndarray:
-    """Gaussian blur of a tile that wraps around, then zero mean and unit deviation."""
+    """Blur a wrapping tile with a Gaussian, then normalise it to zero mean and unit deviation."""
     rows, columns = np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None]
-    keep = np.exp(-2 * math.pi**2 * ((rows * down) ** 2 + (columns * across) ** 2))
-    return _standard(np.fft.irfft2(np.fft.rfft2(tile) * keep, s=tile.shape))
+    kernel = np.exp(-2 * math.pi**2 * ((rows * down) ** 2 + (columns * across) ** 2))
+    return _standard(np.fft.irfft2(np.fft.rfft2(tile) * kernel, s=tile.shape))
 
 
 def _standard(tile: np.ndarray) -> np.ndarray:
@@ -120,14 +120,14 @@ _GRAIN = {"plain": 0.05, "metal": 0.1, "fur": 0.12, "wool": 0.14, "feathers": 0.
 
 @cache
 def _tile(name: str) -> Image.Image:
-    """The tile as an image of floats, one deviation around zero, half as large again so that pieces can wrap."""
+    """Return a tile as a float image of unit deviation, padded by half its size so that pieces can wrap."""
     return Image.fromarray(np.pad(_MAKERS[name](), (0, SIDE // 2), mode="wrap").astype(np.float32))
 
 
 def piece(name: str, width: int, height: int, rng: Random, zoom: float = 1.0) -> np.ndarray:
-    """A random piece of a tile, float32 (height, width), mean about 0, deviation about 1.
+    """Return a random piece of a tile, float32 (height, width), mean about 0, deviation about 1.
 
-    `zoom` is the size of the structure against the tile's own; a piece is never larger than the tile.
+    `zoom` magnifies the structure of the tile; a piece is never larger than the tile.
     """
     zoom = max(zoom, width / SIDE, height / SIDE)
     w, h = width / zoom, height / zoom
@@ -140,5 +140,5 @@ def piece(name: str, width: int, height: int, rng: Random, zoom: float = 1.0) ->
 
 
 def grain(material: str, width: int, height: int, rng: Random) -> np.ndarray:
-    """How a material's texture changes the brightness of a surface: float32 (height, width) to be added to 1."""
+    """Return the relative change in brightness by a material's texture: float32 (height, width), to be added to 1."""
     return piece(material, width, height, rng, rng.uniform(0.7, 1.3)) * np.float32(_GRAIN.get(material, 0.12))

@@ -1,1 +1,1 @@
-"""Training: run table, recipe, filter renormalisation, annealing, checkpoints, GPU lease (ZF sect. 3)."""
+"""Training: run table, recipe, filter renormalisation, annealing, checkpoints, GPU lock (ZF sect. 3)."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from zfnet.core.seeds import seed_of
+from zfnet.core.seeds import derive_seed
 from zfnet.nets import Network
 from zfnet.settings import Compile, Recipe
 from zfnet.training.compiled import Answer, Update, fastest, may_compile
@@ -131,7 +131,7 @@ class Learner:
 
     def _dropout_seed(self, place: Place) -> int:
         own = (self.part.rank,) if self.part.rank else ()  # the first part draws what one process alone would
-        return seed_of("dropout", *place, *own)
+        return derive_seed("dropout", *place, *own)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ from zfnet.core.memory import GIB
 from zfnet.core.progress import track
 from zfnet.core.provenance import provenance
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
-from zfnet.data.loader import Shards
+from zfnet.data.loader import Shards, require_square_size
 from zfnet.evaluation.predict import full_precision
 from zfnet.nets import Network, load
 from zfnet.nets.geometry import stage_output
@@ -162,11 +162,7 @@ def extract(
     ZfnetError
         The data set was prepared at another size than the net was trained on.
     """
-    if shards.size != net.size:
-        raise ZfnetError(
-            f"Features: the net was trained on squares of {net.size} px, but {shards.manifest.name} was prepared at "
-            f"{shards.size} px; prepare it with data.image_size = {net.size}."
-        )
+    require_square_size(shards, net.size, shards.manifest.name)
     per_image = ten_crops(net.size, net.crop) if crops == "ten" else centre_crops(1, net.size, net.crop)
     batch_size = max(1, crops_per_pass // len(per_image.tops))
     for images, _, indices in shards.batches(np.arange(len(shards)), batch_size, threads):

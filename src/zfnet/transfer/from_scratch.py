@@ -27,7 +27,7 @@ from zfnet.core.files import read_json, text_hash, write_json
 from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_records
 from zfnet.data.loader import Shards
-from zfnet.data.shards.channel_stats import Sums, products
+from zfnet.data.shards.channel_stats import ChannelStats, channel_products
 from zfnet.evaluation.predict import centre, ten_crop
 from zfnet.nets import load
 from zfnet.settings import Settings
@@ -55,10 +55,10 @@ class TrainingShards(Shards):
     def __init__(self, path: Path, indices: np.ndarray, kept_labels: np.ndarray, threads: int):
         super().__init__(path)
         self._kept_labels = kept_labels
-        self._sums = Sums(self.size)
+        self._sums = ChannelStats(self.size)
         for batch in self.batches(indices, BATCH_SIZE, threads):
             for square in batch.images.numpy():
-                self._sums.add(square, products(square))
+                self._sums.add(square, channel_products(square))
 
     @property
     def classes(self) -> list[str]:

@@ -12,8 +12,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from zfnet.core.suggest import require_known
 from zfnet.nets import Network
-from zfnet.nets.architecture import require_known
 from zfnet.visualize.backward import RULES, descend, record, single_out
 from zfnet.visualize.net_inputs import mean_crop
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from zfnet.core.errors import ZfnetError
 from zfnet.core.progress import track
 from zfnet.core.tables import write_table
-from zfnet.data.readers.keypoints import PARTS, Animal, read_parts, read_pictures
+from zfnet.data.readers.keypoints import PARTS, Animal, read_images, read_parts
 from zfnet.nets import Network
 from zfnet.settings import Visualize
 from zfnet.visualize.face_masks import Face, make_face, make_plan, mask_side
@@ -85,7 +85,7 @@ def choose_faces(images: Path, animals: Sequence[Animal], net: Network, settings
 def _read_faces(images: Path, drawn: Sequence[Animal], net: Network, settings: Visualize) -> list[Face]:
     """Faces of the animals whose pictures are whole, in the order in which they were drawn."""
     faces = {}
-    for animal, image in read_pictures(images, drawn):
+    for animal, image in read_images(images, drawn):
         plan = make_plan(animal, net.size, net.crop, settings.mask_size)
         faces[animal.key] = make_face(animal.key, image, plan, net.size, net.crop)
     return [faces[animal.key] for animal in drawn if animal.key in faces]

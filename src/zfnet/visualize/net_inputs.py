@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zfnet.core.device import device
 from zfnet.core.errors import ZfnetError
-from zfnet.data.loader import Shards
+from zfnet.data.loader import Shards, require_square_size
 from zfnet.evaluation.evaluate_run import same_classes
 from zfnet.evaluation.predict import full_precision
 from zfnet.nets import Network, load
@@ -75,11 +75,7 @@ def open_gallery(weights: Path, manifest: Path, threads: int, labels: bool = Tru
     """
     torch.set_num_threads(threads)
     net, shards = open_net(weights), Shards(manifest)
-    if shards.size != net.size:
-        raise ZfnetError(
-            f"{weights}: the net was trained on squares of {net.size} px, those of {manifest} have {shards.size} px; "
-            "prepare the data with the net's data.size."
-        )
+    require_square_size(shards, net.size, manifest)
     if labels:
         same_classes(net, weights, shards)
         _require_labels(shards)

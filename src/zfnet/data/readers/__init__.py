@@ -1,1 +1,1 @@
-"""One reader for each official archive."""
+"""Readers of the official archives, one module each."""

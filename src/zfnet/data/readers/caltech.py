@@ -1,8 +1,8 @@
 """Caltech-101 and Caltech-256 (ZF sect. 5.2): a folder per class in one archive.
 
-Whether the folder of background pictures (BACKGROUND_Google, 257.clutter) counts as a class is a choice (D24). The
-official archives hold strays (a `tmp` among the background, `RENAME2` among the spiders, a folder among the dogs):
-only pictures that lie directly in a class folder count, which makes 9,144 and 30,607.
+Whether the folder of background images (BACKGROUND_Google, 257.clutter) counts as a class is a setting (D24). The
+official archives hold stray files (a `tmp` in the background, `RENAME2` in the spiders, a folder in the dogs): only
+images directly in a class folder count, 9,144 and 30,607 of them.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source, is_picture, make_key
+from zfnet.data.readers.images import EncodedImage, Source, is_image, make_key
 from zfnet.data.readers.members import Member, members
 
 
@@ -25,7 +25,7 @@ def caltech101(path: Path, background: bool = True) -> Source:
     Raises
     ------
     ZfnetError
-        The archive is missing, damaged, or another one.
+        The archive is missing, damaged, or a different one.
     """
     return _source("caltech101", path, "101_ObjectCategories", None if background else "BACKGROUND_Google")
 
@@ -41,35 +41,35 @@ def caltech256(path: Path, background: bool = True) -> Source:
     Raises
     ------
     ZfnetError
-        The archive is missing, damaged, or another one.
+        The archive is missing, damaged, or a different one.
     """
     return _source("caltech256", path, "256_ObjectCategories", None if background else "257.clutter")
 
 
 def _source(name: str, path: Path, root: str, without: str | None) -> Source:
     path = Path(path)
-    go = partial(_pictures, path, root, without)
-    found = [member.parts[-2] for member in go()]  # one pass over the names, so that the classes can be numbered
-    if not found:
-        raise ZfnetError(f"{path}: no picture below a folder {root}; expected the archive {root}.tar of Caltech.")
-    classes = sorted(set(found))
+    read_members = partial(_image_members, path, root, without)
+    folders = [member.parts[-2] for member in read_members()]  # a first pass over the names, to number the classes
+    if not folders:
+        raise ZfnetError(f"{path}: no image below a folder {root}; expected the archive {root}.tar of Caltech.")
+    classes = sorted(set(folders))
     labels = {folder: label for label, folder in enumerate(classes)}
 
-    def pictures() -> Iterator[Picture]:
-        for member in go():
+    def images() -> Iterator[EncodedImage]:
+        for member in read_members():
             folder = member.parts[-2]
-            yield Picture(make_key(folder, member.stem), labels[folder], member.read(), member.where)
+            yield EncodedImage(make_key(folder, member.stem), labels[folder], member.read(), member.where)
 
-    return Source(name, classes, {folder: _word(folder) for folder in classes}, [path], pictures, len(found))
+    return Source(name, classes, {folder: _word(folder) for folder in classes}, [path], images, len(folders))
 
 
-def _pictures(path: Path, root: str, without: str | None) -> Iterator[Member]:
-    """The members root/CLASS/picture."""
+def _image_members(path: Path, root: str, without: str | None) -> Iterator[Member]:
+    """Yield the members root/CLASS/image."""
     for member in members(path, inner=f"{root}.tar.gz"):
-        if member.parts[-3:-2] == (root,) and member.parts[-2] != without and is_picture(member.name):
+        if member.parts[-3:-2] == (root,) and member.parts[-2] != without and is_image(member.name):
             yield member
 
 
 def _word(folder: str) -> str:
-    """ "003.backpack" -> "backpack", "BACKGROUND_Google" -> "BACKGROUND Google"."""
+    """Return a readable class name: "003.backpack" -> "backpack", "BACKGROUND_Google" -> "BACKGROUND Google"."""
     return folder.split(".", 1)[-1].replace("_", " ")

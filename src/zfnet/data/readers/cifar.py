@@ -1,7 +1,8 @@
-"""CIFAR-10 (for Krizhevsky's Figure 1), from the official pickles, without unpickling anything.
+"""CIFAR-10 (for Krizhevsky's Figure 1), read from the official pickles without running any of their code.
 
-A pickle can run any code. Of the official ones only bytes, text, numbers, lists, dicts and one array are wanted, so the
-unpickler here knows four names and builds harmless records in place of numpy's objects; any other name is refused.
+A pickle can run arbitrary code. The official ones contain only bytes, text, numbers, lists, dicts and one array, so
+the unpickler here allows only the names these need, builds inert stand-ins for numpy's objects, and refuses any other
+name.
 """
 
 import io
@@ -14,12 +15,12 @@ import numpy as np
 from PIL import Image
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source, make_key
+from zfnet.data.readers.images import EncodedImage, Source, make_key
 from zfnet.data.readers.members import Member, members
 
 FOLDER = "cifar-10-batches-py"
 BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}
-OFFICIAL = "expected cifar-10-python.tar.gz of Krizhevsky's page"
+OFFICIAL = "expected cifar-10-python.tar.gz from Krizhevsky's page"
 SIDE = 32  # pixels
 
 
@@ -33,27 +34,29 @@ def cifar10(path: Path, part: str = "train") -> Source:
 
     Returns
     -------
-    Pictures as PNG, 32 x 32, without loss.
+    Images as PNG, 32 x 32, lossless.
 
     Raises
     ------
     ZfnetError
-        The archive is missing, damaged or another one, or a pickle holds something else than pictures and labels.
+        The archive is missing, damaged or a different one, or a pickle holds anything but images and labels.
     """
     path = Path(path)
     classes, per_batch = _read_meta(path)
 
-    def pictures() -> Iterator[Picture]:
+    def images() -> Iterator[EncodedImage]:
         for member in _batches(path, BATCHES[part]):
             for number, (pixels, label) in enumerate(_read_batch(member, len(classes))):
-                yield Picture(make_key(member.stem, f"{number:05d}"), label, _png(pixels), f"{member.where}[{number}]")
+                yield EncodedImage(
+                    make_key(member.stem, f"{number:05d}"), label, _png(pixels), f"{member.where}[{number}]"
+                )
 
     words = {name: name for name in classes}
-    return Source(f"cifar10-{part}", classes, words, [path], pictures, per_batch * len(BATCHES[part]))
+    return Source(f"cifar10-{part}", classes, words, [path], images, per_batch * len(BATCHES[part]))
 
 
 def _batches(path: Path, wanted: tuple[str, ...]) -> Iterator[Member]:
-    """The wanted members of the folder, in the archive's order; all of them, or an error at the end."""
+    """Yield the wanted members of the folder in the archive's order; raise at the end if one is missing."""
     missing = set(wanted)
     for member in members(path):
         if member.parts[-2:-1] == (FOLDER,) and member.parts[-1] in missing:
@@ -64,25 +67,27 @@ def _batches(path: Path, wanted: tuple[str, ...]) -> Iterator[Member]:
 
 
 def _read_meta(path: Path) -> tuple[list[str], int]:
-    """The names of the classes and the number of pictures in a batch."""
+    """Return the names of the classes and the number of images per batch."""
     for member in _batches(path, ("batches.meta",)):
         meta = unpickle(member.read(), member.where)
     try:
         return [_text(name) for name in meta["label_names"]], int(meta["num_cases_per_batch"])
     except (KeyError, TypeError, ValueError):
-        raise ZfnetError(f"{path}: {FOLDER}/batches.meta has no names of classes; {OFFICIAL}.") from None
+        raise ZfnetError(f"{path}: {FOLDER}/batches.meta does not name the classes; {OFFICIAL}.") from None
 
 
 def _read_batch(member: Member, classes: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Pairs of uint8 (32, 32, 3) and label."""
+    """Yield pairs of uint8 (32, 32, 3) and label."""
     batch = unpickle(member.read(), member.where)
     pixels, labels = batch.get("data"), batch.get("labels")
-    fits = isinstance(pixels, np.ndarray) and isinstance(labels, list) and pixels.shape == (len(labels), 3 * SIDE**2)
-    if not fits or not all(isinstance(label, int) and 0 <= label < classes for label in labels):
-        raise ZfnetError(
-            f"{member.where}: no batch of {SIDE} x {SIDE} pictures with labels below {classes}; {OFFICIAL}."
-        )
-    return zip(pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels, strict=True)
+    if (
+        isinstance(pixels, np.ndarray)
+        and isinstance(labels, list)
+        and pixels.shape == (len(labels), 3 * SIDE**2)
+        and all(isinstance(label, int) and 0 <= label < classes for label in labels)
+    ):
+        return zip(pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels, strict=True)
+    raise ZfnetError(f"{member.where}: not a batch of {SIDE} x {SIDE} images with labels below {classes}; {OFFICIAL}.")
 
 
 def _png(pixels: np.ndarray) -> bytes:
@@ -95,21 +100,21 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 def unpickle(data: bytes, where: str) -> dict[str, Any]:
-    """Read a dict of plain values and uint8 arrays from a pickle of Python 2 or 3, running nothing of it.
+    """Read a dict of plain values and uint8 arrays from a pickle of Python 2 or 3, without running its code.
 
     Parameters
     ----------
     data : the pickle
-    where : what to call it in messages
+    where : its name in messages
 
     Returns
     -------
-    The dict; keys are str, other texts of Python 2 stay bytes.
+    The dict; its keys are str, other strings of Python 2 stay bytes.
 
     Raises
     ------
     ZfnetError
-        It is no pickle, no dict, or asks for anything but a uint8 array.
+        It is not a pickle, not a dict, or contains anything but plain values and uint8 arrays.
     """
     try:
         values = _Unpickler(io.BytesIO(data), encoding="bytes").load()
@@ -119,17 +124,17 @@ def unpickle(data: bytes, where: str) -> dict[str, Any]:
 
 
 class _Dtype:
-    """Stands for numpy.dtype."""
+    """Stand-in for numpy.dtype."""
 
     def __init__(self, code: str | bytes, *_: Any):
         self.code = _text(code)
 
     def __setstate__(self, state: Any) -> None:
-        """Byte order and the like, which uint8 has not."""
+        """Ignore byte order and the like, which uint8 does not have."""
 
 
 class _Array:
-    """Stands for numpy.ndarray: what is needed to make one."""
+    """Stand-in for numpy.ndarray that holds what is needed to build one."""
 
     def __setstate__(self, state: tuple[int, tuple[int, ...], _Dtype, bool, bytes]) -> None:
         _, self.shape, self.dtype, self.fortran, self.data = state
@@ -151,11 +156,11 @@ def _from_buffer(data: bytes, dtype: _Dtype, shape: tuple[int, ...], order: str)
 
 
 def _encode(text: str, *_: Any) -> bytes:
-    """Bytes in a pickle of Python 3 that is meant for Python 2."""
+    """Rebuild bytes that Python 3 pickled for Python 2."""
     return text.encode("latin-1")
 
 
-# numpy 2 says numpy._core; the class itself is only ever an argument of _reconstruct
+# numpy 2 says numpy._core; ndarray itself is only ever an argument of _reconstruct
 NAMES = {
     "numpy dtype": _Dtype,
     "numpy ndarray": None,
@@ -168,7 +173,7 @@ NAMES = {
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if f"{module} {name}" not in NAMES:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"it uses {module}.{name}")
         return NAMES[f"{module} {name}"]
 
 

@@ -1,40 +1,40 @@
-"""Names and labels of ILSVRC-2012: the development kit of image-net.org, or the tables that come with Kaggle's copy.
+"""Class names and labels of ILSVRC-2012: the development kit of image-net.org, or the tables of Kaggle's copy.
 
-The kit numbers its 1,000 leaves and 860 internal nodes in an order of its own; only the leaves are classes, and the
-WordNet ids alone are used from here on; the challenge's server alone wants its numbers.
+The kit numbers its 1,000 leaves and 860 internal nodes in its own order. Only the leaves are classes, and everything
+else here uses WordNet ids; only the challenge's server needs the kit's numbers.
 """
 
 import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.members import Member, kind, members
+from zfnet.data.readers.members import Member, archive_format, members
 
 META = "meta.mat"
 TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 MAPPING = "LOC_synset_mapping.txt"
 SOLUTION = "LOC_val_solution.csv"
-MATLAB = b"MATLAB 5.0"  # how such a file begins
+MATLAB = b"MATLAB 5.0"  # first bytes of such a file
 OFFICIAL = "the official kit is ILSVRC2012_devkit_t12.tar.gz of image-net.org"
 
 
 @dataclass(frozen=True)
 class Devkit:
-    """What is known of the classes: words (WordNet id -> names), counts (WordNet id -> training pictures, if told),
-    truth (stem of a validation picture's name -> WordNet id), numbers (WordNet id -> ILSVRC2012_ID, if told)."""
+    """What is known about the classes; Kaggle's tables lack counts and numbers."""
 
-    words: dict[str, str]
-    counts: dict[str, int]
-    truth: dict[str, str]
-    numbers: dict[str, int] = field(default_factory=dict)
+    words: dict[str, str]  # WordNet id -> names
+    counts: dict[str, int]  # WordNet id -> number of training images
+    truth: dict[str, str]  # stem of a validation image's file name -> WordNet id
+    numbers: dict[str, int] = field(default_factory=dict)  # WordNet id -> ILSVRC2012_ID
 
 
 def read_devkit(path: Path) -> Devkit:
-    """Read the development kit, packed or extracted, or the folder that holds Kaggle's two tables.
+    """Read the development kit, packed or extracted, or the folder with Kaggle's two tables.
 
     Raises
     ------
@@ -49,12 +49,12 @@ def read_devkit(path: Path) -> Devkit:
 
 
 def check_devkit(path: Path) -> None:
-    """Tell in a moment, without reading the class table, whether `path` holds names and labels.
+    """Check that `path` holds class names and labels, without parsing the class table, which is slow.
 
     Raises
     ------
     ZfnetError
-        A file is missing or is not what its name says.
+        A file is missing or does not have the format its name promises.
     """
     files = _read_files(Path(path))
     if not files.get(META, MATLAB).startswith(MATLAB):
@@ -64,7 +64,7 @@ def check_devkit(path: Path) -> None:
 
 
 def _read_files(path: Path) -> dict[str, bytes]:
-    """Either pair of files, by name."""
+    """Return the content of either pair of files, by name."""
     files = {member.parts[-1]: member.read() for member in _files(path)}
     if {META, TRUTH} <= files.keys() or {MAPPING, SOLUTION} <= files.keys():
         return files
@@ -73,15 +73,15 @@ def _read_files(path: Path) -> dict[str, bytes]:
 
 
 def _files(path: Path) -> Iterator[Member]:
-    """The files that matter. In a folder, only where they can be is looked: Kaggle's holds a million others."""
-    if kind(path) != "folder":
+    """Yield the files that matter. A folder is not searched: Kaggle's holds a million others."""
+    if archive_format(path) != "folder":
         yield from (member for member in members(path) if member.parts[-1] in (META, TRUTH))
         return
     for folder in (path, path / "data", path / "ILSVRC2012_devkit_t12" / "data"):
         for name in (META, TRUTH, MAPPING, SOLUTION):
             file = folder / name
             if file.is_file():
-                yield Member(name, file.stat().st_size, str(file), lambda file=file: file.open("rb"))
+                yield Member(name, file.stat().st_size, str(file), partial(file.open, "rb"))
 
 
 def _official(meta: bytes, truth: str, path: Path) -> Devkit:
@@ -90,7 +90,7 @@ def _official(meta: bytes, truth: str, path: Path) -> Devkit:
     try:
         labels = [ids[int(line)] for line in truth.split()]
     except (ValueError, KeyError) as error:
-        raise ZfnetError(f"{path}: {TRUTH} has a line that is no class of {META} ({error}); {OFFICIAL}.") from None
+        raise ZfnetError(f"{path}: {TRUTH} has a line that is not a class of {META} ({error}); {OFFICIAL}.") from None
     return Devkit(
         words={node.wnid: node.words for node in leaves},
         counts={node.wnid: node.images for node in leaves},
@@ -108,12 +108,12 @@ class _Synset(NamedTuple):
 
 
 def _synsets(meta: bytes, path: Path) -> list[_Synset]:
-    from scipy.io import loadmat  # half a second that only this reader needs
+    from scipy.io import loadmat  # here, because it takes half a second and only this reader needs it
 
     try:
         synsets = loadmat(io.BytesIO(meta), squeeze_me=True, variable_names=["synsets"])["synsets"]
         return [_synset(node) for node in synsets]
-    except Exception as error:  # loadmat raises anything on a damaged file
+    except Exception as error:  # loadmat may raise anything on a damaged file
         raise ZfnetError(f"{path}: {META} cannot be read ({error}); {OFFICIAL}.") from None
 
 

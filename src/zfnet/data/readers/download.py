@@ -1,7 +1,7 @@
-"""Fetch the archives that need no account: Caltech-101, Caltech-256, PASCAL VOC 2012 and CIFAR-10.
+"""Download of the archives that need no account: Caltech-101, Caltech-256, PASCAL VOC 2012 and CIFAR-10.
 
-They come from their official places by torchvision's downloader, which checks the published checksums (those of its own
-dataset classes), and stay packed: nothing is extracted, and none of torchvision's unpickling is used.
+They come from their official sites through torchvision's downloader, which verifies the checksums of its own dataset
+classes. They stay packed: nothing is extracted, and torchvision's unpickling is not used.
 """
 
 from pathlib import Path
@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic
+from zfnet.core.suggest import did_you_mean
 
 
 class Remote(NamedTuple):
-    """Where an archive is, and its MD5."""
+    """Address of an archive, and its MD5."""
 
     url: str
     md5: str
@@ -38,7 +39,9 @@ FILES = {key: remote.url.rsplit("/", 1)[-1] for key, remote in REMOTE.items()}
 
 
 def fetch(file: str, folder: Path) -> Path:
-    """Download one archive; what is there already is checked and kept. A file has its name once it was found right.
+    """Download one archive, unless the folder holds it with the right checksum.
+
+    A file gets its final name only after its checksum has been verified.
 
     Parameters
     ----------
@@ -48,23 +51,23 @@ def fetch(file: str, folder: Path) -> Path:
     Raises
     ------
     ZfnetError
-        The name is none of these, the download failed, or what came has another checksum.
+        The name is not one of these, the download failed, or the checksum is wrong.
     """
-    from torchvision.datasets.utils import check_integrity, download_url  # two seconds that only this needs
+    from torchvision.datasets.utils import check_integrity, download_url  # here, because it takes two seconds
 
     keys = {name: key for key, name in FILES.items()}
     if file not in keys:
-        raise ZfnetError(f"{file}: cannot be fetched; choose one of {', '.join(keys)}.")
+        raise ZfnetError(f"{file}: cannot be downloaded; choose one of {', '.join(keys)}{did_you_mean(file, keys)}")
     url, md5 = REMOTE[keys[file]]
     path = Path(folder) / file
     if check_integrity(path, md5):
         return path
     try:
-        with atomic(path) as beside:
-            download_url(url, beside.parent, file, md5)
+        with atomic(path) as temporary:
+            download_url(url, temporary.parent, file, md5)
     except (OSError, RuntimeError, ValueError) as error:  # URLError is an OSError, a wrong checksum a RuntimeError
         raise ZfnetError(
-            f"{url}: the download failed ({error}); try again, or fetch it by hand and set archives: {keys[file]} in"
-            " config.yaml to it."
+            f"{url}: the download failed ({error}); try again, or download it by hand and point archives: "
+            f"{keys[file]} in config.yaml to it."
         ) from None
     return path

@@ -1,7 +1,7 @@
-"""One picture of an archive: its record, and its decoding to RGB.
+"""One image of an archive: its record, and its decoding to RGB.
 
-Pictures are untrusted input: their size is read from the header before any pixel is decoded, only four formats are
-tried, and whatever cannot be decoded is reported, never guessed. As in the original work the EXIF orientation is *not*
+Images are untrusted input: their size is read from the header before any pixel is decoded, only four formats are
+accepted, and anything that cannot be decoded is reported. As in the original work, the EXIF orientation is *not*
 applied, colour profiles are not used, and an alpha channel is dropped rather than blended.
 """
 
@@ -20,13 +20,13 @@ from PIL import Image, UnidentifiedImageError
 
 from zfnet.settings import Data
 
-PIXEL_LIMIT = Data().max_pixels
+MAX_PIXELS = Data().max_pixels
 SUFFIXES = (".jpg", ".jpeg", ".png")
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # by content: ImageNet has a PNG named .JPEG
 
 
-class DamagedPicture(Exception):  # noqa: N818 - a finding about one picture, to be counted, not a failure of the work
-    """A picture that cannot be decoded. `reason` says why, in words that fit behind a colon."""
+class DamagedImage(Exception):  # noqa: N818 - counted, not a failure of the program
+    """An image that cannot be decoded; `reason` says why."""
 
     def __init__(self, reason: str):
         super().__init__(reason)
@@ -34,14 +34,14 @@ class DamagedPicture(Exception):  # noqa: N818 - a finding about one picture, to
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture as it is in its archive.
+class EncodedImage:
+    """One image as stored in its archive.
 
     key : unique within a data set, [A-Za-z0-9_/-]+, such as "n01440764/n01440764_10026"
     label : index into the classes of its source; -1 where there is none
-    data : the encoded bytes, untouched
+    data : the encoded bytes, unchanged
     source : "archive.tar: member", for messages
-    annotation : what JSON can hold (the objects of PASCAL VOC)
+    annotation : JSON-serialisable (the objects of PASCAL VOC)
     """
 
     key: str
@@ -55,39 +55,39 @@ class Picture:
 class Source:
     """A data set in its official archives.
 
-    classes : id of each label (WordNet id, folder name); words : id -> name for people
+    classes : id of each label (WordNet id, folder name); words : id -> readable name
     archives : the files and folders it is read from
-    pictures : each call reads the archives once, in their own order
-    expected : number of pictures, where it is told beforehand (for ImageNet by the devkit): exact, since a folder that
-        was copied in part shows in nothing else
+    images : reads the archives once per call, in their own order
+    expected : exact number of images, if known beforehand (for ImageNet from the devkit); nothing else reveals a
+        folder that was copied only in part
     """
 
     name: str
     classes: list[str]
     words: dict[str, str]
     archives: list[Path]
-    pictures: Callable[[], Iterator[Picture]]
+    images: Callable[[], Iterator[EncodedImage]]
     expected: int | None = None
 
 
-def is_picture(name: str) -> bool:
-    """Tell by its name whether an archive's member is a picture (and not one of the hidden twins macOS writes)."""
+def is_image(name: str) -> bool:
+    """Return whether a file name is that of an image, and not of a hidden companion written by macOS."""
     return name.lower().endswith(SUFFIXES) and not basename(name).startswith(".")
 
 
 def make_key(*parts: str) -> str:
-    """Join `parts` by "/", with every character a key may not have replaced by "_"."""
+    """Join `parts` with "/", replacing every character not allowed in a key by "_"."""
     return "/".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts)
 
 
-def decode(data: bytes, name: str = "picture", pixel_limit: int = PIXEL_LIMIT) -> np.ndarray:
-    """Decode an encoded picture.
+def decode(data: bytes, name: str = "image", max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode an image to RGB.
 
     Parameters
     ----------
-    data : JPEG, PNG, GIF (first frame) or BMP; grey, palette, 16-bit and CMYK ones become RGB
-    name : what to call the picture in the reason
-    pixel_limit : pictures whose header promises more pixels are refused before decoding
+    data : JPEG, PNG, GIF (first frame) or BMP; grey, palette, 16-bit and CMYK images become RGB
+    name : what the reason calls the image
+    max_pixels : images whose header announces more pixels are refused before decoding
 
     Returns
     -------
@@ -95,61 +95,61 @@ def decode(data: bytes, name: str = "picture", pixel_limit: int = PIXEL_LIMIT) -
 
     Raises
     ------
-    DamagedPicture
-        `data` is empty, of no known format, cut off, or too large.
+    DamagedImage
+        `data` is empty, of an unknown format, truncated, or too large.
     """
     if not data:
-        raise DamagedPicture(f"{name} is empty")
+        raise DamagedImage(f"{name} is empty")
     try:
-        return _decode_jpeg(data, name, pixel_limit)
-    except ValueError:  # not a JPEG, not an ordinary one, or one with flaws: PIL knows more kinds and flaws
-        return _decode_any(data, name, pixel_limit)
+        return _decode_jpeg(data, name, max_pixels)
+    except ValueError:  # not a JPEG, or an unusual or flawed one: PIL handles more of them
+        return _decode_any(data, name, max_pixels)
 
 
-def read_size(data: bytes, name: str = "picture", pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
-    """Read height and width of an encoded picture from its header, as `decode` would find them.
+def read_size(data: bytes, name: str = "image", max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return height and width of an encoded image from its header, as `decode` would return them.
 
     Raises
     ------
-    DamagedPicture
-        `data` is empty, of no known format or too large; what is wrong behind the header only `decode` can tell.
+    DamagedImage
+        `data` is empty, of an unknown format or too large. Damage after the header is found only by `decode`.
     """
     if not data:
-        raise DamagedPicture(f"{name} is empty")
+        raise DamagedImage(f"{name} is empty")
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
-        with _opened(data, name, pixel_limit) as image:
+        with _opened(data, name, max_pixels) as image:
             return image.height, image.width
-    _check_size(height, width, name, pixel_limit)
+    _check_size(height, width, name, max_pixels)
     return height, width
 
 
-def _decode_jpeg(data: bytes, name: str, pixel_limit: int) -> np.ndarray:
-    """Decode an ordinary JPEG: twice as fast as PIL, without the interpreter's lock, and equal to it bit for bit."""
+def _decode_jpeg(data: bytes, name: str, max_pixels: int) -> np.ndarray:
+    """Decode an ordinary JPEG: twice as fast as PIL, releasing the GIL, and bit-identical to it."""
     height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    _check_size(height, width, name, pixel_limit)
+    _check_size(height, width, name, max_pixels)
     if colours in ("CMYK", "YCCK"):
-        raise ValueError(colours)  # Adobe writes these inverted, which PIL knows
+        raise ValueError(colours)  # Adobe inverts these, which PIL handles
     return simplejpeg.decode_jpeg(data, "RGB")
 
 
-def _decode_any(data: bytes, name: str, pixel_limit: int) -> np.ndarray:
-    with _opened(data, name, pixel_limit) as image:
+def _decode_any(data: bytes, name: str, max_pixels: int) -> np.ndarray:
+    with _opened(data, name, max_pixels) as image:
         return _to_rgb(image)
 
 
 @contextmanager
-def _opened(data: bytes, name: str, pixel_limit: int) -> Iterator[Image.Image]:
-    """Open with PIL. Its plugins raise almost anything on hostile input, so almost anything is caught."""
+def _opened(data: bytes, name: str, max_pixels: int) -> Iterator[Image.Image]:
+    """Open with PIL, whose plugins may raise almost anything on hostile input."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(image.height, image.width, name, pixel_limit)
+            _check_size(image.height, image.width, name, max_pixels)
             yield image
-    except (DamagedPicture, MemoryError):
+    except (DamagedImage, MemoryError):
         raise
     except Exception as error:
-        raise DamagedPicture(f"{name} cannot be decoded ({_reason(error)})") from None
+        raise DamagedImage(f"{name} cannot be decoded ({_reason(error)})") from None
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
@@ -159,12 +159,12 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
-def _check_size(height: int, width: int, name: str, pixel_limit: int) -> None:
-    if height * width > pixel_limit:
-        raise DamagedPicture(f"{name} would have {width} x {height} pixels, more than the limit of {pixel_limit}")
+def _check_size(height: int, width: int, name: str, max_pixels: int) -> None:
+    if height * width > max_pixels:
+        raise DamagedImage(f"{name} would have {width} x {height} pixels, more than the limit of {max_pixels}")
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):  # its text shows the address of a buffer
-        return f"its bytes are none of {', '.join(FORMATS)}"
+    if isinstance(error, UnidentifiedImageError):  # its message contains the address of a buffer
+        return f"its format is none of {', '.join(FORMATS)}"
     return str(error) or type(error).__name__

@@ -1,9 +1,9 @@
-"""The members of tar, tar.gz and zip archives and of folders, one after the other, without unpacking to disk.
+"""Iteration over the members of tar, tar.gz and zip archives and of folders, without unpacking to disk.
 
-Archives are untrusted input. Only regular files are given out; names that point outside the archive are refused, so
-are members larger than any picture or label file; and an archive that ends too early is a sentence, never a silent
-end. Everything is streamed: memory holds one member, and a pass over an uncompressed tar that reads no member only
-touches its headers, 512 bytes each.
+Archives are untrusted input. Only regular files are returned; names that point outside the archive and members larger
+than any image or label file are refused; and a truncated archive is an error, never a silent end. Everything is
+streamed: memory holds one member, and a pass over an uncompressed tar that reads no member only touches its headers,
+512 bytes each.
 """
 
 import gzip
@@ -16,31 +16,31 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from posixpath import basename, splitext
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from zfnet.core.errors import ZfnetError
 
-MEMBER_LIMIT = 1 << 28  # bytes; the largest official member that is read as a whole is a CIFAR batch of 31 MB
-BLOCK = 512  # of a tar
+MEMBER_LIMIT = 1 << 28  # bytes; the largest official member read as a whole is a CIFAR batch of 31 MB
+BLOCK = 512  # bytes, of a tar
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
-Kind = Literal["folder", "tar", "gzip", "zip"]
+ArchiveFormat = Literal["folder", "tar", "gzip", "zip"]
 
 
 @dataclass(frozen=True)
 class Member:
-    """One regular file of an archive. It can be read until the next member is asked for.
+    """One regular file of an archive, readable until the next member is requested.
 
     name : its path within the archive, with "/"
     size : bytes
     where : "archive.tar: member", for messages
-    open : gives the file, seekable
+    open : returns the file, seekable
     """
 
     name: str
     size: int
     where: str
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], IO[Any]]
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -51,17 +51,17 @@ class Member:
         return splitext(basename(self.name))[0]
 
     def read(self) -> bytes:
-        """Read all of it.
+        """Return the whole content.
 
         Raises
         ------
         ZfnetError
-            It is larger than MEMBER_LIMIT, or the archive is cut off or damaged here.
+            It is larger than MEMBER_LIMIT, or the archive is truncated or damaged here.
         """
         if self.size > MEMBER_LIMIT:
             raise ZfnetError(
                 f"{self.where}: {self.size} bytes, where at most {MEMBER_LIMIT} were expected; this is not the official"
-                f" archive, get it from its official place."
+                f" archive; get it from its official site."
             )
         with _reading(self.where), self.open() as file:
             data = file.read(self.size + 1)
@@ -70,13 +70,13 @@ class Member:
         return data
 
 
-def kind(path: Path) -> Kind:
-    """Tell by its first bytes what is at `path`.
+def archive_format(path: Path) -> ArchiveFormat:
+    """Return the format of the file or folder at `path`, judged by its first bytes.
 
     Raises
     ------
     ZfnetError
-        Nothing is there, or it is no archive.
+        There is nothing at `path`, or it is not an archive.
     """
     if path.is_dir():
         return "folder"
@@ -91,20 +91,20 @@ def kind(path: Path) -> Kind:
 
 
 def members(path: Path, inner: str | None = None) -> Iterator[Member]:
-    """Go through the regular files of an archive or a folder, in its own order.
+    """Iterate over the regular files of an archive or a folder, in its own order.
 
     Parameters
     ----------
-    path : a tar, tar.gz or zip, or a folder (in the order of names)
-    inner : in a zip, the file name of the tar.gz within it whose members are meant
+    path : a tar, tar.gz or zip, or a folder (sorted by name)
+    inner : for a zip, the file name of the tar.gz in it whose members are returned
 
     Raises
     ------
     ZfnetError
-        `path` is no archive, is damaged or cut off, or holds a name that leads outside.
+        `path` is not an archive, is damaged or truncated, or holds a name that points outside.
     """
     path = Path(path)
-    match kind(path):
+    match archive_format(path):
         case "folder":
             with _reading(str(path)):
                 yield from _folder_members(path, path.name)
@@ -118,31 +118,31 @@ def members(path: Path, inner: str | None = None) -> Iterator[Member]:
             yield from _zip_members(path, inner)
 
 
-def tar_members(file: IO[bytes], where: str) -> Iterator[Member]:
-    """Go through the regular files of a tar that is open as a seekable `file`, called `where` in messages.
+def tar_members(file: IO[bytes] | gzip.GzipFile, where: str) -> Iterator[Member]:
+    """Iterate over the regular files of a tar open as a seekable `file`, called `where` in messages.
 
-    `Member.open` gives a seekable view, so a tar within an uncompressed tar is read in place.
+    `Member.open` returns a seekable view, so a tar within an uncompressed tar is read in place.
     """
-    watched = _Watched(file)
-    with _reading(where), tarfile.open(fileobj=watched, mode="r:") as archive:
+    watched = _LastRead(file)
+    with _reading(where), tarfile.open(fileobj=watched, mode="r:") as archive:  # type: ignore[call-overload]
         for info in archive:
-            archive.members.clear()  # tarfile would keep every header it has seen
+            archive.members.clear()  # tarfile would keep every header in memory
             if info.size < 0:
-                raise ValueError(f"{info.size} bytes in a member")  # some versions of tarfile would go in circles
+                raise ValueError(f"{info.size} bytes in a member")  # some versions of tarfile would loop forever
             if info.isreg() and not info.issparse():
                 place = f"{where}: {_safe(info.name, where)}"
                 yield Member(info.name, info.size, place, partial(archive.extractfile, info))
-        if watched.last != bytes(BLOCK):  # tarfile takes any end for the end; a whole tar ends with empty blocks
+        if watched.last != bytes(BLOCK):  # tarfile accepts any end; a complete tar ends with empty blocks
             raise EOFError("no end-of-archive mark")
 
 
 def check_end(path: Path) -> None:
-    """Tell at once, by its last bytes, whether an uncompressed tar was copied as a whole.
+    """Check by its last bytes that an uncompressed tar is complete.
 
     Raises
     ------
     ZfnetError
-        It does not end as a tar does.
+        It does not end like a tar.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -150,24 +150,24 @@ def check_end(path: Path) -> None:
         last = file.read()
     if size % BLOCK or last != bytes(BLOCK):
         raise ZfnetError(
-            f"{path}: cut off after {size} bytes, expected the empty blocks every tar ends with; copy it again and"
-            " compare its size with the original's."
+            f"{path}: truncated after {size} bytes, expected the empty blocks at the end of every tar; copy it again"
+            " and compare its size with the original."
         )
 
 
-class _Watched:
-    """A file that remembers what was read last: after the last member, that is the block at which a tar ended.
+class _LastRead:
+    """A file that remembers its last read: after the last member, that is the block at which the tar ended.
 
-    It also keeps tarfile from reading whatever amount the header of a long name asks for.
+    It also prevents tarfile from reading an arbitrary amount that the header of a long name requests.
     """
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: IO[bytes] | gzip.GzipFile):
         self.file, self.last = file, b""
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MEMBER_LIMIT + 1:
-            raise ValueError(f"{size} bytes wanted at once")
+            raise ValueError(f"{size} bytes requested at once")
         self.last = self.file.read(size)
         return self.last
 
@@ -177,7 +177,7 @@ def _gzip_members(packed: IO[bytes], where: str) -> Iterator[Member]:
         yield from tar_members(file, where)
         with _reading(where):
             while file.read(1 << 20):
-                pass  # the checksum comes after the padding, and is compared only when all is read
+                pass  # the checksum follows the padding and is verified only at the end
 
 
 def _zip_members(path: Path, inner: str | None) -> Iterator[Member]:
@@ -192,7 +192,7 @@ def _zip_members(path: Path, inner: str | None) -> Iterator[Member]:
 
 
 def _folder_members(folder: Path, name: str) -> Iterator[Member]:
-    """Names begin with the folder's own, as those in an archive do. Links to folders are left out: no circles."""
+    """Yield files whose names begin with the folder's, as in an archive. Links to folders are skipped: no cycles."""
     for path in sorted(folder.iterdir()):
         inside = f"{name}/{path.name}"
         if path.is_dir() and not path.is_symlink():
@@ -202,24 +202,24 @@ def _folder_members(folder: Path, name: str) -> Iterator[Member]:
 
 
 def _safe(name: str, where: str) -> str:
-    """Refuse a name that leads outside: nothing is unpacked, but it betrays a forged archive. Else fit it for print."""
+    """Return a printable name; refuse one that points outside: nothing is unpacked, but the archive is forged."""
     if name.startswith("/") or "\\" in name or ".." in name.split("/"):
         raise ZfnetError(
-            f"{where}: the name {name!r} leads outside the archive, so it was not made by the data set's authors;"
-            " get it from its official place."
+            f"{where}: the name {name!r} points outside the archive, so it was not made by the data set's"
+            " authors; get it from its official site."
         )
     return name if name.isprintable() else ascii(name)
 
 
 @contextmanager
 def _reading(where: str) -> Iterator[None]:
-    """Turn what the standard library raises on damaged archives into a sentence."""
+    """Convert the standard library's errors on damaged archives to a ZfnetError."""
     try:
         yield
     except DAMAGE as error:
         raise ZfnetError(
-            f"{where}: cut off or damaged ({error or type(error).__name__}), expected a whole archive; copy it again,"
-            " compare its size with the original's, and run the same command once more."
+            f"{where}: truncated or damaged ({error or type(error).__name__}), expected a complete archive; copy it"
+            " again, compare its size with the original, and run the same command again."
         ) from None
 
 
@@ -246,5 +246,5 @@ def _guess(head: bytes) -> str:
     if head.lstrip()[:1] == b"<":
         return "it is a web page (a download that needed a login)"
     if not head.strip(b"\0"):
-        return "it begins with zeros (a download that never got its data)"
+        return "it begins with zeros (a download that received no data)"
     return f"it begins with {head[:12]!r}"

@@ -1,8 +1,8 @@
-"""PASCAL VOC 2012, training, validation and test set of the classification task (ZF sect. 5.2).
+"""PASCAL VOC 2012: training, validation and test set of the classification task (ZF sect. 5.2).
 
-A picture has several objects, so there is no label: the objects are its annotation, and which of the sets it belongs
-to. Boxes are in pixels of the picture, counted from 1 as in the files; a few have fractions. The objects of the test
-set are on a server.
+An image has several objects, so it has no label; its annotation holds the objects and the set it belongs to. Boxes are
+in pixels, counted from 1 as in the files; a few coordinates are fractional. Only the server has the objects of the test
+set.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import Picture, Source, is_picture, make_key
+from zfnet.data.readers.images import EncodedImage, Source, is_image, make_key
 from zfnet.data.readers.members import Member, members
 
 # fmt: off
@@ -22,7 +22,7 @@ CLASSES = [
     "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 ]
 # fmt: on
-ANNOTATION_LIMIT = 1 << 20  # bytes; the longest official one has 20 thousand
+ANNOTATION_LIMIT = 1 << 20  # bytes; the longest official annotation has 20 thousand
 WORDS = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
 SETS = ("train", "val")
 YEAR = "VOC2012"
@@ -37,13 +37,13 @@ def voc2012(path: Path) -> Source:
 
     Returns
     -------
-    Pictures with label -1 and annotation {"objects": [{"name", "difficult", "box": [x1, y1, x2, y2]}], "set"}, where
-    set is "train" or "val"; pictures outside ImageSets/Main (those for segmentation or layout alone) are left out.
+    Images with label -1 and annotation {"objects": [{"name", "difficult", "box": [x1, y1, x2, y2]}], "set"}, where
+    set is "train" or "val"; images outside ImageSets/Main (only for segmentation or layout) are left out.
 
     Raises
     ------
     ZfnetError
-        The archive is missing, damaged or another one; a picture of the sets or its annotation is missing or bad.
+        The archive is missing, damaged or a different one; an image of the sets or its annotation is missing or bad.
     """
     path = Path(path)
     labels = _read_labels(path)
@@ -59,37 +59,37 @@ def voc2012_test(path: Path) -> Source:
 
     Returns
     -------
-    The pictures of ImageSets/Main/test.txt with label -1 and annotation {"set": "test"}.
+    The images of ImageSets/Main/test.txt with label -1 and annotation {"set": "test"}.
 
     Raises
     ------
     ZfnetError
-        The archive is missing, damaged or another one; a picture of the set is missing.
+        The archive is missing, damaged or a different one; an image of the set is missing.
     """
     path = Path(path)
     lists = (member for member in members(path) if _is_in(member, "Main") and member.parts[-1] == "test.txt")
     stems = next((member.read().decode("ascii", "replace").split() for member in lists), None)
     if not stems:
-        raise ZfnetError(f"{path}: no {YEAR}/ImageSets/Main/test.txt with pictures in it; expected VOC2012test.tar.")
+        raise ZfnetError(f"{path}: no {YEAR}/ImageSets/Main/test.txt that lists images; expected VOC2012test.tar.")
     return _source("voc2012-test", path, {stem: {"set": "test"} for stem in stems})
 
 
 def _source(name: str, path: Path, annotations: dict[str, dict[str, Any]]) -> Source:
-    """The pictures that have an annotation."""
+    """Return the source of the images that have an annotation."""
 
-    def pictures() -> Iterator[Picture]:
+    def images() -> Iterator[EncodedImage]:
         missing = set(annotations)
         for member in members(path):
-            if _is_in(member, "JPEGImages") and is_picture(member.name) and member.stem in missing:
+            if _is_in(member, "JPEGImages") and is_image(member.name) and member.stem in missing:
                 missing.remove(member.stem)
-                yield Picture(make_key(member.stem), -1, member.read(), member.where, annotations[member.stem])
+                yield EncodedImage(make_key(member.stem), -1, member.read(), member.where, annotations[member.stem])
         if missing:
             raise ZfnetError(
-                f"{path}: {len(missing)} pictures of ImageSets/Main are missing, such as {min(missing)}.jpg."
+                f"{path}: {len(missing)} images of ImageSets/Main are missing, such as {min(missing)}.jpg."
             )
 
-    words = {one: WORDS.get(one, one) for one in CLASSES}
-    return Source(name, CLASSES, words, [path], pictures, len(annotations))
+    words = {label: WORDS.get(label, label) for label in CLASSES}
+    return Source(name, CLASSES, words, [path], images, len(annotations))
 
 
 @dataclass
@@ -102,7 +102,7 @@ class _Labels:
 
 
 def _read_labels(path: Path) -> _Labels:
-    """One pass over the archive that reads its small files only."""
+    """Read the image sets and annotations in one pass over the archive."""
     labels = _Labels()
     for member in members(path):
         if _is_in(member, "Main") and member.stem in SETS and member.name.endswith(".txt"):
@@ -113,18 +113,18 @@ def _read_labels(path: Path) -> _Labels:
         raise ZfnetError(f"{path}: no {YEAR}/ImageSets/Main/{{train,val}}.txt; expected VOCtrainval_11-May-2012.tar.")
     if bare := sorted(labels.sets.keys() - labels.objects.keys()):
         raise ZfnetError(
-            f"{path}: {len(bare)} pictures have no annotation, such as {bare[0]}.xml; get the archive again."
+            f"{path}: {len(bare)} images have no annotation, such as {bare[0]}.xml; get the archive again."
         )
     return labels
 
 
 def read_objects(xml: bytes, where: str) -> list[dict[str, Any]]:
-    """Read the objects of one annotation: [{"name", "difficult", "box": [x1, y1, x2, y2]}].
+    """Return the objects of one annotation: [{"name", "difficult", "box": [x1, y1, x2, y2]}].
 
     Raises
     ------
     ZfnetError
-        Not XML, with a document type (where entities would be declared), or not as VOC writes it.
+        It is not XML, has a document type (which could declare entities), or is not in VOC's format.
     """
     try:
         return [_object(element) for element in _parse(xml).findall("object")]
@@ -135,13 +135,13 @@ def read_objects(xml: bytes, where: str) -> list[dict[str, Any]]:
 def _object(element: Element) -> dict[str, Any]:
     name = element.findtext("name", "").strip()
     if name not in CLASSES:
-        raise ValueError(f"object {name!r}, which is none of the 20 classes")
+        raise ValueError(f"object {name!r}, which is not one of the 20 classes")
     box = [float(element.findtext(f"bndbox/{side}", "no number")) for side in ("xmin", "ymin", "xmax", "ymax")]
     return {"name": name, "difficult": int(element.findtext("difficult", "0")), "box": box}
 
 
 def _parse(xml: bytes) -> Element:
-    """Parse without any document type: no entities, so nothing can be fetched or multiplied."""
+    """Parse XML, refusing a document type: without entities nothing can be fetched or multiplied."""
     parser, builder = expat.ParserCreate(), TreeBuilder()
     parser.StartElementHandler, parser.EndElementHandler = builder.start, builder.end
     parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = builder.data, _refuse

@@ -1,6 +1,6 @@
-"""The mean image and the covariance of the RGB values of a data set (ZF sect. 3, K sect. 4.1).
+"""Mean image and RGB covariance of a data set (ZF sect. 3, K sect. 4.1).
 
-Both are sums over pictures, kept as whole numbers: exact, and independent of order, threads and restarts.
+Both are computed from sums over images in integers: exact, and independent of order, threads and restarts.
 """
 
 from pathlib import Path
@@ -10,70 +10,71 @@ from safetensors.numpy import load_file, save_file
 
 from zfnet.core.files import atomic
 
-_EXACT = 258  # the products of so many pairs of values add up to less than 2**24, which float32 holds without rounding
+_EXACT = 258  # side up to which a column of 8-bit products sums to less than 2**24, which float32 represents exactly
 
 
-def products(square: np.ndarray) -> np.ndarray:
-    """Sums over all pixels of the nine products of two colour values: int64 (3, 3).
+def channel_products(square: np.ndarray) -> np.ndarray:
+    """Return the sums over all pixels of the nine products of two channels: int64 (3, 3).
 
     square : uint8 (S, S, 3)
     """
     exact = np.float32 if len(square) <= _EXACT else np.float64
-    values = square.reshape(len(square), -1).astype(exact)  # a row is R, G, B, R, G, B, ...
+    values = square.reshape(len(square), -1).astype(exact)  # (S, 3S): R, G, B, R, G, B, ...
+    # Values 0, 1, 2 apart in a row: (RR, GG, BB), (RG, GB, -), (RB, -, -). The others pair neighbouring pixels.
     (rr, gg, bb), (rg, gb, _), (rb, _, _) = (_products_apart(values, distance) for distance in range(3))
     return np.array([[rr, rg, rb], [rg, gg, gb], [rb, gb, bb]], np.int64)
 
 
 def _products_apart(values: np.ndarray, distance: int) -> np.ndarray:
-    """Sums of the products of two values so far apart in a row: float64 (3,), by the colour of the first."""
+    """Return the sums of products of values `distance` apart in a row: float64 (3,), by the first value's channel."""
     sums = np.zeros(values.shape[1])
     last = len(sums) - distance
     sums[:last] = np.einsum("ij,ij->j", values[:, :last], values[:, distance:])
     return sums.reshape(-1, 3).sum(0)
 
 
-class Sums:
-    """Running sums over the centre squares of some pictures."""
+class ChannelStats:
+    """Running sums over the centre squares of images."""
 
     def __init__(self, size: int):
         self.images = 0
-        self.pixels = np.zeros((size, size, 3), np.uint32)  # holds the sums of sixteen million pictures
+        self.pixels = np.zeros((size, size, 3), np.uint32)  # enough for sixteen million images
         self.products = np.zeros((3, 3), np.int64)
 
-    def add(self, square: np.ndarray, its_products: np.ndarray) -> None:
-        """Take in one picture, uint8 (S, S, 3), and its `products`."""
+    def add(self, square: np.ndarray, products: np.ndarray) -> None:
+        """Add one image, uint8 (S, S, 3), and its `channel_products`."""
         self.images += 1
         self.pixels += square
-        self.products += its_products
+        self.products += products
 
     def merge(self, tensors: dict[str, np.ndarray]) -> None:
-        """Take in the sums of other pictures, as given by `tensors`."""
+        """Add the sums of other images, as returned by `tensors`."""
         self.images += int(tensors["images"])
         self.pixels += tensors["pixels"]
         self.products += tensors["products"]
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """The sums as arrays for a file."""
+        """Return the sums as arrays for a file."""
         return {"images": np.array(self.images), "pixels": self.pixels, "products": self.products}
 
     def mean(self) -> np.ndarray:
-        """Mean image: float64 (S, S, 3), 0..255."""
+        """Return the mean image: float64 (S, S, 3), 0..255."""
         return self.pixels / self.images
 
     def covariance(self) -> np.ndarray:
-        """Covariance of the RGB values over all pixels of all pictures: float64 (3, 3)."""
+        """Return the covariance of the RGB values over all pixels of all images: float64 (3, 3)."""
         centre = self.mean().mean((0, 1))
         return self.products / (self.images * self.pixels[..., 0].size) - np.outer(centre, centre)
 
 
-def write_statistics(path: Path, sums: Sums) -> None:
-    """Write "mean" float32 (3, S, S) and "covariance" float32 (3, 3)."""
-    mean = np.ascontiguousarray(sums.mean().transpose(2, 0, 1), dtype=np.float32)
-    with atomic(path) as beside:
-        save_file({"mean": mean, "covariance": sums.covariance().astype(np.float32)}, beside)
+def write_statistics(path: Path, stats: ChannelStats) -> None:
+    """Write `mean`, float32 (3, S, S), and `covariance`, float32 (3, 3)."""
+    mean = np.ascontiguousarray(stats.mean().transpose(2, 0, 1), dtype=np.float32)
+    with atomic(path) as temporary:
+        save_file({"mean": mean, "covariance": stats.covariance().astype(np.float32)}, temporary)
 
 
 def read_statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the mean image, float32 (3, S, S), and the covariance, float32 (3, 3)."""
+    """Return the mean image, float32 (3, S, S), and the covariance, float32 (3, 3)."""
     tensors = load_file(path)
     return tensors["mean"], tensors["covariance"]

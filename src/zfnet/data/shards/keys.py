@@ -1,7 +1,7 @@
-"""Keys of a million pictures in little memory: a sequence of them, and a memory of which were seen.
+"""Keys of a million images in little memory: a packed sequence, and a set.
 
-A Python string takes 50 bytes beside its letters and a place in a list or set 8 to 50 more; ImageNet's keys have 25
-letters.
+A Python string takes 50 bytes besides its characters, and its slot in a list or set 8 to 50 more; ImageNet's keys have
+25 characters.
 """
 
 from array import array
@@ -13,11 +13,11 @@ from typing import overload
 import numpy as np
 
 _NEWLINE = ord("\n")
-_BLOCK = 4096  # keys made into strings at once
+_BLOCK = 4096  # keys decoded at once
 
 
 class Keys(Sequence[str]):
-    """Keys kept as one text, a line each: their letters and eight bytes a key.
+    """A sequence of keys stored as one text, one per line: their characters plus eight bytes per key.
 
     Parameters
     ----------
@@ -31,20 +31,20 @@ class Keys(Sequence[str]):
 
     @classmethod
     def of(cls, keys: Iterable[str]) -> "Keys":
-        """Pack keys, none of which is empty. Several in one string, a line each, count as several."""
+        """Pack keys, none of them empty. A string of several lines counts as several keys."""
         return cls(np.frombuffer("\n".join(keys).encode(), np.uint8))
 
     def __len__(self) -> int:
         return len(self._ends)
 
     @overload
-    def __getitem__(self, place: int) -> str: ...
+    def __getitem__(self, position: int) -> str: ...
     @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(len(self)))]
-        number = range(len(self))[index(place)]  # counts negative places from the end, refuses those beyond it
+    def __getitem__(self, position: slice) -> list[str]: ...
+    def __getitem__(self, position: int | slice) -> str | list[str]:
+        if isinstance(position, slice):
+            return [self[number] for number in range(*position.indices(len(self)))]
+        number = range(len(self))[index(position)]  # resolves negative indices, refuses those out of range
         start = self._ends.item(number - 1) + 1 if number else 0
         return self.text[start : self._ends.item(number)].tobytes().decode()
 
@@ -58,21 +58,21 @@ class Keys(Sequence[str]):
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
 
 
-class Seen:
-    """A set of keys, each in 16 to 32 bytes: open addressing of 64-bit hashes.
+class KeySet:
+    """A set of keys that takes 16 to 32 bytes per key: open addressing of 64-bit hashes.
 
-    Two of 1.28 million different keys are taken for the same with a probability of 4e-8.
+    The probability that any two of 1.28 million distinct keys collide is 4e-8.
     """
 
     def __init__(self) -> None:
-        self._slots = array("Q", [0]) * 1024  # 0: free; as many as a power of two
+        self._slots = array("Q", [0]) * 1024  # 0: free; the length is a power of two
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
     def add(self, key: str) -> bool:
-        """Take in a key; tell whether it is new."""
+        """Add a key; return whether it is new."""
         number = int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) or 1
         slot = self._slot(number)
         if self._slots[slot]:
@@ -84,7 +84,7 @@ class Seen:
         return True
 
     def _slot(self, number: int) -> int:
-        """Where the number is, or where it would go."""
+        """Return the slot that holds the number, or the free one where it belongs."""
         last = len(self._slots) - 1
         slot = number & last
         while self._slots[slot] not in (0, number):
@@ -92,6 +92,6 @@ class Seen:
         return slot
 
     def _grow(self) -> None:
-        before, self._slots = self._slots, array("Q", [0]) * (2 * len(self._slots))
-        for number in filter(None, before):
+        old, self._slots = self._slots, array("Q", [0]) * (2 * len(self._slots))
+        for number in filter(None, old):
             self._slots[self._slot(number)] = number

@@ -1,7 +1,7 @@
-"""The manifest of a prepared data set: what the shards hold and what they were made of.
+"""The manifest of a prepared data set: what the shards hold and what they were made from.
 
-It is the only file of a data set that later steps depend on. It holds no time and no version, so that making the same
-shards again gives the same text and starts no training anew.
+It is the only file of a data set that later steps depend on. It records no time and no version, so that preparing the
+same shards again gives the same text and does not restart any training.
 """
 
 import hashlib
@@ -23,16 +23,16 @@ class _Entry(BaseModel):
 
 
 class Shard(_Entry):
-    """One tar file beside the manifest."""
+    """One tar file in the folder of the manifest."""
 
-    file: str = Field(pattern=r"^[\w-]+\.tar$")  # a name, never a way out of the folder
+    file: str = Field(pattern=r"^[\w-]+\.tar$")  # a file name, never a path out of the folder
     images: int
     bytes: int
     sha256: str
 
 
 class Archive(_Entry):
-    """An official archive; of an extracted folder, `sha256` is that of its listing (names and sizes)."""
+    """An official archive; for an extracted folder, `sha256` is that of its listing (names and sizes)."""
 
     path: str
     bytes: int
@@ -40,7 +40,7 @@ class Archive(_Entry):
 
 
 class Damaged(_Entry):
-    """A picture that could not be decoded and is not in the shards."""
+    """An image that could not be decoded and is not in the shards."""
 
     key: str
     source: str
@@ -50,8 +50,8 @@ class Damaged(_Entry):
 class Manifest(_Entry):
     """Description of a prepared data set.
 
-    classes[i] is the id of label i and `words` gives its human name; `size` is S, `square` whether the shards hold
-    centre squares or uncut pictures of short side S; `settings` are those of the preparation.
+    `classes[i]` is the id of label i and `words` maps it to a readable name; `size` is S; `square` tells whether the
+    shards hold centre squares or uncut images with shorter side S; `settings` are those of the preparation.
     """
 
     name: str
@@ -90,22 +90,22 @@ class Manifest(_Entry):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of what the shards hold: pictures, labels, classes, statistics. Blind to where they came from."""
+        """Return the SHA-256 of what the shards hold: images, labels, classes, statistics, but not their origin."""
         return text_hash(canonical_json(self.model_dump(exclude={"source", "settings", "damaged", "words"})))
 
 
 def listing(folder: Path) -> tuple[int, str]:
-    """Total size of the files of a folder, and the SHA-256 of the sorted listing of their names and sizes."""
+    """Return the total size of a folder's files, and the SHA-256 of the sorted listing of their names and sizes."""
     files = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
     lines = sorted((file.relative_to(folder).as_posix(), file.stat().st_size) for file in files)
     return sum(size for _, size in lines), text_hash("".join(f"{name}\t{size}\n" for name, size in lines))
 
 
 def describe_archive(path: Path, stop: threading.Event | None = None) -> Archive:
-    """Size and checksum of an archive, or of an extracted folder; gives up when `stop` is set."""
+    """Return size and checksum of an archive or an extracted folder; stop early once `stop` is set."""
     if path.is_dir():
-        size, digest = listing(path)
-        return Archive(path=str(path), bytes=size, sha256=digest)
+        size, listing_hash = listing(path)
+        return Archive(path=str(path), bytes=size, sha256=listing_hash)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while (chunk := file.read(_CHUNK)) and not (stop and stop.is_set()):

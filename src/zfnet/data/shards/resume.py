@@ -1,7 +1,7 @@
-"""What a killed preparation leaves to the next: finished shards, each with a part file of its sums.
+"""Resuming an interrupted preparation: every finished shard has a record file with its sums.
 
-A part belongs to one stamp. It is taken over where the same source is prepared by the same settings and libraries, and
-ignored anywhere else, so that a continued run ends with the same bytes as one that was never stopped.
+A record carries a stamp of source, settings and library versions. It is reused under the same stamp and ignored
+otherwise, so that a resumed run ends with the same bytes as an uninterrupted one.
 """
 
 import json
@@ -16,24 +16,24 @@ from safetensors.numpy import save_file
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, canonical_json, text_hash
 from zfnet.data.readers.images import Source
-from zfnet.data.shards.channel_stats import Sums
+from zfnet.data.shards.channel_stats import ChannelStats
 from zfnet.data.shards.manifest import Damaged, Shard, listing
 from zfnet.settings import Data
 
-UNFINISHED = ".unfinished"  # the folder of the part files, beside the shards
+UNFINISHED = ".unfinished"  # folder of the record files, next to the shards
 
 
 @dataclass
-class Part:
-    """A finished shard with all that the manifest needs of it."""
+class FinishedShard:
+    """A finished shard with everything the manifest needs to know about it."""
 
     shard: Shard
     damaged: list[Damaged]
-    sums: Sums
+    stats: ChannelStats
 
 
 def make_stamp(source: Source, settings: Data, square: bool) -> str:
-    """Hash of all that a shard depends on, as far as can be known without reading the archives."""
+    """Return a hash of everything a shard depends on that is known without reading the archives."""
     content = {
         "name": source.name,
         "classes": source.classes,
@@ -56,25 +56,25 @@ def _state(path: Path) -> tuple[Any, ...]:
         ) from None
 
 
-def save_part(path: Path, stamp: str, part: Part) -> None:
-    """Write a part file; its shard must be in place."""
-    damaged = [entry.model_dump() for entry in part.damaged]
-    about = {"stamp": stamp, "shard": part.shard.model_dump_json(), "damaged": json.dumps(damaged)}
-    with atomic(path) as beside:
-        save_file(part.sums.tensors(), beside, about)
+def save_record(path: Path, stamp: str, finished: FinishedShard) -> None:
+    """Write the record of a finished shard, whose file must be in place."""
+    damaged = [entry.model_dump() for entry in finished.damaged]
+    header = {"stamp": stamp, "shard": finished.shard.model_dump_json(), "damaged": json.dumps(damaged)}
+    with atomic(path) as temporary:
+        save_file(finished.stats.tensors(), temporary, header)
 
 
-def load_part(path: Path, stamp: str, shard: Path) -> Part | None:
-    """The part, if it is of this stamp and its shard is there."""
+def load_record(path: Path, stamp: str, shard: Path) -> FinishedShard | None:
+    """Return the recorded shard, or None if the record is missing, has another stamp, or its shard is not there."""
     try:
         with safe_open(path, "np") as file:
-            about = file.metadata() or {}
+            header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError):
         return None
-    described = Shard.model_validate_json(about["shard"]) if about.get("stamp") == stamp else None
+    described = Shard.model_validate_json(header["shard"]) if header.get("stamp") == stamp else None
     if described is None or not shard.exists() or shard.stat().st_size != described.bytes:
         return None
-    sums = Sums(tensors["pixels"].shape[0])
-    sums.merge(tensors)
-    return Part(described, [Damaged(**entry) for entry in json.loads(about["damaged"])], sums)
+    stats = ChannelStats(tensors["pixels"].shape[0])
+    stats.merge(tensors)
+    return FinishedShard(described, [Damaged(**entry) for entry in json.loads(header["damaged"])], stats)

@@ -1,7 +1,7 @@
-"""One shard as a file: a plain POSIX tar that WebDataset reads, written byte for byte the same every time.
+"""One shard as a file: a plain POSIX tar that WebDataset reads, byte for byte reproducible.
 
-The members of a picture follow each other: KEY.jpg (the picture), KEY.cls (its label, ASCII), KEY.json (its annotation,
-if it has one). All have the same owner, mode and time.
+The members of an image are adjacent: KEY.jpg (the image), KEY.cls (its label, ASCII), KEY.json (its annotation, if it
+has one). All have the same owner, mode and time.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
 
 class ShardWriter:
-    """Writes members to an open file and counts and hashes what it writes."""
+    """Writer of members to an open file that counts and hashes its bytes."""
 
     def __init__(self, file: BinaryIO):
         self.bytes = 0
@@ -28,16 +28,16 @@ class ShardWriter:
         self._digest = hashlib.sha256()
 
     def add(self, key: str, jpeg: bytes, label: int, annotation: dict[str, Any] | None) -> None:
-        """Write the members of one picture."""
+        """Write the members of one image."""
         if not _KEY.fullmatch(key):
-            raise ZfnetError(f"{key!r} cannot be the key of a picture: expected letters, digits, '_', '-' and '/'.")
+            raise ZfnetError(f"{key!r} cannot be the key of an image: expected letters, digits, '_', '-' and '/'.")
         self._member(f"{key}.jpg", jpeg)
         self._member(f"{key}.cls", str(label).encode())
         if annotation is not None:
             self._member(f"{key}.json", json.dumps(annotation, sort_keys=True).encode())
 
     def finish(self) -> str:
-        """Write the end of the archive; return the SHA-256 of all that was written."""
+        """Write the end of the archive; return the SHA-256 of all bytes written."""
         self._write(bytes(2 * _BLOCK))
         return self._digest.hexdigest()
 
@@ -53,13 +53,13 @@ class ShardWriter:
         self.bytes += len(content)
 
 
-def members(content: mmap.mmap, path: Path) -> Iterator[tuple[str, int, int]]:
-    """Walk through the headers of a tar: name, offset and size of the content of each regular file.
+def walk_members(content: mmap.mmap, path: Path) -> Iterator[tuple[str, int, int]]:
+    """Walk through the headers of a tar; yield name, content offset and content size of each regular file.
 
     Raises
     ------
     ZfnetError
-        A header is no POSIX tar header, or a member does not fit into the file.
+        A header is not a POSIX tar header, or a member extends beyond the end of the file.
     """
     offset = 0
     while offset + _BLOCK <= len(content):
@@ -69,25 +69,25 @@ def members(content: mmap.mmap, path: Path) -> Iterator[tuple[str, int, int]]:
         name, size = _read_header(header, offset, path)
         offset += _BLOCK
         if offset + size > len(content):
-            raise ZfnetError(f"{path}: {name} goes beyond the end of the file; prepare the data set again.")
+            raise ZfnetError(f"{path}: {name} extends beyond the end of the file; prepare the data set again.")
         if header[156] in b"0\0":
             yield name, offset, size
         offset += -(-size // _BLOCK) * _BLOCK
 
 
 def read_label(content: bytes, name: str) -> int:
-    """Read the .cls of the picture `name`.
+    """Return the label in the .cls file of the image `name`.
 
     Raises
     ------
     ZfnetError
-        It is no number.
+        It is not a number.
     """
     try:
         return int(content)
     except ValueError:
         raise ZfnetError(
-            f"{name}.cls: {content[:20]!r} is no label, expected a whole number; prepare the data set again."
+            f"{name}.cls: {content[:20]!r} is not a label, expected an integer; prepare the data set again."
         ) from None
 
 

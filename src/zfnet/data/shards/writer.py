@@ -1,13 +1,13 @@
-"""Archives to shards, in one streaming pass (ZF sect. 3).
+"""Archives to shards in one streaming pass (ZF sect. 3).
 
-Every picture is decoded, resized to a shorter side of S, cut to its centre S × S square (or kept whole) and encoded
-again; the mean image and the colour covariance are summed on the way, over the centre squares before encoding.
-Decoding, resizing, encoding and summing run in threads (they release the GIL), a few pictures at a time so that
-handing them over costs little; the order is kept, and only these few are in memory at any time.
+Every image is decoded, resized to a shorter side of S, cut to its centre S × S square (or kept whole) and encoded
+again; the mean image and the RGB covariance are accumulated over the centre squares before encoding. Decoding,
+resizing, encoding and summing run in threads (they release the GIL), a few images per task so that scheduling costs
+little; the order is preserved, and only the tasks in flight are in memory.
 
-Shard k holds the pictures k·n to (k+1)·n of the archive, less the damaged ones, so that a finished shard does not
-depend on any other. Beside it a part file keeps its sums; a run that was killed takes over the finished shards whose
-part file has the stamp of the same source, settings and libraries, and ends with the same bytes.
+Shard k holds the images k·n to (k+1)·n of the archive, minus the damaged ones, so that a finished shard does not
+depend on any other. Its record file keeps its sums; after an interruption, a run reuses the finished shards whose
+record has the stamp of the same source, settings and libraries, and ends with the same bytes.
 """
 
 import shutil
@@ -29,60 +29,59 @@ from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, remove_unfinished, sha256, write_json
 from zfnet.core.progress import track
 from zfnet.core.threads import in_order
-from zfnet.data.readers.images import DamagedPicture, Picture, Source, decode
+from zfnet.data.readers.images import DamagedImage, EncodedImage, Source, decode
 from zfnet.data.resize import centre_square, scaled, short_side
-from zfnet.data.shards.channel_stats import Sums, products, write_statistics
-from zfnet.data.shards.keys import Seen
+from zfnet.data.shards.channel_stats import ChannelStats, channel_products, write_statistics
+from zfnet.data.shards.keys import KeySet
 from zfnet.data.shards.manifest import Archive, Damaged, Manifest, Shard, describe_archive
-from zfnet.data.shards.resume import UNFINISHED, Part, load_part, make_stamp, save_part
+from zfnet.data.shards.resume import UNFINISHED, FinishedShard, load_record, make_stamp, save_record
 from zfnet.data.shards.tar import ShardWriter
 from zfnet.settings import Data
 
 _STATISTICS = "statistics.safetensors"
-_TASK = 8  # pictures a thread prepares before it asks for more
-_AHEAD = 2  # such tasks per thread that are under way or wait for their turn
-_LONGEST = 65_500  # JPEG's limit to a side, pixels
+_TASK = 8  # images per task of a thread
+_AHEAD = 2  # tasks per thread that are running or queued
+_LONGEST = 65_500  # JPEG's limit for a side, pixels
 
 
 class Prepared(NamedTuple):
-    """One picture on its way into a shard."""
+    """One image on its way into a shard."""
 
-    picture: Picture
+    original: EncodedImage
     jpeg: bytes
 
 
 def write_shards(source: Source, settings: Data, manifest: str | Path, square: bool, threads: int) -> Manifest:
-    """Prepare a data set: shards, statistics.safetensors and at last `manifest`, all in one folder.
+    """Prepare a data set: shards, statistics.safetensors and finally `manifest`, all in one folder.
 
     Parameters
     ----------
-    source : the pictures, in the order of their archive
-    settings : size, quality, pictures per shard, and the share of damaged pictures above which this stops; that share
-        is taken literally, so the default of 0.1 % forgives nothing in a set of less than a thousand pictures
+    source : the images, in the order of their archive
+    settings : size, quality, images per shard, and the fraction of damaged images above which preparation stops; that
+        fraction is taken literally, so the default of 0.1 % tolerates none in a set of fewer than a thousand images
     manifest : path of the manifest.json to write
-    square : keep the centre square (ImageNet, CIFAR-10) or the whole picture (Caltech, VOC)
-    threads : pictures prepared at once
+    square : keep the centre square (ImageNet, CIFAR-10) or the whole image (Caltech, VOC)
+    threads : images prepared at once
 
     Raises
     ------
     ZfnetError
-        Too many damaged pictures, two pictures of the same key, another number of pictures than the source tells, no
-        picture at all, or a missing archive.
+        Too many damaged images, two images with the same key, a number of images other than the source's, no image at
+        all, or a missing archive.
     """
-    manifest = Path(manifest)
-    manifest.unlink(missing_ok=True)  # while shards are replaced, nothing must look finished
-    parts = manifest.parent / UNFINISHED
-    parts.mkdir(parents=True, exist_ok=True)
+    path = Path(manifest)
+    path.unlink(missing_ok=True)  # while shards are replaced, nothing must look finished
+    (path.parent / UNFINISHED).mkdir(parents=True, exist_ok=True)
     with _described(source.archives) as archives, _one_torch_thread(), ThreadPoolExecutor(threads) as pool:
-        writer = _Writer(source, settings, manifest.parent, square, pool, threads * _AHEAD)
-        finished = _gather(writer.parts(), source, settings)
-        made = _finish(finished, source, settings, manifest, square, archives.result())
-    _clean(manifest.parent, made)
-    return made
+        writer = _Writer(source, settings, path.parent, square, pool, threads * _AHEAD)
+        total = _gather(writer.shards(), source, settings)
+        written = _finish(total, source, settings, path, square, archives.result())
+    _clean(path.parent, written)
+    return written
 
 
 class _Writer:
-    """Makes the parts one after the other, or takes them over from a run that was killed."""
+    """Writer of one shard after the other that reuses the finished ones of an interrupted run."""
 
     def __init__(
         self, source: Source, settings: Data, folder: Path, square: bool, pool: ThreadPoolExecutor, ahead: int
@@ -91,120 +90,120 @@ class _Writer:
         self.pool, self.ahead = pool, ahead
         self.stamp = make_stamp(source, settings, square)
 
-    def parts(self) -> Iterator[Part]:
-        """The parts, in order."""
+    def shards(self) -> Iterator[FinishedShard]:
+        """Yield the shards, in order."""
         source, count = self.source, self.settings.images_per_shard
-        pictures = _unique(track(source.pictures(), f"shards of {source.name}", source.expected))
-        for number, first in enumerate(pictures):
-            mine = chain([first], islice(pictures, count - 1))
-            yield self._part(f"{source.name}-{number:06d}", mine)
+        images = _unique(track(source.images(), f"shards of {source.name}", source.expected))
+        for number, first in enumerate(images):
+            yield self._shard(f"{source.name}-{number:06d}", chain([first], islice(images, count - 1)))
 
-    def _part(self, name: str, pictures: Iterable[Picture]) -> Part:
-        shard, beside = self.folder / f"{name}.tar", self.folder / UNFINISHED / f"{name}.safetensors"
-        if (part := load_part(beside, self.stamp, shard)) is not None:
-            deque(pictures, maxlen=0)  # read past them
-            return part
-        beside.unlink(missing_ok=True)  # it may describe the shard that is about to be replaced
-        part = self._write(shard, pictures)
-        save_part(beside, self.stamp, part)
-        return part
+    def _shard(self, name: str, images: Iterable[EncodedImage]) -> FinishedShard:
+        shard, record = self.folder / f"{name}.tar", self.folder / UNFINISHED / f"{name}.safetensors"
+        if (finished := load_record(record, self.stamp, shard)) is not None:
+            deque(images, maxlen=0)  # skip them
+            return finished
+        record.unlink(missing_ok=True)  # it may describe the shard that is about to be replaced
+        finished = self._write(shard, images)
+        save_record(record, self.stamp, finished)
+        return finished
 
-    def _write(self, path: Path, pictures: Iterable[Picture]) -> Part:
-        damaged, sums = [], Sums(self.settings.image_size)
-        with atomic(path) as beside, beside.open("wb") as file:
+    def _write(self, path: Path, images: Iterable[EncodedImage]) -> FinishedShard:
+        damaged, stats = [], ChannelStats(self.settings.image_size)
+        with atomic(path) as temporary, temporary.open("wb") as file:
             shard = ShardWriter(file)
-            for results, their_sums in in_order(self.pool, self._prepare_all, _tasks(pictures), self.ahead):
-                sums.merge(their_sums.tensors())
+            for results, task_stats in in_order(self.pool, self._prepare_all, _tasks(images), self.ahead):
+                stats.merge(task_stats.tensors())
                 for result in results:
                     if isinstance(result, Damaged):
                         damaged.append(result)
                     else:
-                        picture = result.picture
-                        shard.add(picture.key, result.jpeg, picture.label, picture.annotation)
+                        original = result.original
+                        shard.add(original.key, result.jpeg, original.label, original.annotation)
             digest = shard.finish()
-        return Part(Shard(file=path.name, images=sums.images, bytes=shard.bytes, sha256=digest), damaged, sums)
+        described = Shard(file=path.name, images=stats.images, bytes=shard.bytes, sha256=digest)
+        return FinishedShard(described, damaged, stats)
 
-    def _prepare_all(self, pictures: list[Picture]) -> tuple[list[Prepared | Damaged], Sums]:
-        sums = Sums(self.settings.image_size)
-        return [self._prepare(picture, sums) for picture in pictures], sums
+    def _prepare_all(self, images: list[EncodedImage]) -> tuple[list[Prepared | Damaged], ChannelStats]:
+        stats = ChannelStats(self.settings.image_size)
+        return [self._prepare(image, stats) for image in images], stats
 
-    def _prepare(self, picture: Picture, sums: Sums) -> Prepared | Damaged:
+    def _prepare(self, original: EncodedImage, stats: ChannelStats) -> Prepared | Damaged:
         try:
-            image = _read(picture, self.settings)
-        except DamagedPicture as error:
-            return Damaged(key=picture.key, source=picture.source, reason=str(error))
-        image = short_side(image, self.settings.image_size)
-        square = np.ascontiguousarray(centre_square(image, self.settings.image_size))
-        sums.add(square, products(square))
-        kept = square if self.square else image
-        return Prepared(picture, simplejpeg.encode_jpeg(kept, self.settings.jpeg_quality, "RGB", "420", fastdct=False))
+            pixels = _decode(original, self.settings)
+        except DamagedImage as error:
+            return Damaged(key=original.key, source=original.source, reason=str(error))
+        pixels = short_side(pixels, self.settings.image_size)
+        square = np.ascontiguousarray(centre_square(pixels, self.settings.image_size))
+        stats.add(square, channel_products(square))
+        kept = square if self.square else pixels
+        jpeg = simplejpeg.encode_jpeg(kept, self.settings.jpeg_quality, "RGB", "420", fastdct=False)
+        return Prepared(original, jpeg)
 
 
-def _tasks(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
-    pictures = iter(pictures)
-    while task := list(islice(pictures, _TASK)):
+def _tasks(images: Iterable[EncodedImage]) -> Iterator[list[EncodedImage]]:
+    images = iter(images)
+    while task := list(islice(images, _TASK)):
         yield task
 
 
-def _read(picture: Picture, settings: Data) -> np.ndarray:
-    image = decode(picture.data, "the picture", settings.max_pixels)
-    height, width = image.shape[:2]
+def _decode(original: EncodedImage, settings: Data) -> np.ndarray:
+    pixels = decode(original.data, "the image", settings.max_pixels)
+    height, width = pixels.shape[:2]
     if max(scaled(height, width, settings.image_size)) > _LONGEST:
-        raise DamagedPicture(
-            f"the picture is too narrow ({width} × {height}) for a shorter side of {settings.image_size}"
-        )
-    return image
+        raise DamagedImage(f"the image is too narrow ({width} × {height}) for a shorter side of {settings.image_size}")
+    return pixels
 
 
-def _unique(pictures: Iterable[Picture]) -> Iterator[Picture]:
-    seen = Seen()
-    for picture in pictures:
-        if not seen.add(picture.key):
+def _unique(images: Iterable[EncodedImage]) -> Iterator[EncodedImage]:
+    keys = KeySet()
+    for image in images:
+        if not keys.add(image.key):
             raise ZfnetError(
-                f"{picture.source}: a second picture with the key {picture.key}; every name may occur once, so take "
-                f"one of them out of the archive."
+                f"{image.source}: a second image with the key {image.key}; keys must be unique, so remove one of them "
+                "from the archive."
             )
-        yield picture
+        yield image
 
 
 @dataclass
 class _Total:
     shards: list[Shard]
     damaged: list[Damaged]
-    sums: Sums
+    stats: ChannelStats
 
 
-def _gather(parts: Iterable[Part], source: Source, settings: Data) -> _Total:
-    total = _Total([], [], Sums(settings.image_size))
-    for part in parts:
-        total.shards.append(part.shard)
-        total.damaged.extend(part.damaged)
-        total.sums.merge(part.sums.tensors())
-        if source.expected:  # hopeless already: do not read the rest
-            _refuse_damage(total.damaged, max(source.expected, total.sums.images), source, settings)
-    pictures = total.sums.images + len(total.damaged)
-    _refuse_damage(total.damaged, pictures, source, settings)
-    if not total.sums.images:
-        raise ZfnetError(f"{source.name}: no picture in {', '.join(map(str, source.archives))}; check the archive.")
-    _refuse_another_number(pictures, source)
+def _gather(finished_shards: Iterable[FinishedShard], source: Source, settings: Data) -> _Total:
+    total = _Total([], [], ChannelStats(settings.image_size))
+    for finished in finished_shards:
+        total.shards.append(finished.shard)
+        total.damaged.extend(finished.damaged)
+        total.stats.merge(finished.stats.tensors())
+        if source.expected:  # too many already: do not read the rest
+            _check_damage(total.damaged, max(source.expected, total.stats.images), source, settings)
+    images = total.stats.images + len(total.damaged)
+    _check_damage(total.damaged, images, source, settings)
+    if not total.stats.images:
+        raise ZfnetError(f"{source.name}: no image in {', '.join(map(str, source.archives))}; check the archive.")
+    _check_count(images, source)
     return total
 
 
-def _refuse_damage(damaged: list[Damaged], pictures: int, source: Source, settings: Data) -> None:
-    if len(damaged) <= settings.max_bad_fraction * pictures:
+def _check_damage(damaged: list[Damaged], images: int, source: Source, settings: Data) -> None:
+    if len(damaged) <= settings.max_bad_fraction * images:
         return
     first = "".join(f"\n  {entry.source}: {entry.reason}" for entry in damaged[:5])
     raise ZfnetError(
-        f"{source.name}: {len(damaged)} of {pictures} pictures cannot be decoded, more than data.max_bad_fraction = "
-        f"{settings.max_bad_fraction:g} allows. The first of them:{first}\nGet the archive anew, or raise data.max_bad_fraction."
+        f"{source.name}: {len(damaged)} of {images} images cannot be decoded, more than data.max_bad_fraction = "
+        f"{settings.max_bad_fraction:g} allows. The first of them:{first}\n"
+        "Get the archive again, or raise data.max_bad_fraction."
     )
 
 
-def _refuse_another_number(pictures: int, source: Source) -> None:
-    if source.expected not in (None, pictures):
+def _check_count(images: int, source: Source) -> None:
+    if source.expected not in (None, images):
         raise ZfnetError(
-            f"{source.name}: {pictures} pictures in {', '.join(map(str, source.archives))}, where {source.expected} "
-            "were expected; copy what is missing again, or give the archives that belong to each other."
+            f"{source.name}: {images} images in {', '.join(map(str, source.archives))}, where {source.expected} "
+            "were expected; copy the missing ones again, or use archives that belong together."
         )
 
 
@@ -212,10 +211,10 @@ def _finish(
     total: _Total, source: Source, settings: Data, path: Path, square: bool, archives: list[Archive]
 ) -> Manifest:
     statistics = path.parent / _STATISTICS
-    write_statistics(statistics, total.sums)
+    write_statistics(statistics, total.stats)
     manifest = Manifest(
         name=source.name,
-        images=total.sums.images,
+        images=total.stats.images,
         classes=source.classes,
         words=source.words,
         size=settings.image_size,
@@ -233,7 +232,7 @@ def _finish(
 
 
 def _clean(folder: Path, manifest: Manifest) -> None:
-    """Remove what earlier runs left: shards beyond the last, half-written files, parts."""
+    """Remove leftovers of earlier runs: shards beyond the last, half-written files, records."""
     wanted = {shard.file for shard in manifest.shards}
     for path in folder.glob(f"{manifest.name}-*.tar"):
         if path.name not in wanted:
@@ -244,7 +243,7 @@ def _clean(folder: Path, manifest: Manifest) -> None:
 
 @contextmanager
 def _described(archives: Iterable[Path]) -> Iterator[Future[list[Archive]]]:
-    """Checksum the archives in a thread beside the pass that reads them, so that the disk gives them once."""
+    """Checksum the archives in a thread alongside the pass that reads them, so that they are read from disk once."""
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         try:
@@ -255,10 +254,10 @@ def _described(archives: Iterable[Path]) -> Iterator[Future[list[Archive]]]:
 
 @contextmanager
 def _one_torch_thread() -> Iterator[None]:
-    """Resize in the pool's threads alone: torch's own would only fight with them."""
-    before = torch.get_num_threads()
+    """Restrict torch to one thread: resizing already runs in the threads of the pool."""
+    previous = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous)

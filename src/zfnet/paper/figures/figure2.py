@@ -44,5 +44,5 @@ def _row(page: Page, layers: tuple[int, ...], pictures: list[np.ndarray], top: f
     for index, picture in enumerate(pictures):
         if index % 2 == 0:
             page.text(f"Layer {layers[index // 2]}", left, top - 0.07, weight="bold")
-        page.picture(picture, left, top, height * aspect(picture))
+        page.image(picture, left, top, height * aspect(picture))
         left += height * aspect(picture) + GAP

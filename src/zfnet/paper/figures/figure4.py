@@ -26,7 +26,7 @@ def draw(results: Results) -> Figure:
         left = MARGIN
         for layer, sheet in zip(layers, sheets, strict=True):
             wide = height * aspect(sheet)
-            page.picture(sheet, left, top + TITLE, wide)
+            page.image(sheet, left, top + TITLE, wide)
             _heading(page, layer, arrays["epochs"], left, top + TITLE, wide)
             left += wide + GAP
         top += TITLE + height

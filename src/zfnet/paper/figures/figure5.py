@@ -57,7 +57,7 @@ def _examples(page: Page, examples: np.ndarray, top: float) -> None:
     images, amounts = examples.shape[:2]
     sheet = mosaic(examples.reshape(images * amounts, *examples.shape[2:]), amounts, gap=2, line=255)
     width = min(SIDE, HEIGHT * sheet.shape[1] / sheet.shape[0])
-    page.picture(sheet, 0.06 + (SIDE - width) / 2, top, width)
+    page.image(sheet, 0.06 + (SIDE - width) / 2, top, width)
 
 
 def _curves(axes: Axes, curves: pd.DataFrame, column: str, label: str, heading: bool) -> None:

@@ -42,7 +42,7 @@ def draw(results: Results) -> Figure:
         left = MARGIN
         for picture, title in zip(pictures, titles, strict=True):
             page.text(title, left, top + TITLE - 0.07, weight="bold")
-            page.picture(picture, left, top + TITLE, height * aspect(picture))
+            page.image(picture, left, top + TITLE, height * aspect(picture))
             page.text(notes.pop(0), left, top + TITLE + height + 0.14, size=6.5, color="#555555")
             left += height * aspect(picture) + GAP
         top += TITLE + height + FOOT

@@ -56,8 +56,8 @@ def _row(page: Page, arrays: dict[str, np.ndarray], description: dict[str, Any],
     picture = description["images"][row]
     top = TOP + row * (SIDE + FOOT)
     page.text(f"{picture['class']}", 0.2, top + SIDE / 2, rotation=90, va="center", ha="center", size=8)
-    page.picture(arrays["images"], _left(0), top, SIDE)
-    page.picture(arrays["activity"], _left(1), top, SIDE, cmap="jet")
+    page.image(arrays["images"], _left(0), top, SIDE)
+    page.image(arrays["activity"], _left(1), top, SIDE, cmap="jet")
     page.text(f"layer 5, map {picture['map']}; red: high", _left(1), top + SIDE + 0.16, size=7, color="#555555")
     _projections(page, arrays["projections"], int(arrays["own"]), top)
     _probability(page, arrays["probability"], top)
@@ -67,7 +67,7 @@ def _row(page: Page, arrays: dict[str, np.ndarray], description: dict[str, Any],
 def _projections(page: Page, projections: np.ndarray, own: int, top: float) -> None:
     """Four projections (4, t, t, 3), the picture's own in a black frame."""
     side = projections.shape[1]
-    axes = page.picture(mosaic(contrast(projections), 2, gap=2, line=255), _left(2), top, SIDE)
+    axes = page.image(mosaic(contrast(projections), 2, gap=2, line=255), _left(2), top, SIDE)
     row, column = divmod(own, 2)
     corner = (column * (side + 2) - 0.5, row * (side + 2) - 0.5)
     axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor="black", lw=2.2))
@@ -75,7 +75,7 @@ def _projections(page: Page, projections: np.ndarray, own: int, top: float) -> N
 
 
 def _probability(page: Page, probability: np.ndarray, top: float) -> None:
-    axes = page.picture(probability, _left(3), top, SIDE, cmap="jet")
+    axes = page.image(probability, _left(3), top, SIDE, cmap="jet")
     bar = page.axes(_left(3), top + SIDE + 0.07, SIDE, 0.09)
     page.figure.colorbar(axes.images[0], cax=bar, orientation="horizontal")
     bar.tick_params(labelsize=7, length=2, pad=1)
@@ -90,7 +90,7 @@ def _classes(page: Page, best: np.ndarray, legend: dict[str, str], top: float) -
     index = np.full(best.shape, MOST)
     for place, name in enumerate(shown):
         index[best == name] = place
-    page.picture(index, _left(4), top, SIDE, cmap=ListedColormap(COLOURS), vmin=0, vmax=MOST)
+    page.image(index, _left(4), top, SIDE, cmap=ListedColormap(COLOURS), vmin=0, vmax=MOST)
     axes = page.axes(_left(4), top + SIDE + 0.03, SIDE, FOOT - 0.1)
     axes.set_axis_off()
     columns, letters = (1, 26) if len(shown) <= MOST // 2 else (2, 12)

@@ -20,7 +20,7 @@ def draw(results: Results) -> Figure:
     sheet = mosaic(pictures.reshape(-1, *pictures.shape[2:]), columns, gap=max(2, pictures.shape[2] // 40), line=255)
     width = WIDTH - 2 * MARGIN
     page = Page(TOP + width * sheet.shape[0] / sheet.shape[1] + MARGIN)
-    page.picture(sheet, MARGIN, TOP, width)
+    page.image(sheet, MARGIN, TOP, width)
     for column in range(columns):
         heading = HEADINGS[column] if column < len(HEADINGS) else "random"
         page.text(heading, MARGIN + width * (column + 0.5) / columns, TOP - 0.08, ha="center")

@@ -73,7 +73,7 @@ def _row(
     page.text(_named(unit), 0.22, top + side / 2, rotation=90, va="center", ha="center", size=7.5)
     for place, method in enumerate(columns):
         left = LEFT + place * (side + GAP)
-        page.picture(_tile(arrays, unit.layer, method), left, top, side)
+        page.image(_tile(arrays, unit.layer, method), left, top, side)
         page.text(_measure(method, own), left + side / 2, top + side + 0.11, ha="center", size=6.5, color="#555555")
 
 

@@ -1,1 +1,1 @@
-"""Drawings of single objects, in about -1..1."""
+"""Drawings of single objects, in coordinates of about -1..1."""

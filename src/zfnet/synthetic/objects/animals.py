@@ -45,7 +45,7 @@ FACES = {
 
 
 def face(pen: Pen, shape: str, coat: Coat, marking: str) -> dict[str, tuple[float, float]]:
-    """A face looking at us, the chest below it; the pixel coordinates of its KEY_POINTS."""
+    """Draw a face seen from the front, with the chest below it; return the pixel coordinates of its KEY_POINTS."""
     rng, form = pen.rng, FACES[shape]
     yaw, size = rng.uniform(-0.14, 0.14), form._replace(ear=form.ear * rng.uniform(0.88, 1.12))
     pen.blob([(-0.5, 0.4), (0.5, 0.4), (0.95, 1.5), (1.0, 2.6), (-1.0, 2.6), (-0.95, 1.5)], mix(coat.base, DARK, 0.12))
@@ -68,7 +68,7 @@ def _mirrored(w: float, h: float) -> list[tuple[float, float]]:
 
 
 def _ear(pen: Pen, form: Face, side: int, coat: Coat) -> tuple[float, float]:
-    """One ear; where its middle is in the picture."""
+    """Draw one ear; return the pixel coordinates of its centre."""
     w, h, e = form.width * side, form.height, form.ear
     inner = mix(coat.base, (214, 150, 140), 0.6)
     if form.ears == "pointed":
@@ -94,7 +94,7 @@ def _ear(pen: Pen, form: Face, side: int, coat: Coat) -> tuple[float, float]:
 
 
 def _muzzle(pen: Pen, form: Face, coat: Coat, yaw: float) -> None:
-    """The paler muzzle, the mouth, perhaps whiskers and a tongue."""
+    """Draw the paler muzzle, the mouth, perhaps whiskers and a tongue."""
     x, y, m = yaw, form.snout, form.muzzle
     pale = mix(coat.pale, coat.base, 0.25)
     pen.ellipse(x, y + 0.5 * m, m * 1.05, m * 0.95, pale)
@@ -114,7 +114,7 @@ def _muzzle(pen: Pen, form: Face, coat: Coat, yaw: float) -> None:
 
 
 def _eye(pen: Pen, form: Face, x: float, y: float, coat: Coat, patch: bool) -> tuple[float, float]:
-    """One eye with iris, pupil and the glint of the light; where it is in the picture."""
+    """Draw one eye with iris, pupil and glint; return its pixel coordinates."""
     e = form.eye
     pen.ellipse(x, y, e * (2.1 if patch else 1.35), e * (2.6 if patch else 1.25), DARK if patch else coat.dark)
     pen.ellipse(x, y, e, e, form.iris)
@@ -124,7 +124,7 @@ def _eye(pen: Pen, form: Face, x: float, y: float, coat: Coat, patch: bool) -> t
 
 
 def _nose(pen: Pen, form: Face, yaw: float) -> tuple[float, float]:
-    """The nose with its gleam; where it is in the picture."""
+    """Draw the nose with its highlight; return its pixel coordinates."""
     x, y, n = yaw, form.snout, form.nose
     dark = (44, 34, 36) if form.nose < 0.28 else (176, 112, 110)
     pen.blob([(x - n, y - 0.5 * n), (x, y - 0.75 * n), (x + n, y - 0.5 * n), (x + 0.5 * n, y + 0.5 * n),
@@ -171,7 +171,7 @@ BEASTS = {
 
 
 def beast(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """The whole animal from the side, standing or walking, head to the right."""
+    """Draw the whole animal from the side, standing or walking, head to the right."""
     rng, form = pen.rng, BEASTS[shape]
     back = 1 - form.leg - 2 * form.deep
     middle = back + form.deep
@@ -194,7 +194,7 @@ def beast(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def _leg(pen: Pen, form: Beast, x: float, middle: float, swing: float, colour: Colour) -> None:
-    """A leg with a knee and a dark hoof or paw."""
+    """Draw a leg with a knee and a dark hoof or paw."""
     knee = (x + swing, (middle + 1) / 2 + 0.12)
     foot = (x + swing * 1.4 + 0.02, 0.97)
     pen.limb([(x, middle), knee, foot], form.thick * 1.9, form.thick * 0.75, colour)
@@ -211,7 +211,7 @@ def _tail(pen: Pen, form: Beast, middle: float, coat: Coat) -> None:
 
 
 def _neck(pen: Pen, form: Beast, middle: float, coat: Coat) -> tuple[float, float]:
-    """The neck; where it ends."""
+    """Draw the neck; return where it ends."""
     angle = form.rise * math.pi / 2
     start = (0.6, middle - 0.35 * form.deep)
     end = (start[0] + form.neck * math.cos(angle) + 0.1, start[1] - form.neck * math.sin(angle) - 0.12)
@@ -224,7 +224,7 @@ def _neck(pen: Pen, form: Beast, middle: float, coat: Coat) -> tuple[float, floa
 
 
 def _head(pen: Pen, form: Beast, coat: Coat, marking: str) -> None:
-    """The head from the side: horns, ears, snout, eye, mouth."""
+    """Draw the head from the side: horns, ears, snout, eye, mouth."""
     h, s = form.head, form.snout
     bone = (206, 196, 170)
     if form.horns == "curved":
@@ -262,7 +262,7 @@ SKINS = ((236, 196, 168), (204, 152, 116), (150, 104, 76), (104, 72, 56))
 
 
 def person(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """Somebody standing or walking, in a shirt of the coat's colour."""
+    """Draw a person standing or walking, in a shirt of the coat's colour."""
     rng = pen.rng
     skin, hair = rng.choice(SKINS), rng.choice(((40, 30, 26), (96, 64, 40), (190, 150, 90), (150, 146, 142)))
     trousers = rng.choice(((52, 60, 88), (70, 66, 62), (120, 108, 88), (34, 34, 40)))

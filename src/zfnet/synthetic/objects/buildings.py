@@ -7,14 +7,14 @@ SLATE, PANE, DOOR = (96, 88, 92), (74, 92, 112), (92, 60, 44)
 
 
 def building(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A house, a tower or the like from the front."""
+    """Draw a house, a tower or the like from the front."""
     _SHAPES[shape](pen, coat, marking)
 
 
 def _windows(
     pen: Pen, left: float, right: float, top: float, bottom: float, columns: int, rows: int, frame: Colour
 ) -> None:
-    """A grid of windows with frames."""
+    """Draw a grid of windows with frames."""
     w, h = (right - left) / columns, (bottom - top) / rows
     for row in range(rows):
         for column in range(columns):

@@ -32,7 +32,7 @@ DARK, PALE = (34, 30, 32), (244, 240, 232)
 
 
 class Coat(NamedTuple):
-    """The colours of one individual."""
+    """Colours of one individual."""
 
     base: Colour
     dark: Colour
@@ -41,7 +41,7 @@ class Coat(NamedTuple):
 
 
 def coat(colour: str, rng: Random) -> Coat:
-    """An individual's colours: those of its kind, jittered. "fur" and "paint" stand for any of the table."""
+    """Return an individual's colours: the named one, jittered; "fur", "paint" and "any" draw one at random."""
     table = PAINTS if colour == "paint" else FURS if colour == "fur" else FURS | PAINTS
     named = table[colour] if colour in table else rng.choice(list(table.values()))
     base = jitter(named, 20, rng)
@@ -51,7 +51,7 @@ def coat(colour: str, rng: Random) -> Coat:
 
 
 def mark(pen: Pen, marking: str, colour: Colour, size: float = 1.0) -> None:
-    """Put a kind of marking on all that is drawn so far, in about -1..1 of the pen's coordinates."""
+    """Apply a marking to everything drawn so far, within about -1..1 of the pen's coordinates."""
     shapes = _MARKS[marking](pen.rng, size)
     if shapes:
         pen.mark(shapes, colour)
@@ -62,7 +62,7 @@ def _plain(rng: Random, size: float) -> list[np.ndarray]:
 
 
 def _spotted(rng: Random, size: float) -> list[np.ndarray]:
-    """Spots on an uneven grid, so that they neither touch nor leave bald places."""
+    """Return spots on an irregular grid, so that they neither touch nor leave large gaps."""
     step = 0.34 * size
     return [
         ellipse(x + rng.uniform(-0.1, 0.1) * size, y + rng.uniform(-0.1, 0.1) * size, step * 0.3, step * 0.27)
@@ -72,7 +72,7 @@ def _spotted(rng: Random, size: float) -> list[np.ndarray]:
 
 
 def _wave(x: float, width: float, rng: Random) -> np.ndarray:
-    """An upright, uneven stripe around x."""
+    """Return an upright, irregular stripe around x."""
     heights = np.linspace(-1.4, 1.4, 7)
     left = [(x - width * rng.uniform(0.3, 0.7) + 0.05 * rng.uniform(-1, 1), y) for y in heights]
     right = [(x + width * rng.uniform(0.3, 0.7), y) for y in heights[::-1]]
@@ -84,12 +84,12 @@ def _striped(rng: Random, size: float) -> list[np.ndarray]:
 
 
 def _banded(rng: Random, size: float) -> list[np.ndarray]:
-    """Broad level bands."""
+    """Return broad horizontal bands."""
     return [_wave(x, 0.26 * size, rng)[:, ::-1] for x in np.arange(-1.2 + rng.uniform(0, 0.3), 1.4, 0.6 * size)]
 
 
 def _patched(rng: Random, size: float) -> list[np.ndarray]:
-    """A few large patches."""
+    """Return a few large patches."""
     shapes = []
     for _ in range(5):
         x, y, reach = rng.uniform(-0.9, 0.9), rng.uniform(-0.9, 0.9), rng.uniform(0.22, 0.42) * size

@@ -7,7 +7,7 @@ WOOD, KNOB = (146, 104, 66), (196, 198, 202)
 
 
 def furniture(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A piece of furniture of some wood."""
+    """Draw a piece of furniture of some wood."""
     timber = jitter(WOOD, 34, pen.rng)
     if shape in ("sofa", "bench"):
         _seat(pen, shape == "sofa", coat, timber, marking)
@@ -20,7 +20,7 @@ def furniture(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def _seat(pen: Pen, soft: bool, coat: Coat, timber: Colour, marking: str) -> None:
-    """A sofa, or a bench without arms and cloth."""
+    """Draw a sofa, or a bench without arms and cloth."""
     colour = coat.base if soft else timber
     for x in (-0.85, 0.78):
         pen.box(x, 0.5, x + 0.1, 0.8, mix(timber, DARK, 0.3))
@@ -34,7 +34,7 @@ def _seat(pen: Pen, soft: bool, coat: Coat, timber: Colour, marking: str) -> Non
 
 
 def _table(pen: Pen, laid: bool, coat: Coat, timber: Colour) -> None:
-    """A laid table, or a stool: a small one."""
+    """Draw a laid table, or a stool: a small one."""
     top, half, leg = (0.05, 1.0, 0.8) if laid else (0.2, 0.5, 0.36)
     for x in (-leg, leg):
         pen.limb([(x * 0.96, top), (x * 1.1, 0.98)], 0.13, 0.08, mix(timber, DARK, 0.25))

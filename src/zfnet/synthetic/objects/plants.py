@@ -18,7 +18,7 @@ FRUITS = {
 
 
 def fruit(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A fruit with stalk and leaf."""
+    """Draw a fruit with stalk and leaf."""
     half = FRUITS[shape]
     pen.blob(half + [(-x, y) for x, y in half[-2:0:-1]], coat.base)
     mark(pen, marking, coat.second, 0.8)
@@ -59,7 +59,7 @@ FLOWERS = {
 
 
 def flower(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A flower on its stem."""
+    """Draw a flower on its stem."""
     count, length, half, centre = FLOWERS[shape]
     green = jitter(LEAF, 24, pen.rng)
     pen.limb([(0, 0), (0.06, 0.9), (pen.rng.uniform(-0.2, 0.2), 2.2)], 0.12, 0.12, green)
@@ -96,7 +96,7 @@ CAPS = {
 
 
 def mushroom(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A mushroom, perhaps with a small one beside it."""
+    """Draw a mushroom, perhaps with a small one beside it."""
     if pen.rng.random() < 0.5:
         _mushroom(pen.part(pen.rng.choice((-0.7, 0.7)), 0.6, 0.42), shape, coat, marking)
     _mushroom(pen, shape, coat, marking)
@@ -119,7 +119,7 @@ def _mushroom(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def tree(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A tree, a palm, a fir, a cactus or a plant in its pot."""
+    """Draw a tree, a palm, a fir, a cactus or a plant in its pot."""
     rng, green = pen.rng, jitter(LEAF, 26, pen.rng)
     if shape in ("cactus", "pot"):
         _cactus(pen, green) if shape == "cactus" else _potted(pen, coat, green)
@@ -152,7 +152,7 @@ def _cactus(pen: Pen, green: Colour) -> None:
 
 
 def _potted(pen: Pen, coat: Coat, green: Colour) -> None:
-    """Long leaves out of a pot."""
+    """Draw long leaves growing from a pot."""
     rng = pen.rng
     for i in range(9):
         a = math.pi * (0.08 + 0.84 * i / 8) + rng.uniform(-0.1, 0.1)

@@ -21,7 +21,7 @@ PROFILES = {
 
 
 def vessel(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A vessel turned on a wheel, perhaps with a handle, a spout or a lid."""
+    """Draw a rotationally symmetric vessel, perhaps with a handle, a spout or a lid."""
     squat = {"mug": 0.55, "teapot": 0.6}.get(shape, 1.0)
     profile = PROFILES[shape]
     rows = [1 - (1 - (2 * i / (len(profile) - 1) - 1)) * squat for i in range(len(profile))]
@@ -51,7 +51,7 @@ def vessel(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def screen(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A monitor, a laptop or a radio."""
+    """Draw a monitor, a laptop or a radio."""
     case = mix(coat.base, (60, 60, 64), 0.6)
     if shape == "radio":
         _radio(pen, coat)
@@ -75,7 +75,7 @@ def screen(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def _radio(pen: Pen, coat: Coat) -> None:
-    """A loudspeaker, a scale and two knobs."""
+    """Draw a loudspeaker, a scale and two knobs."""
     pen.stroke([(0.5, -0.5), (0.8, -1.0)], 0.03, CHROME)
     pen.box(-0.95, -0.55, 0.95, 0.6, coat.base)
     pen.ellipse(-0.45, 0.05, 0.38, 0.42, (44, 42, 44))
@@ -97,7 +97,7 @@ MESHES = {
 
 
 def mesh(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """Things made of rows and columns: keyboards, boards, an abacus, a grille."""
+    """Draw a thing made of rows and columns: a keyboard, board, abacus or grille."""
     rows, columns = MESHES[shape]
     wide, tall = {"keyboard": (1.1, 0.44), "calculator": (0.6, 0.95)}.get(shape, (0.9, 0.9))
     pen.box(-wide - 0.06, -tall - 0.06, wide + 0.06, tall + 0.06, coat.dark if shape != "keyboard" else coat.base)
@@ -111,7 +111,7 @@ def mesh(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def _cell(pen: Pen, shape: str, coat: Coat, row: int, column: int, x: float, y: float, w: float, h: float) -> None:
-    """One key, field, bead or opening."""
+    """Draw one key, field, bead or opening."""
     if shape == "abacus":
         if (column + row * 2) % 5:
             pen.ellipse(x + w / 2, y + h / 2, w * 0.42, h * 0.4, coat.base if column < 6 else coat.second)
@@ -148,7 +148,7 @@ LETTERS = (
 
 
 def write(pen: Pen, left: float, right: float, top: float, bottom: float, count: int, colour: Colour) -> None:
-    """A word of `count` random letters in a box."""
+    """Draw a word of `count` random letters in a box."""
     step = (right - left) / count
     for i in range(count):
         x = left + step * (i + 0.15)
@@ -158,7 +158,7 @@ def write(pen: Pen, left: float, right: float, top: float, bottom: float, count:
 
 
 def sign(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A sign with writing on a post, a wall or a string."""
+    """Draw a sign with writing on a post, a wall or a string."""
     if shape in ("signpost", "stop"):
         pen.box(-0.06, 0.2, 0.06, 1.5, STEEL)
     if shape == "stop":
@@ -182,7 +182,7 @@ def sign(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def dial(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A clock, a compass, a gauge or a watch."""
+    """Draw a clock, a compass, a gauge or a watch."""
     if shape == "watch":
         for y in (-1, 1):
             pen.polygon(
@@ -213,7 +213,7 @@ def dial(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def tool(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A hammer, spade, wrench or brush, umbrella or scissors, lying across the picture."""
+    """Draw a hammer, spade, wrench, brush, umbrella or scissors, lying across the image."""
     handle = mix(coat.base, WOOD, 0.3)
     if shape in ("umbrella", "scissors"):
         (_umbrella if shape == "umbrella" else _scissors)(pen, coat)
@@ -259,7 +259,7 @@ def _scissors(pen: Pen, coat: Coat) -> None:
 
 
 def ball(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A ball with seams or panels."""
+    """Draw a ball with seams or panels."""
     pen.ellipse(0, 0, 0.95, 0.95, coat.base if shape != "football" else (236, 234, 228))
     turned = pen.part(0, 0, 1.0, pen.rng.uniform(0, 6.28))
     if shape == "beachball":

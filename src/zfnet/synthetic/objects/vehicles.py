@@ -22,12 +22,12 @@ class Car(NamedTuple):
 
 
 def outline(text: str) -> list[tuple[float, float]]:
-    """Corners written as "x y, x y, …"."""
+    """Return the corners of an outline written as "x y, x y, …"."""
     return [(float(x), float(y)) for x, y in (corner.split() for corner in text.split(","))]
 
 
 def _panes(left: float, right: float, top: float, bottom: float, count: int) -> tuple[Points, ...]:
-    """A row of windows."""
+    """Return the outlines of a row of windows."""
     step = (right - left) / count
     return tuple(
         [(x, top), (x + step * 0.8, top), (x + step * 0.8, bottom), (x, bottom)]
@@ -91,7 +91,7 @@ CARS = {
 
 
 def car(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A motor car, van, bus or lorry."""
+    """Draw a motor car, van, bus or lorry."""
     form = CARS[shape]
     pen.polygon(form.body, coat.base)
     mark(pen.part(0, 0, 0.7), marking, coat.second)
@@ -109,7 +109,7 @@ def car(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def wheel(pen: Pen, x: float, y: float, radius: float) -> None:
-    """A tyre with a hub and the arch above it."""
+    """Draw a tyre with a hub and the arch above it."""
     pen.ellipse(x, y, radius * 1.16, radius * 1.16, (26, 26, 28))
     pen.ellipse(x, y, radius, radius, RUBBER)
     pen.ellipse(x, y, radius * 0.58, radius * 0.58, CHROME)
@@ -124,7 +124,7 @@ def wheel(pen: Pen, x: float, y: float, radius: float) -> None:
 
 
 def spokes(pen: Pen, x: float, y: float, radius: float, tyre: float, count: int) -> None:
-    """An open wheel: a ring and thin spokes."""
+    """Draw an open wheel: a ring and thin spokes."""
     ring = [(x + radius * math.cos(a), y + radius * math.sin(a)) for a in (i * math.pi / 14 for i in range(29))]
     for turn in range(count):
         angle = turn * math.pi / count + 0.2
@@ -135,7 +135,7 @@ def spokes(pen: Pen, x: float, y: float, radius: float, tyre: float, count: int)
 
 
 def cycle(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A bicycle, motorbike, scooter, tricycle or penny-farthing."""
+    """Draw a bicycle, motorbike, scooter, tricycle or penny-farthing."""
     {
         "bicycle": _bicycle,
         "motorbike": _motorbike,
@@ -196,7 +196,7 @@ def _highwheeler(pen: Pen, coat: Coat) -> None:
 
 
 def boat(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A boat or ship on the water."""
+    """Draw a boat or ship on the water."""
     long, high = {"freighter": (1.0, 0.34), "gondola": (1.0, 0.16)}.get(shape, (0.86, 0.28))
     _rigs(pen, shape, coat, marking)
     bow = 0.34 if shape == "gondola" else 0.12
@@ -215,7 +215,7 @@ MASTS = {"sloop": ((0.05, -1.0),), "schooner": ((-0.4, -0.8), (0.2, -1.0)), "dho
 
 
 def _rigs(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """What stands above the hull."""
+    """Draw everything above the hull."""
     canvas = jitter((236, 228, 210), 16, pen.rng)
     if shape in MASTS:
         _sails(pen, shape, coat, marking, canvas)
@@ -235,7 +235,7 @@ def _rigs(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def _sails(pen: Pen, shape: str, coat: Coat, marking: str, canvas: Colour) -> None:
-    """Masts with a mainsail behind and a foresail before each."""
+    """Draw masts with a mainsail behind and a foresail before each."""
     for x, top in MASTS[shape]:
         pen.stroke([(x, 0.4), (x, top)], 0.05, TIMBER)
         main = [(x - 0.04, top + 0.1), (x - 0.1, 0.2), (x - 0.62, 0.2), (x - 0.3, -0.3)]
@@ -245,7 +245,7 @@ def _sails(pen: Pen, shape: str, coat: Coat, marking: str, canvas: Colour) -> No
 
 
 def _cargo(pen: Pen, coat: Coat) -> None:
-    """A bridge with a funnel, and containers."""
+    """Draw a bridge with a funnel, and containers."""
     pen.box(-0.8, -0.3, -0.4, 0.34, PALE)
     pen.box(-0.7, -0.6, -0.5, -0.3, coat.second)
     for i in range(3):
@@ -258,7 +258,7 @@ THIN = {"airliner": 0.13, "glider": 0.09, "biplane": 0.16, "fighter": 0.12}  # h
 
 
 def plane(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """An aeroplane in the air."""
+    """Draw an aeroplane in the air."""
     t = THIN[shape]
     if shape == "biplane":
         pen.stroke([(0.1, -0.42), (0.2, 0.2)], 0.03, DARK)
@@ -273,7 +273,7 @@ def plane(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def _wings(pen: Pen, shape: str, coat: Coat) -> None:
-    """Wings, windows, engines, and a biplane's wheels and propeller."""
+    """Draw wings, windows, engines, and a biplane's wheels and propeller."""
     if shape == "airliner":
         for i in range(9):
             pen.ellipse(-0.5 + 0.12 * i, -0.03, 0.026, 0.03, (50, 60, 80))
@@ -294,7 +294,7 @@ def _wings(pen: Pen, shape: str, coat: Coat) -> None:
 
 
 def train(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A locomotive, a tram or a railcar on its rails."""
+    """Draw a locomotive, a tram or a railcar on its rails."""
     pen.stroke([(-1.4, 0.62), (1.4, 0.62)], 0.05, (110, 100, 94))
     if shape == "steamer":
         _steamer(pen, coat)
@@ -315,7 +315,7 @@ def train(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def _steamer(pen: Pen, coat: Coat) -> None:
-    """A steam engine: cab, boiler, funnel, dome, wheels and rod."""
+    """Draw a steam engine: cab, boiler, funnel, dome, wheels and rod."""
     pen.box(-0.9, -0.56, -0.36, 0.3, coat.base)
     pen.box(-0.98, -0.64, -0.28, -0.54, DARK)
     pen.box(-0.78, -0.4, -0.5, -0.1, GLASS)
@@ -328,7 +328,7 @@ def _steamer(pen: Pen, coat: Coat) -> None:
 
 
 def balloon(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A hot-air balloon or an airship."""
+    """Draw a hot-air balloon or an airship."""
     if shape == "airship":
         pen.ellipse(0, -0.1, 1.0, 0.4, coat.base)
         mark(pen, marking, coat.second)

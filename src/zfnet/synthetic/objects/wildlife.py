@@ -34,7 +34,7 @@ BIRDS = {
 
 
 def bird(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A bird on its legs, looking to the right."""
+    """Draw a bird on its legs, looking to the right."""
     rng, form = pen.rng, BIRDS[shape]
     y, horn = 1 - form.leg - form.deep, rng.choice(((222, 160, 60), (90, 84, 80), (214, 110, 60)))
     for x in (-0.06, 0.12):
@@ -56,7 +56,7 @@ def bird(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def _bird_neck(pen: Pen, form: Bird, y: float, coat: Coat) -> tuple[float, float]:
-    """The neck; where the head sits."""
+    """Draw the neck; return where the head sits."""
     start = (form.body * 0.7, y - 0.4 * form.deep)
     end = (start[0] + 0.12 + 0.2 * form.neck, start[1] - form.neck - 0.14)
     bend = (start[0] + 0.35 * form.neck, (start[1] + end[1]) / 2 + 0.1)
@@ -105,7 +105,7 @@ FISHES = {
 
 
 def fish(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A fish swimming to the right."""
+    """Draw a fish swimming to the right."""
     form, sway = FISHES[shape], pen.rng.uniform(-0.12, 0.12)
     fin, t, d = mix(coat.base, coat.second, 0.35), form.tail, form.deep
     pen.blob([(-0.55, 0), (-0.95, -t + sway), (-0.82, sway), (-0.95, t + sway)], fin)
@@ -131,7 +131,7 @@ WINGS = {
 
 
 def butterfly(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A butterfly with spread wings, seen from above; the markings are the same on both sides."""
+    """Draw a butterfly with spread wings, seen from above; the markings are the same on both sides."""
     upper, lower, tailed = WINGS[shape]
     open_ = pen.rng.uniform(0.7, 1.05)
     for side in (-1, 1):
@@ -185,7 +185,7 @@ SHELLS = {
 
 
 def beetle(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A beetle from above: six legs, wing cases with a seam, horns or feelers."""
+    """Draw a beetle from above: six legs, wing cases with a seam, horns or feelers."""
     wide, tall, head = SHELLS[shape]
     for side in (-1, 1):
         for y, reach in ((-0.3, -0.3), (0.1, 0.05), (0.45, 0.42)):
@@ -203,7 +203,7 @@ def beetle(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def frog(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A frog sitting before us."""
+    """Draw a sitting frog from the front."""
     for side in (-1, 1):
         pen.blob(
             [(side * 0.3, 0.4), (side * 0.9, 0.3), (side * 1.0, 0.75), (side * 0.6, 0.95), (side * 0.3, 0.9)], coat.dark
@@ -223,7 +223,7 @@ def frog(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
 
 
 def turtle(pen: Pen, shape: str, coat: Coat, marking: str) -> None:
-    """A turtle from the side, walking to the right under a patterned shell."""
+    """Draw a turtle from the side, walking to the right under a patterned shell."""
     high = {"tortoise": 0.85, "terrapin": 0.55}[shape]
     skin = mix(coat.base, (120, 130, 90), 0.6)
     for x in (-0.5, 0.4):
