@@ -7,7 +7,7 @@ gradient.
 
 from math import prod
 
-from zfnet.nets.architecture import Architecture, Planned
+from zfnet.nets.architecture import Architecture, OpSpec
 
 BF16, FP32 = 2, 4  # bytes
 MATERIAL = ("conv", "pool", "norm", "linear")  # operations whose output is written to memory; the others are fused
@@ -20,13 +20,13 @@ def forward_flops(net: Architecture) -> int:
 
 def training_flops(net: Architecture) -> int:
     """Return the operations of the learned layers for one image, forward and backward."""
-    first = next(_flops(planned) for planned in net.plan() if planned.kind == "conv")
+    first = next(_flops(spec) for spec in net.plan() if spec.kind == "conv")
     return 3 * forward_flops(net) - first
 
 
 def image_bytes(net: Architecture) -> int:
     """Return the least memory traffic per image, bytes: bf16 outputs and gradients, each written and read once."""
-    return 4 * BF16 * sum(prod(planned.shape) for planned in net.plan() if planned.kind in MATERIAL)
+    return 4 * BF16 * sum(prod(spec.shape) for spec in net.plan() if spec.kind in MATERIAL)
 
 
 def weight_bytes(net: Architecture) -> int:
@@ -35,20 +35,20 @@ def weight_bytes(net: Architecture) -> int:
     SGD reads weight, gradient and momentum and writes weight and momentum. The backward pass writes the gradient. The
     weight is cast to bf16, and the forward and backward pass each read it.
     """
-    weights = sum(_weights(planned) for planned in net.plan())
+    weights = sum(_weights(spec) for spec in net.plan())
     return weights * (6 * FP32 + (FP32 + BF16) + 2 * BF16)
 
 
-def _flops(planned: Planned) -> int:
-    positions = prod(planned.shape[1:])  # 1 for a linear layer
-    return 2 * positions * _weights(planned)
+def _flops(spec: OpSpec) -> int:
+    positions = prod(spec.shape[1:])  # 1 for a linear layer
+    return 2 * positions * _weights(spec)
 
 
-def _weights(planned: Planned) -> int:
+def _weights(spec: OpSpec) -> int:
     """Return the number of weights; biases cost next to nothing."""
-    options = planned.options
-    if planned.kind == "linear":
+    options = spec.options
+    if spec.kind == "linear":
         return options["in_features"] * options["out_features"]
-    if planned.kind == "conv":
+    if spec.kind == "conv":
         return options["in_channels"] // options["groups"] * options["kernel_size"] ** 2 * options["out_channels"]
     return 0

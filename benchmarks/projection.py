@@ -9,8 +9,8 @@ from torch import Tensor
 
 from benchmarks.harness import Bench, Row
 from zfnet.nets import Network, build
-from zfnet.visualize.backward import record, single_out
-from zfnet.visualize.windowed_backward import WayBack
+from zfnet.visualize.backward import forward_trace, select_unit
+from zfnet.visualize.windowed_backward import WindowedBackward
 
 LAYER = "conv5"
 IMAGES, UNITS = 9, 256
@@ -47,7 +47,7 @@ def captum(width: float, crop: int, images: int, units: int) -> float:
     from captum.attr import NeuronDeconvolution
 
     net, pixels = _net(width, crop, images)
-    output = record(net, pixels, LAYER)[-1].output
+    output = forward_trace(net, pixels, LAYER)[-1].output
     peer = NeuronDeconvolution(net, net.operations[net.layers[LAYER]].module)
     count = min(SAMPLE, units)
     pairs = [(i % images, i * units // count) for i in range(count)]  # image, unit
@@ -60,10 +60,10 @@ def captum(width: float, crop: int, images: int, units: int) -> float:
 
 
 def _project(net: Network, images: Tensor, units: range) -> None:
-    steps = record(net, images, LAYER)
-    back = WayBack(steps)
+    records = forward_trace(net, images, LAYER)
+    back = WindowedBackward(records)
     for unit in units:
-        back.descend(single_out(steps[-1].output, unit)[1])
+        back.backproject(select_unit(records[-1].output, unit)[1])
 
 
 def _net(width: float, crop: int, images: int) -> tuple[Network, Tensor]:

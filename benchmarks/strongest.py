@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.harness import Bench, Row
 from zfnet.nets import Network, build
-from zfnet.visualize.net_inputs import View
+from zfnet.visualize.net_inputs import InputBatch
 from zfnet.visualize.top_activations import LAYERS, find_strongest, random_maps
 
 BATCH, TOP = 32, 9
@@ -49,7 +49,7 @@ def forward(width: float, crop: int, images: int) -> float:
     @torch.no_grad()
     def work(count: int) -> None:
         for view in _views(crop, count):
-            for _ in net.walk(view.inputs, "conv5"):
+            for _ in net.iter_forward(view.inputs, "conv5"):
                 pass
 
     return _rate(work, images)
@@ -62,13 +62,13 @@ def _rate(work: Callable[[int], object], images: int) -> float:
     return images / (time.perf_counter() - start)
 
 
-def _views(crop: int, count: int) -> Iterator[View]:
+def _views(crop: int, count: int) -> Iterator[InputBatch]:
     """Yield noise as images, the same in every batch; only their numbers in the data set differ."""
     inputs = (50 * torch.randn(BATCH, 3, crop, crop)).contiguous(memory_format=torch.channels_last)
     for start in range(0, count, BATCH):
         size = min(BATCH, count - start)
         labels, indices = torch.zeros(size, dtype=torch.int64), torch.arange(start, start + size)
-        yield View(inputs[:size], inputs[:size], labels, indices)
+        yield InputBatch(inputs[:size], inputs[:size], labels, indices)
 
 
 def _net(width: float, crop: int) -> Network:

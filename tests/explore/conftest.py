@@ -1,4 +1,4 @@
-"""A small trained-looking foreign net, saved, and a folder of drawn pictures with a damaged one among them."""
+"""A small foreign net with folded batch normalisation, saved, and a folder of images, one of them damaged."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ def net_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five pictures of different sizes, one of them in a folder, and one that is no picture."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five images of different sizes, one of them in a folder, and one that is no image."""
     folder = tmp_path_factory.mktemp("pictures")
     (folder / "more").mkdir()
     draw = np.random.default_rng(0)
@@ -37,5 +37,5 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rough = Image.fromarray(draw.integers(0, 256, (6, 6, 3), dtype=np.uint8))
         place = folder / "more" if number == 4 else folder
         rough.resize((60 + 9 * number, 50), Image.Resampling.BICUBIC).save(place / f"{number % 4}.png")
-    (folder / "broken.jpg").write_bytes(b"not a picture")
+    (folder / "broken.jpg").write_bytes(b"not an image")
     return folder

@@ -1,4 +1,4 @@
-"""The tinkerer's commands: their tables against the functions of `zfnet.visualize`, and their errors."""
+"""The commands for one's own net: their tables against the functions of `zfnet.visualize`, and their errors."""
 
 import csv
 import json
@@ -13,10 +13,10 @@ from PIL import Image
 from zfnet import cli
 from zfnet.commands import explore
 from zfnet.core.errors import ZfnetError
-from zfnet.explore import open_net, open_pictures
+from zfnet.explore import open_images, open_net
 from zfnet.explore.choices import find_layer, find_units, strongest_units
-from zfnet.visualize import class_model, maximise, project, saliency_map
-from zfnet.visualize.net_inputs import Gallery, to_inputs
+from zfnet.visualize import class_model, maximize, project, saliency_map
+from zfnet.visualize.net_inputs import InputLoader, to_inputs
 from zfnet.visualize.occlusion import cover
 
 
@@ -31,21 +31,21 @@ def net(net_file):
 
 
 @pytest.fixture
-def gallery(net, pictures) -> Gallery:
-    return open_pictures(net, [pictures], 1)
+def loader(net, images) -> InputLoader:
+    return open_images(net, [images], 1)
 
 
 @pytest.fixture
-def whole(gallery):
-    """All pictures that can be decoded, as one batch."""
-    return next(gallery.views())
+def whole(loader):
+    """Return all images that can be decoded, as one batch."""
+    return next(loader.batches())
 
 
-def test_project_writes_what_project_gives(net_file, net, pictures, whole, tmp_path, capsys):
-    explore.project(str(net_file), [pictures], tmp_path, rule=["deconvnet", "gradient"], top=2, threads=1)
+def test_project_writes_the_projections_of_the_api(net_file, net, images, whole, tmp_path, capsys):
+    explore.project(net=str(net_file), images=[images], out=tmp_path, rule=["deconvnet", "gradient"], top=2, threads=1)
     table, about = rows(tmp_path / "project.csv"), json.loads((tmp_path / "project.json").read_text())
-    assert len(table) == 5 * 2 * 2 and about["pictures"] == 5
-    broken = str(pictures / "broken.jpg")
+    assert len(table) == 5 * 2 * 2 and about["images"] == 5
+    broken = str(images / "broken.jpg")
     assert list(about["left_out"]) == [broken] and capsys.readouterr().err.count(broken) == 1
     activations = net.trace(whole.inputs).activations["conv2"]
     for one, image in enumerate(range(0, 20, 4)):
@@ -62,8 +62,10 @@ def test_project_writes_what_project_gives(net_file, net, pictures, whole, tmp_p
     assert about["network"]["crop"] == 32 and about["provenance"]["inputs"]["net"]["path"] == str(net_file)
 
 
-def test_strongest_is_what_sorting_everything_gives(net_file, net, gallery, whole, pictures, tmp_path):
-    explore.strongest(str(net_file), [pictures], tmp_path, layer=["conv1", "fc3"], unit=["1", "4-5"], top=3, threads=1)
+def test_strongest_is_a_full_sort(net_file, net, loader, whole, images, tmp_path):
+    explore.strongest(
+        net=str(net_file), images=[images], out=tmp_path, layer=["conv1", "fc3"], unit=["1", "4-5"], top=3, threads=1
+    )
     table = rows(tmp_path / "strongest.csv")
     assert (tmp_path / "conv1.png").exists() and (tmp_path / "fc3.png").exists()
     trace = net.trace(whole.inputs).activations
@@ -72,13 +74,13 @@ def test_strongest_is_what_sorting_everything_gives(net_file, net, gallery, whol
             mine = [line for line in table if line["layer"] == layer and line["unit"] == str(unit)]
             values, images = trace[layer][:, unit].reshape(5, -1).amax(1).sort(descending=True, stable=True)
             assert [float(line["activation"]) for line in mine] == pytest.approx(values[:3].tolist(), rel=1e-4)
-            keys = [gallery.shards.keys[whole.indices[image]] for image in images[:3]]
+            keys = [loader.shards.keys[whole.indices[image]] for image in images[:3]]
             assert [line["file"] for line in mine] == keys
 
 
-def test_occlude_is_a_plain_loop(net_file, net, pictures, whole, tmp_path):
-    one = pictures / "1.png"
-    explore.occlude(str(net_file), [one], tmp_path, unit=["2"], label=1, side=10, stride=11, threads=1)
+def test_occlude_is_a_plain_loop(net_file, net, images, whole, tmp_path):
+    one = images / "1.png"
+    explore.occlude(net=str(net_file), images=[one], out=tmp_path, unit=["2"], label=1, side=10, stride=11, threads=1)
     table = rows(tmp_path / "occlude.csv")
     assert [(line["top"], line["left"]) for line in table[:4]] == [("0", "0"), ("0", "11"), ("0", "22"), ("11", "0")]
     covered = cover(whole.pixels[1], 11, 0, 10)
@@ -89,18 +91,18 @@ def test_occlude_is_a_plain_loop(net_file, net, pictures, whole, tmp_path):
     assert (tmp_path / "occlude-1.png").exists()
 
 
-def test_no_sheet_takes_the_place_of_a_picture(net_file, pictures, tmp_path):
+def test_no_sheet_takes_the_place_of_a_picture(net_file, images, tmp_path):
     mine = tmp_path / "1.png"
-    mine.write_bytes((pictures / "1.png").read_bytes())
+    mine.write_bytes((images / "1.png").read_bytes())
     before = mine.read_bytes()
-    explore.saliency(str(net_file), [mine], tmp_path, threads=1)
-    explore.project(str(net_file), [mine], tmp_path, threads=1)
+    explore.saliency(net=str(net_file), images=[mine], out=tmp_path, threads=1)
+    explore.project(net=str(net_file), images=[mine], out=tmp_path, threads=1)
     assert mine.read_bytes() == before
     assert {"saliency-1.png", "project-1.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_saliency_is_the_gradients(net_file, net, pictures, whole, tmp_path):
-    explore.saliency(str(net_file), [pictures], tmp_path, threads=1)
+def test_saliency_is_that_of_the_api(net_file, net, images, whole, tmp_path):
+    explore.saliency(net=str(net_file), images=[images], out=tmp_path, threads=1)
     best = net(whole.inputs).argmax(1)
     found = saliency_map(net, whole.inputs, best)
     for one, line in enumerate(rows(tmp_path / "saliency.csv")):
@@ -109,14 +111,14 @@ def test_saliency_is_the_gradients(net_file, net, pictures, whole, tmp_path):
         assert found[one, int(line["row"]), int(line["column"])] == found[one].max()
 
 
-def test_maximize_writes_what_the_ascents_give(net_file, net, tmp_path):
+def test_maximize_writes_the_results_of_the_ascents(net_file, net, tmp_path):
     settings = ["norm", "class-model"]
-    explore.maximize(str(net_file), tmp_path, unit=["0", "2"], setting=settings, steps=5, seed=7, threads=1)
+    explore.maximize(net=str(net_file), out=tmp_path, unit=["0", "2"], setting=settings, steps=5, seed=7, threads=1)
     table = rows(tmp_path / "maximize.csv")
     assert [(line["unit"], line["setting"]) for line in table] == [(u, s) for u in "02" for s in settings]
-    from zfnet.visualize.activation_maximization import NAMED
+    from zfnet.visualize.activation_maximization import PUBLISHED
 
-    expected = maximise(net, "fc4", 2, NAMED["norm"]._replace(steps=5), seed=7)
+    expected = maximize(net, "fc4", 2, PUBLISHED["norm"]._replace(steps=5), seed=7)
     assert float(table[2]["activation"]) == pytest.approx(expected.activation, rel=1e-5)
     assert float(table[3]["activation"]) == pytest.approx(class_model(net, 2, steps=5).activation, rel=1e-5)
 
@@ -140,10 +142,10 @@ def test_a_prepared_set_is_read_as_it_is(net_file, net, tmp_path):
             Image.new("RGB", (60, 50), (80 * number, 90, 20)).save(path)
             yield EncodedImage(f"a/{number}", number, path.read_bytes(), "drawn")
 
-    explore.saliency(str(net_file), [prepared(37)], tmp_path / "out", threads=1)
+    explore.saliency(net=str(net_file), images=[prepared(37)], out=tmp_path / "out", threads=1)
     assert [line["file"] for line in rows(tmp_path / "out/saliency.csv")] == ["a/0", "a/1", "a/2"]
     with pytest.raises(ZfnetError, match=r"takes squares of 37 px, but .* has squares of 48 px"):
-        open_pictures(net, [prepared(48)])
+        open_images(net, [prepared(48)])
 
 
 # ---- choices ---------------------------------------------------------------------------------------------------------
@@ -166,40 +168,40 @@ def test_layers_and_units(net):
         ({"weights": Path("w.pth")}, "holds its own weights"),
     ],
 )
-def test_wrong_choices_are_sentences(net_file, pictures, tmp_path, options, words):
+def test_wrong_choices_have_helpful_messages(net_file, images, tmp_path, options, words):
     with pytest.raises(ZfnetError, match=words):
-        explore.project(str(net_file), [pictures], tmp_path, threads=1, **options)
+        explore.project(net=str(net_file), images=[images], out=tmp_path, threads=1, **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_other_wrong_choices_are_sentences(net_file, pictures, tmp_path):
-    with pytest.raises(ZfnetError, match=r"no setting 'blurr'; choose of norm, .*class-model"):
-        explore.maximize(str(net_file), tmp_path, unit=["0"], setting=["blurr"])
+def test_other_wrong_choices_have_helpful_messages(net_file, images, tmp_path):
+    with pytest.raises(ZfnetError, match=r"no setting 'blurr'; choose from norm, .*class-model"):
+        explore.maximize(net=str(net_file), out=tmp_path, unit=["0"], setting=["blurr"])
     with pytest.raises(ZfnetError, match="at least one unit, such as --unit 3"):
-        explore.maximize(str(net_file), tmp_path)
+        explore.maximize(net=str(net_file), out=tmp_path)
     with pytest.raises(ZfnetError, match="no class 3; the net has 3, 0 to 2"):
-        explore.occlude(str(net_file), [pictures], tmp_path, label=3)
+        explore.occlude(net=str(net_file), images=[images], out=tmp_path, label=3)
     with pytest.raises(ZfnetError, match="A square of 40 px"):
-        explore.occlude(str(net_file), [pictures], tmp_path, side=40)
+        explore.occlude(net=str(net_file), images=[images], out=tmp_path, side=40)
 
 
-def test_pictures_that_cannot_be_read_are_sentences(net_file, pictures, tmp_path):
+def test_images_that_cannot_be_read_are_named(net_file, images, tmp_path):
     with pytest.raises(ZfnetError, match=r"None of 1 images could be decoded, first .*broken.jpg"):
-        explore.saliency(str(net_file), [pictures / "broken.jpg"], tmp_path)
+        explore.saliency(net=str(net_file), images=[images / "broken.jpg"], out=tmp_path)
     with pytest.raises(ZfnetError, match="nowhere: no such file or folder"):
-        explore.saliency(str(net_file), [pictures / "nowhere"], tmp_path)
+        explore.saliency(net=str(net_file), images=[images / "nowhere"], out=tmp_path)
     with pytest.raises(ZfnetError, match="holds no images"):
-        explore.saliency(str(net_file), [tmp_path], tmp_path / "out")
+        explore.saliency(net=str(net_file), images=[tmp_path], out=tmp_path / "out")
 
 
-def test_a_folder_that_cannot_be_written_is_told_first(net_file, tmp_path):
+def test_the_output_folder_is_checked_first(net_file, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ZfnetError, match=r"file/out: cannot be written .*choose another folder with --out"):
-        explore.project("no-such-net", [], tmp_path / "file" / "out")
+        explore.project(net="no-such-net", images=[], out=tmp_path / "file" / "out")
 
 
-def test_the_command_line_prints_the_sentence(net_file, pictures, tmp_path, monkeypatch, capsys):
-    given = ["project", str(net_file), str(pictures / "0.png"), "--layer", "conv7", "--out", str(tmp_path)]
+def test_the_command_line_prints_the_message(net_file, images, tmp_path, monkeypatch, capsys):
+    given = ["project", str(net_file), str(images / "0.png"), "--layer", "conv7", "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["zfnet", *given])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -207,8 +209,8 @@ def test_the_command_line_prints_the_sentence(net_file, pictures, tmp_path, monk
     assert "zfnet: There is no layer 'conv7'; there are conv1" in capsys.readouterr().err
 
 
-def test_projections_on_loose_pictures_are_those_of_the_api(net, whole):
-    """The squares are resized and cut as shards are; the projection of a batch is that of its pictures."""
+def test_projections_on_loose_images_are_those_of_the_api(net, whole):
+    """The squares are resized and cut as shards are; the projection of a batch is that of its images."""
     activation, pixels = project(net, whole.inputs, "conv2", 3)
     for one in range(5):
         alone = project(net, whole.inputs[one : one + 1], "conv2", 3)

@@ -1,4 +1,4 @@
-"""Opening nets: torchvision's pictures and ours are the same to the net, and what is wrong is said."""
+"""Opening nets: preprocessing equal to torchvision's, and error messages."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from zfnet.core.errors import ZfnetError
-from zfnet.explore import open_net, open_pictures
+from zfnet.explore import open_images, open_net
 from zfnet.explore.opened_net import read_state
 
 models = pytest.importorskip("torchvision.models", exc_type=ImportError)
@@ -17,20 +17,20 @@ models = pytest.importorskip("torchvision.models", exc_type=ImportError)
 
 @pytest.mark.slow
 def test_a_torchvision_model_sees_what_torchvision_shows_it(tmp_path):
-    """Weights file, number of classes, resizing, crop, mean and deviation: the logits of both ways agree."""
+    """The logits agree, so weights, classes, resizing, crop, mean and standard deviation do."""
     torch.manual_seed(0)
     theirs = models.alexnet(num_classes=7).eval()
     torch.save(
         {"state_dict": {f"module.{name}": value for name, value in theirs.state_dict().items()}}, tmp_path / "w.pth"
     )
     rough = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
-    picture = Image.fromarray(rough).resize((512, 384), Image.Resampling.BICUBIC)
-    picture.save(tmp_path / "one.png")
+    image = Image.fromarray(rough).resize((512, 384), Image.Resampling.BICUBIC)
+    image.save(tmp_path / "one.png")
     opened = open_net("alexnet", tmp_path / "w.pth")
-    (view,) = open_pictures(opened.net, [tmp_path / "one.png"]).views()
-    expected = theirs(models.AlexNet_Weights.DEFAULT.transforms()(picture)[None])
-    assert opened.net.classes == 7 and opened.classes == [] and view.inputs.shape == (1, 3, 224, 224)
-    found = opened.net(view.inputs)
+    (batch,) = open_images(opened.net, [tmp_path / "one.png"]).batches()
+    expected = theirs(models.AlexNet_Weights.DEFAULT.transforms()(image)[None])
+    assert opened.net.classes == 7 and opened.classes == [] and batch.inputs.shape == (1, 3, 224, 224)
+    found = opened.net(batch.inputs)
     assert (found - expected).abs().max() < 0.01 * expected.std()
 
 
@@ -63,7 +63,7 @@ class Surprise:
         ),
     ],
 )
-def test_weights_that_are_none_are_refused(tmp_path, capsys, write, words):
+def test_other_files_than_weights_are_refused(tmp_path, capsys, write, words):
     path = tmp_path / "w.pth"
     write(path)
     with pytest.raises(ZfnetError, match=f"w.pth: .*({words})"):
@@ -90,7 +90,7 @@ def test_safetensors_are_read_too(tmp_path):
 
 
 def test_names_are_looked_up_and_nothing_is_downloaded(tmp_path):
-    with pytest.raises(ZfnetError, match=r"vgg61: neither a file nor a model .*alexnet, vgg11.*did you mean 'vgg19'"):
+    with pytest.raises(ZfnetError, match=r"vgg61: neither a file nor a torchvision.*vgg11.*did you mean 'vgg19'"):
         open_net("vgg61")
     with pytest.raises(ZfnetError, match=r"alexnet: no weights; give --weights FILE .*nothing is downloaded"):
         open_net("alexnet")
@@ -99,7 +99,7 @@ def test_names_are_looked_up_and_nothing_is_downloaded(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_net_with_shortcuts_says_which_part_stops_it():
+def test_the_error_for_a_net_with_shortcuts_names_the_module():
     with pytest.raises(ZfnetError, match=r"layer2.0.downsample.0 \(Conv2d.*shortcuts"):
         open_net("resnet18", random_weights=True)
 

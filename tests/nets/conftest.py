@@ -1,4 +1,4 @@
-"""Small nets on few pixels, with weights large enough that every layer answers."""
+"""Small nets and inputs."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from zfnet.nets import Network, build
 
 @pytest.fixture
 def small():
-    """Give a maker of small nets in eval mode: small("zf", remove=(3, 4))."""
+    """Return a function that builds small nets in eval mode: small("zf", remove=(3, 4))."""
 
     def make(name: str = "zf", **options) -> Network:
         torch.manual_seed(2013)
@@ -22,5 +22,5 @@ def small():
 
 @pytest.fixture
 def images():
-    """Give float32 (3, 3, 80, 80), mean-subtracted."""
+    """Return inputs: float32 (3, 3, 80, 80), mean-subtracted."""
     return 60 * torch.randn(3, 3, 80, 80, generator=torch.Generator().manual_seed(1))

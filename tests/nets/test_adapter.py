@@ -1,4 +1,4 @@
-"""Foreign nets: the same numbers under our names, or a sentence about the part that cannot be read."""
+"""Adapted nets compute the same numbers; the error for one that cannot be adapted names the module."""
 
 import pytest
 import torch
@@ -21,8 +21,8 @@ def noise(crop: int) -> torch.Tensor:
     return torch.randn(2, 3, crop, crop, generator=torch.Generator().manual_seed(3))
 
 
-def test_in_place_and_reused_relus_are_made_safe():
-    """One in-place ReLU object used three times would overwrite what a trace shows."""
+def test_in_place_and_reused_relus_become_separate_operations():
+    """An in-place ReLU used three times would overwrite the values of a trace."""
     relu = nn.ReLU(inplace=True)
     net = nn.Sequential(nn.Conv2d(3, 6, 5), relu, nn.Conv2d(6, 6, 3), relu, *head(6 * 10 * 10), relu)
     adapted = adapt(net, 16)
@@ -44,7 +44,7 @@ def test_norms_pools_and_names():
     assert list(adapted.layers) == ["conv1", "norm1", "pool1", "fc2"]
     assert isinstance(adapted.norm1, ContrastNorm) and adapted.norm1.size == 3
     torch.testing.assert_close(adapted(noise(32)), net.eval()(noise(32)))
-    *_, last = adapted.walk(noise(32))
+    *_, last = adapted.iter_forward(noise(32))
     assert torch.equal(last.output, adapted(noise(32)))
 
 
@@ -73,7 +73,7 @@ def test_adaptive_pools_are_fixed_at_this_crop(out, side, kinds):
     torch.testing.assert_close(adapted(noise(32)), net(noise(32)))
 
 
-def test_the_module_is_left_alone():
+def test_the_original_is_not_modified():
     net = chain(nn.ReLU(inplace=True), *head(6 * 14 * 14)).train()
     before = {key: value.clone() for key, value in net.state_dict().items()}
     adapted = adapt(net, 32, std=(58.0, 57.0, 57.5))
@@ -82,7 +82,7 @@ def test_the_module_is_left_alone():
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
 
-def test_mean_and_std_bring_foreign_pictures_to_ours():
+def test_mean_and_std_are_folded_into_the_net():
     net, std = chain(nn.ReLU(), *head(6 * 14 * 14)), torch.tensor([58.0, 57.0, 56.0])
     adapted = adapt(net, 32, (123.0, 116.0, 103.0), std.tolist())
     assert adapted.mean.shape == (3, 37, 37) and adapted.mean[:, 5, 9].tolist() == [123.0, 116.0, 103.0]
@@ -90,7 +90,7 @@ def test_mean_and_std_bring_foreign_pictures_to_ours():
 
 
 @pytest.mark.parametrize("mean", [(1.0, 2.0), torch.zeros(3, 20, 20), torch.zeros(3, 40, 41)])
-def test_a_mean_that_does_not_fit_is_refused(mean):
+def test_a_mean_of_the_wrong_shape_is_refused(mean):
     with pytest.raises(ZfnetError, match="expected 3 numbers"):
         adapt(chain(*head(6 * 14 * 14)), 32, mean)
 
@@ -123,13 +123,13 @@ class Shortcut(nn.Module):
         (Shortcut(), "Shortcut computes something else"),
     ],
 )
-def test_what_cannot_be_read_is_named(net, words):
+def test_modules_that_cannot_be_adapted_are_named(net, words):
     with pytest.raises(ZfnetError, match=words):
         adapt(net, 8 if isinstance(net, Shortcut) else 32)
 
 
 def with_statistics(net: nn.Module) -> nn.Module:
-    """Batch normalisations as after a training, in float64."""
+    """Set the batch normalisations as after training, in float64."""
     torch.manual_seed(5)
     for norm in net.modules():
         if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -168,7 +168,7 @@ def test_a_convolution_used_twice_is_folded_only_where_it_is_normalised():
     torch.testing.assert_close(adapt(net, 32)(noise(32).double()), net(noise(32).double()), rtol=1e-12, atol=1e-12)
 
 
-def test_rectangular_dilated_and_spelled_padding():
+def test_rectangular_and_dilated_windows_and_named_padding():
     net = chain(
         nn.Conv2d(6, 6, (3, 1), stride=(1, 2), padding=(2, 0)),
         nn.ReLU(),

@@ -1,4 +1,4 @@
-"""Nets as data: the printed sizes and parameter counts, the variants of Table 3, exact JSON, helpful errors."""
+"""Architectures: published sizes and parameter counts, the variants of Table 3, exact JSON, error messages."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ COUNTS = [  # PAPER: parameters of the published nets and of all variants of Tab
 
 
 def counted(architecture: Architecture) -> int:
-    """Parameters from the plan alone: fan-in and bias of every unit."""
+    """Count the parameters from the plan alone: fan-in and bias of every unit."""
     outputs = {p.name: p.shape[0] for p in architecture.plan()}
     return sum((fan_in + 1) * outputs[name] for name, fan_in in architecture.fan_ins().items())
 
@@ -77,7 +77,7 @@ def test_width_scales_maps_and_units_but_not_classes():
     alpha=st.sampled_from(["over_n", "per_term"]),
 )
 @settings(deadline=None, max_examples=60)
-def test_json_gives_back_exactly_the_same_net(name, width, crop, remove, units, maps, alpha):
+def test_json_round_trips_are_exact(name, width, crop, remove, units, maps, alpha):
     maps = {number: count for number, count in maps.items() if number not in remove}
     net = describe(name, 7, width, crop, None, alpha, remove=tuple(remove), units=units, maps=maps)
     again = Architecture.from_json(json.loads(json.dumps(net.to_json())))
@@ -87,14 +87,14 @@ def test_json_gives_back_exactly_the_same_net(name, width, crop, remove, units, 
 @given(crop=st.integers(64, 300), name=st.sampled_from(["zf", "krizhevsky"]))
 @settings(deadline=None, max_examples=60)
 def test_every_window_fits_its_padded_input(crop, name):
-    """The overhang is spelled out: after a pad operation every convolution divides evenly, as D2 and D3 ask."""
+    """After the explicit padding the strides of every convolution divide evenly (D2, D3)."""
     side = crop
-    for planned in describe(name, crop=crop).plan():
-        if planned.kind == "conv":
-            room = side + 2 * planned.options["padding"] - planned.options["kernel_size"]
-            assert room % planned.options["stride"] == 0
-            assert planned.shape[1] == 1 + room // planned.options["stride"]
-        side = planned.shape[1] if len(planned.shape) == 3 else side
+    for spec in describe(name, crop=crop).plan():
+        if spec.kind == "conv":
+            room = side + 2 * spec.options["padding"] - spec.options["kernel_size"]
+            assert room % spec.options["stride"] == 0
+            assert spec.shape[1] == 1 + room // spec.options["stride"]
+        side = spec.shape[1] if len(spec.shape) == 3 else side
 
 
 def test_the_pad_lies_on_the_right_and_bottom():
@@ -103,7 +103,7 @@ def test_the_pad_lies_on_the_right_and_bottom():
     assert [p.options["padding"] for p in pads["krizhevsky"]] == [(0, 3, 0, 3)]
 
 
-def test_full_size_undoes_width_and_crop_but_no_change():
+def test_full_size_undoes_width_and_crop_but_keeps_the_changes():
     small = describe("zf", classes=5, width=0.25, crop=112, units=2048)
     assert small.full_size() == describe("zf", classes=5, units=2048)
     assert small.full_size().fan_ins()["fc7"] == 2048 and small.fan_ins()["fc7"] == 512
@@ -119,13 +119,13 @@ def test_full_size_undoes_width_and_crop_but_no_change():
         ({"name": "zf", "remove": (3,), "maps": {3: 512}}, ["layer 3", "1, 2, 4, 5"]),
         ({"name": "zf", "width": 0.0}, ["width", "greater than 0"]),
         ({"name": "zf", "norm_alpha": "per_n"}, ["norm_alpha", "over_n", "per_n"]),
-        ({"name": "zf", "crop": 20}, ["crop of 20", "too small"]),
+        ({"name": "zf", "crop": 20}, ["crop of 20 px", "too small"]),
         ({"name": "zf", "crop": 224, "size": 200}, ["224", "200"]),
         ({"name": "krizhevsky", "maps": {2: 255}}, ["conv2", "groups", "255"]),
         ({"name": "zf", "units": "many"}, ["units", "many"]),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(arguments, words):
+def test_mistakes_have_helpful_messages(arguments, words):
     with pytest.raises(ZfnetError) as caught:
         describe(**arguments)
     assert all(word in str(caught.value) for word in words), caught.value

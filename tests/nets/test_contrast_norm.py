@@ -1,4 +1,4 @@
-"""Contrast norm against torch's in double precision, the printed formula, and finite differences."""
+"""Contrast norm against torch's in double precision, the published formula, and finite differences."""
 
 import pytest
 import torch
@@ -34,11 +34,11 @@ def test_it_is_torchs_norm_and_so_is_its_gradient(channels, size, alpha, beta, s
     torch.testing.assert_close(gradients(ours, x, along), gradients(theirs, x, along), rtol=1e-11, atol=1e-12)
 
 
-def test_per_term_is_the_formula_as_printed():
+def test_per_term_is_the_published_formula():
     a = 20 * torch.randn(1, 9, 2, 2, dtype=torch.float64)
     energy = [sum(a[:, j] ** 2 for j in range(max(0, i - 2), min(8, i + 2) + 1)) for i in range(9)]
-    printed = torch.stack([a[:, i] / (2 + 1e-4 * energy[i]) ** 0.75 for i in range(9)], 1)
-    torch.testing.assert_close(ContrastNorm(5, alpha=5e-4)(a), printed, rtol=1e-13, atol=1e-13)
+    published = torch.stack([a[:, i] / (2 + 1e-4 * energy[i]) ** 0.75 for i in range(9)], 1)
+    torch.testing.assert_close(ContrastNorm(5, alpha=5e-4)(a), published, rtol=1e-13, atol=1e-13)
 
 
 def test_first_and_second_derivatives_are_those_of_the_function():
@@ -58,11 +58,11 @@ def test_one_input_can_be_used_twice_and_differentiated_twice():
     torch.testing.assert_close(first, gradients(lambda x: theirs(x) + theirs(theirs(x)), x, torch.ones_like(x)))
 
 
-def test_pieces_give_what_the_whole_gives(monkeypatch):
+def test_chunks_give_what_the_whole_gives(monkeypatch):
     x = (40 * torch.randn(3, 12, 7, 5)).requires_grad_()
     along = torch.randn_like(x)
     whole = ContrastNorm()(x), gradients(ContrastNorm(), x, along)
-    monkeypatch.setattr(module, "PIECE", 500)  # bytes: 10 positions, the last piece shorter
+    monkeypatch.setattr(module, "CHUNK", 500)  # bytes: 10 positions, the last chunk shorter
     for found, expected in zip((ContrastNorm()(x), gradients(ContrastNorm(), x, along)), whole, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 

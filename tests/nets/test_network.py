@@ -1,4 +1,4 @@
-"""Built nets: shapes as planned, fast path equal to the walk, names and switches as promised."""
+"""Built nets: shapes, names, switches, and the equality of `forward` and `iter_forward`."""
 
 import pytest
 import torch
@@ -24,21 +24,21 @@ def test_parameters_are_the_published_ones(name, count):
 
 
 @pytest.mark.parametrize("name, options", NETS)
-def test_the_fast_path_equals_the_walk_bit_for_bit(small, images, name, options):
+def test_forward_equals_iter_forward_bit_for_bit(small, images, name, options):
     net = small(name, **options)
     with torch.no_grad():
-        *_, last = net.walk(images)
+        *_, last = net.iter_forward(images)
         assert torch.equal(last.output, net(images))
         channels_last = images.contiguous(memory_format=torch.channels_last)
         torch.testing.assert_close(net.to(memory_format=torch.channels_last)(channels_last), last.output)
 
 
 @pytest.mark.parametrize("name, options", NETS)
-def test_every_output_has_the_planned_shape(small, images, name, options):
+def test_every_output_has_the_specified_shape(small, images, name, options):
     net = small(name, **options)
-    for step, planned in zip(net.walk(images), net.architecture.plan(), strict=True):
-        assert step.operation.name == planned.name and step.operation.kind == planned.kind
-        assert step.output.shape == (3, *planned.shape)
+    for record, spec in zip(net.iter_forward(images), net.architecture.plan(), strict=True):
+        assert record.operation.name == spec.name and record.operation.kind == spec.kind
+        assert record.output.shape == (3, *spec.shape)
 
 
 def test_a_trace_holds_the_layers_of_the_paper(small, images):
@@ -50,8 +50,8 @@ def test_a_trace_holds_the_layers_of_the_paper(small, images):
     assert trace.activations["fc8"].min() < 0
 
 
-def test_a_trace_can_be_rebuilt_by_hand(small, images):
-    """Inputs, weights and activations of one trace fit together: ReLU(W x + b)."""
+def test_a_trace_is_consistent_with_the_weights(small, images):
+    """The activations of a trace are ReLU(W x + b) of its inputs."""
     net = small("zf")
     trace = net.trace(images)
     conv2 = F.conv2d(trace.inputs["conv2"], net.conv2.weight, net.conv2.bias, stride=2)
@@ -69,16 +69,16 @@ def test_switches_point_at_the_maxima(small, images, name):
         assert torch.equal(plane.gather(2, switches.flatten(2)), trace.activations[pool].flatten(2))
 
 
-def test_a_walk_stops_after_the_layer_it_was_asked_for(small, images):
+def test_iter_forward_stops_after_the_requested_layer(small, images):
     net = small("krizhevsky")
-    *_, last = net.walk(images, upto="conv3")
+    *_, last = net.iter_forward(images, upto="conv3")
     assert last.operation.name == "relu3"
     assert list(net.trace(images, upto="pool1").activations) == ["conv1", "norm1", "pool1"]
     with pytest.raises(ZfnetError, match=r"'conv6'.*did you mean 'conv5'"):
-        list(net.walk(images, upto="conv6"))
+        list(net.iter_forward(images, upto="conv6"))
 
 
-def test_states_have_the_papers_names(small):
+def test_parameters_have_the_papers_names(small):
     names = list(small("krizhevsky", remove=(3, 4)).state_dict())
     assert names[0] == "mean"
     assert [n for n in names if n.endswith("weight")] == [
@@ -107,5 +107,5 @@ def test_both_readings_of_the_norm(small, alpha, effective):
     assert (norm.size, norm.alpha, norm.beta, norm.k) == (5, effective, 0.75, 2.0)
 
 
-def test_there_is_a_device_to_work_on():
+def test_the_device_is_a_gpu_where_there_is_one():
     assert device().type == ("cuda" if torch.cuda.is_available() else "cpu")

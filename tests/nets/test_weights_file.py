@@ -1,4 +1,4 @@
-"""Nets on disk: everything comes back, and what is foreign or damaged is refused in a sentence."""
+"""Saving and loading nets: exact round trips, and an error message for every foreign or damaged file."""
 
 import json
 
@@ -21,7 +21,7 @@ def path(tmp_path):
 
 
 def rewrite(path, header=None, **tensors):
-    """Change tensors (None: drop) and header of a saved net."""
+    """Change tensors (None: remove) and header of a saved net."""
     with safe_open(path, "pt") as file:
         old = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         text = file.metadata()["zfnet"]
@@ -30,7 +30,7 @@ def rewrite(path, header=None, **tensors):
 
 
 @pytest.mark.parametrize("name, options", [("zf", {"norm_alpha": "per_term"}), ("krizhevsky", {"remove": (3, 4, 7)})])
-def test_a_net_comes_back_as_it_was(small, images, path, name, options):
+def test_saving_and_loading_a_net_is_exact(small, images, path, name, options):
     net = small(name, **options).to(memory_format=torch.channels_last)
     save(net, path, run="zf-s1", classes=["n01440764", "n01443537"])
     again = load(path)
@@ -53,7 +53,7 @@ def test_a_loaded_net_can_be_trained(small, images, path):
     assert all(parameter.grad is not None for parameter in net.parameters())
 
 
-def mutilated(path, kind):
+def damage(path, kind):
     if kind == "missing":
         return path.with_name("other.safetensors")
     content = path.read_bytes()
@@ -64,14 +64,14 @@ def mutilated(path, kind):
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "cut"])
 def test_damaged_files_are_refused(small, path, kind):
     save(small("zf"), path)
-    damaged = mutilated(path, kind)
+    damaged = damage(path, kind)
     with pytest.raises(ZfnetError, match=damaged.name):
         load(damaged)
     with pytest.raises(ZfnetError, match=damaged.name):
         load_metadata(damaged)
 
 
-def test_safetensors_of_others_are_refused(path, tmp_path):
+def test_foreign_safetensors_are_refused(path, tmp_path):
     save_file({"conv1.weight": torch.zeros(2)}, tmp_path / "foreign.safetensors", metadata={"format": "pt"})
     with pytest.raises(ZfnetError, match="not a net saved by zfnet"):
         load(tmp_path / "foreign.safetensors")
@@ -104,7 +104,7 @@ def test_tensors_must_be_those_of_the_architecture(small, path, tensors, words):
         lambda header: json.dumps(header | {"architecture": header["architecture"] | {"width": 64, "classes": 10**6}}),
     ],
 )
-def test_a_header_that_lies_costs_no_memory_and_is_refused(small, path, header):
+def test_a_wrong_header_is_refused_before_memory_is_allocated(small, path, header):
     save(small("zf"), path)
     rewrite(path, header)
     with pytest.raises(ZfnetError, match=path.name):
@@ -113,7 +113,7 @@ def test_a_header_that_lies_costs_no_memory_and_is_refused(small, path, header):
 
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 @settings(deadline=None, max_examples=30)
-def test_one_wrong_byte_loads_or_is_told(tmp_path_factory, place, value):
+def test_a_wrong_byte_either_loads_or_names_the_file(tmp_path_factory, place, value):
     path = tmp_path_factory.mktemp("net") / "weights.safetensors"
     save(build("zf", classes=3, width=1 / 96, crop=64), path)
     content = bytearray(path.read_bytes())
@@ -130,7 +130,7 @@ def test_one_wrong_byte_loads_or_is_told(tmp_path_factory, place, value):
 
 @pytest.fixture
 def adapted():
-    """A foreign net with every kind of operation, and two inputs."""
+    """Return an adapted net with every kind of operation, and two inputs."""
     torch.manual_seed(0)
     layers = [
         *(nn.ZeroPad2d((1, 0, 2, 1)), nn.Conv2d(3, 6, (5, 3), 2, bias=False), nn.BatchNorm2d(6), nn.ReLU()),
@@ -143,7 +143,7 @@ def adapted():
     )
 
 
-def test_an_adapted_net_comes_back_as_it_was(adapted, path):
+def test_saving_and_loading_an_adapted_net_is_exact(adapted, path):
     net, images = adapted
     save(net, path, source="mine")
     again = load(path)
@@ -168,12 +168,12 @@ def change(header, *keys, value):
     [
         (("crop",), 0, "crop: Input should be greater"),
         (("crop",), 33000, "crop"),
-        (("crop",), 9999, "beyond its square"),
+        (("crop",), 9999, "larger than its square"),
         (("classes",), "5", "classes"),
         (("operations",), [], "operations"),
         (("operations", 0, "kind"), "os.system", "no operation 'os.system'"),
         (("operations", 0, "name"), "__class__", "operations.0.name"),
-        (("operations", 1, "name"), "pad0", "names twice"),
+        (("operations", 1, "name"), "pad0", "repeated names"),
         (("operations", 1, "options"), {"in_channels": 3}, "conv1: has the options in_channels; expected"),
         (("operations", 1, "options", "groups"), 0, "conv1: "),
         (("operations", 1, "options", "out_channels"), 10**6, "conv2 does not fit its input"),
@@ -186,10 +186,10 @@ def change(header, *keys, value):
         (("operations", 4, "options", "kernel_size"), 2.5, "pool1 does not fit"),
         (("operations", 10, "kind"), "relu", r"fc3 does not fit its input \(2, 4, 3, 3\)"),
         (("operations", -1, "options", "in_features"), 8, "fc4 does not fit its input"),
-        (("classes",), 6, r"gives \(2, 5\) for two pictures; expected \(2, 6\)"),
+        (("classes",), 6, r"for two images has shape \(2, 5\); expected \(2, 6\)"),
     ],
 )
-def test_a_chain_that_lies_is_refused(adapted, path, keys, value, words):
+def test_a_wrong_chain_is_refused(adapted, path, keys, value, words):
     save(adapted[0], path)
     rewrite(path, lambda header: change(header, *keys, value=value))
     with pytest.raises(ZfnetError, match=f"{path.name}.*{words}"):

@@ -16,7 +16,7 @@ from zfnet.data.shards.writer import write_shards
 from zfnet.nets import Network, adapt, build, save
 from zfnet.settings import Data
 
-CROP, SIZE, CLASSES, PICTURES = 64, 72, 4, 24
+CROP, SIZE, CLASSES, IMAGES = 64, 72, 4, 24
 
 
 def _foreign(norm: bool, inplace: bool) -> nn.Sequential:
@@ -43,8 +43,8 @@ def _foreign(norm: bool, inplace: bool) -> nn.Sequential:
 
 @pytest.fixture(scope="session")
 def foreign() -> Callable[..., tuple[nn.Sequential, Network]]:
-    """A random foreign net and the same adapted: strides, padding, groups, overlapping pools in ceil mode, in-place
-    ReLUs, float64; conv1, pool1, conv2, pool2, conv3, average3, fc4, fc5.
+    """Return a function that builds a random foreign net and adapts it: strides, padding, groups, overlapping pools in
+    ceil mode, in-place ReLUs, float64; layers conv1, pool1, conv2, pool2, conv3, average3, fc4, fc5.
     """
 
     def make(norm: bool = False, inplace: bool = True) -> tuple[nn.Sequential, Network]:
@@ -58,13 +58,13 @@ def foreign() -> Callable[..., tuple[nn.Sequential, Network]]:
 
 @pytest.fixture
 def images() -> torch.Tensor:
-    """Two inputs of the foreign net."""
+    """Return two inputs of the foreign net."""
     return torch.randn(2, 3, 41, 41, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
 
 
 @pytest.fixture(scope="session")
 def make_net() -> Callable[..., Network]:
-    """Random nets with the paper's geometry that fit the data set; every layer responds."""
+    """Return a function that builds random nets with the paper's geometry for the data set; every layer responds."""
 
     def make(name: str = "zf", seed: int = 0) -> Network:
         torch.manual_seed(seed)
@@ -80,24 +80,22 @@ def make_net() -> Callable[..., Network]:
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared data set of coloured blobs."""
+    """Return the manifest of a prepared data set of coloured blobs."""
     path = tmp_path_factory.mktemp("data") / "val" / "manifest.json"
-    source = Source(
-        "blobs", [f"n{c:08d}" for c in range(CLASSES)], {"n00000001": "blob, spot"}, [], _pictures, PICTURES
-    )
+    source = Source("blobs", [f"n{c:08d}" for c in range(CLASSES)], {"n00000001": "blob, spot"}, [], _images, IMAGES)
     write_shards(source, Data(image_size=SIZE), path, square=True, threads=1)
     return path
 
 
 @pytest.fixture(scope="session")
 def shards(manifest: Path) -> Shards:
-    """The prepared data set, opened."""
+    """Return the opened data set."""
     return Shards(manifest)
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory, make_net: Callable[..., Network]) -> dict[str, Path]:
-    """Saved nets by run."""
+    """Return saved nets by run."""
     folder = tmp_path_factory.mktemp("runs")
     paths = {run: folder / run / "weights.safetensors" for run in ("zf-s1", "krizhevsky-s1")}
     for run, path in paths.items():
@@ -105,9 +103,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory, make_net: Callable[..., Ne
     return paths
 
 
-def _pictures() -> Iterator[EncodedImage]:
+def _images() -> Iterator[EncodedImage]:
     draw = np.random.default_rng(0)
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         coarse = Image.fromarray(draw.integers(0, 256, (9, 9, 3), dtype=np.uint8))
         file = io.BytesIO()
         coarse.resize((SIZE + 8, SIZE), Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)

@@ -7,11 +7,18 @@ from torch import nn
 
 from zfnet.core.errors import ZfnetError
 from zfnet.nets import Network, adapt
-from zfnet.visualize import class_model, maximise, saliency_map
-from zfnet.visualize.activation_maximization import NAMED, SETTINGS, Ascent, find_settings, regularise, slope
+from zfnet.visualize import class_model, maximize, saliency_map
+from zfnet.visualize.activation_maximization import (
+    PUBLISHED,
+    SETTINGS,
+    AscentSettings,
+    find_settings,
+    preactivation_gradient,
+    regularise,
+)
 from zfnet.visualize.saliency import SPREAD
 
-PLAIN = Ascent(0, 0, 0, 0, 0, 5, 1.0)
+PLAIN = AscentSettings(0, 0, 0, 0, 0, 5, 1.0)
 
 
 def test_saliency_is_autograds(make_net):
@@ -22,30 +29,28 @@ def test_saliency_is_autograds(make_net):
     torch.testing.assert_close(saliency_map(net, images, torch.tensor([3, 1])), leaf.grad.abs().amax(1))
 
 
-def test_climbing_makes_the_unit_stronger_and_the_seed_decides(make_net):
+def test_the_ascent_raises_the_activation_and_depends_only_on_the_seed(make_net):
     net = make_net()
-    start = maximise(net, "fc8", 2, SETTINGS[2]._replace(steps=1))
-    best = maximise(net, "fc8", 2, Ascent(0, 0, 0, 0, 0, 8, 1.0, progress=2.0))
+    start = maximize(net, "fc8", 2, SETTINGS[2]._replace(steps=1))
+    best = maximize(net, "fc8", 2, AscentSettings(0, 0, 0, 0, 0, 8, 1.0, progress=2.0))
     assert best.activation > start.activation + 1
-    assert best.picture.shape == (net.crop, net.crop, 3)
-    assert torch.equal(
-        maximise(net, "conv2", 2, PLAIN, seed=4).picture, maximise(net, "conv2", 2, PLAIN, seed=4).picture
-    )
+    assert best.image.shape == (net.crop, net.crop, 3)
+    assert torch.equal(maximize(net, "conv2", 2, PLAIN, seed=4).image, maximize(net, "conv2", 2, PLAIN, seed=4).image)
 
 
-def test_a_unit_that_is_silent_at_the_start_is_climbed_too(make_net):
-    """Its ReLU has no slope there, so the slope is taken before it."""
+def test_a_unit_that_is_silent_at_the_start_is_maximised_too(make_net):
+    """The gradient is taken before the ReLU, where it is not zero."""
     net = make_net()
     net.conv5.bias.data -= 1e3
-    best = maximise(net, "conv5", 2, Ascent(0, 0, 0, 0, 0, 6, 1e8, progress=400.0))
+    best = maximize(net, "conv5", 2, AscentSettings(0, 0, 0, 0, 0, 6, 1e8, progress=400.0))
     assert best.activation > -1e3 and best.step == 5
 
 
-def test_the_slope_is_autograds_before_the_relu(make_net):
+def test_the_gradient_before_the_relu_is_autograds(make_net):
     net = make_net().double()
     leaf = (50 * torch.randn(1, 3, net.crop, net.crop, dtype=torch.float64)).requires_grad_()
-    before = {step.operation.name: step.output for step in net.walk(leaf, "conv4")}["conv4"]
-    value, found = slope(net, leaf.detach(), "conv4", 3, (1, 1))
+    before = {record.operation.name: record.output for record in net.iter_forward(leaf, "conv4")}["conv4"]
+    value, found = preactivation_gradient(net, leaf.detach(), "conv4", 3, (1, 1))
     (expected,) = torch.autograd.grad(before[0, 3, 1, 1], leaf)
     torch.testing.assert_close(value, before[0, 3, 1, 1].detach()[None])
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
@@ -72,33 +77,33 @@ def test_priors_decay_blur_and_clip():
 
 
 def test_the_four_published_settings_have_names():
-    """Decay; blur and how often; percentiles of norm and of contribution; steps; rate; progress (Yosinski et al.)."""
-    assert {name: tuple(settings) for name, settings in NAMED.items()} == {
+    """Decay; blur and its period; percentiles of norm and contribution; steps; learning rate; progress (Yosinski)."""
+    assert {name: tuple(settings) for name, settings in PUBLISHED.items()} == {
         "norm": (0, 0.5, 4, 50, 0, 500, 100, 2.0),
         "decay": (0.3, 0, 0, 20, 0, 750, 100, None),
         "blur": (1e-4, 1.0, 4, 0, 0, 1000, 100, None),
         "contribution": (0, 0.5, 4, 0, 90, 1000, 1e8, 2.0),
     }
-    assert tuple(NAMED.values()) == SETTINGS
-    assert find_settings("decay") is NAMED["decay"] and find_settings(PLAIN) is PLAIN
+    assert tuple(PUBLISHED.values()) == SETTINGS
+    assert find_settings("decay") is PUBLISHED["decay"] and find_settings(PLAIN) is PLAIN
     with pytest.raises(ZfnetError, match=r"no setting 'blurr'.* did you mean 'blur'"):
         find_settings("blurr")
 
 
 def linear() -> tuple[Network, torch.Tensor]:
-    """A net whose two scores are linear in the picture, float64, and its weights (2, 3, 8, 8)."""
+    """A net whose two scores are linear in the image, float64, and its weights (2, 3, 8, 8)."""
     module = nn.Sequential(nn.Flatten(), nn.Linear(192, 2)).double()
     return adapt(module, 8, (120.0, 110.0, 100.0)).double(), module[1].weight.detach().unflatten(1, (3, 8, 8))
 
 
-def test_a_constant_rate_steps_by_the_gradient_and_progress_by_the_rise():
+def test_learning_rate_and_progress_set_the_step_size():
     net, weight = linear()
-    start = maximise(net, "fc1", 1, PLAIN._replace(steps=1), seed=2)
-    constant = maximise(net, "fc1", 1, PLAIN._replace(steps=2, rate=3.0), seed=2)
+    start = maximize(net, "fc1", 1, PLAIN._replace(steps=1), seed=2)
+    constant = maximize(net, "fc1", 1, PLAIN._replace(steps=2, learning_rate=3.0), seed=2)
     assert constant.activation - start.activation == pytest.approx(3 * weight[1].square().sum().item())
-    progress = maximise(net, "fc1", 1, PLAIN._replace(steps=2, rate=100.0, progress=2.0), seed=2)
+    progress = maximize(net, "fc1", 1, PLAIN._replace(steps=2, learning_rate=100.0, progress=2.0), seed=2)
     assert progress.activation - start.activation == pytest.approx(2.0)
-    limited = maximise(net, "fc1", 1, PLAIN._replace(steps=2, rate=0.5, progress=200.0), seed=2)
+    limited = maximize(net, "fc1", 1, PLAIN._replace(steps=2, learning_rate=0.5, progress=200.0), seed=2)
     assert limited.activation - start.activation == pytest.approx(weight[1].square().sum().item() / 2)
 
 
@@ -110,18 +115,18 @@ def test_the_class_model_of_linear_scores_is_known():
     bias = net.fc1.bias[1].item()
     assert found.objective == pytest.approx(bias + weight[1].square().sum().item() / 0.08, rel=1e-6)
     mean = torch.tensor([120.0, 110.0, 100.0], dtype=torch.float64)[:, None, None]
-    assert torch.equal(found.picture.permute(2, 0, 1), (found.offset + mean).clamp(0, 255).round().byte())
+    assert torch.equal(found.image.permute(2, 0, 1), (found.offset + mean).clamp(0, 255).round().byte())
     assert class_model(net, 0).offset.square().mean().sqrt() == pytest.approx(SPREAD, rel=1e-4)
 
 
-def test_a_unit_that_the_zero_image_cannot_move_is_told():
+def test_a_zero_gradient_at_the_zero_image_is_refused():
     net = adapt(nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 2)), 8)
     net.fc1.bias.data.fill_(-1)
-    with pytest.raises(ZfnetError, match="fc2, unit 0: its derivative is 0 at the zero image"):
+    with pytest.raises(ZfnetError, match="fc2, unit 0: the gradient is zero at the zero image"):
         class_model(net, 0)
 
 
 @pytest.mark.parametrize("penalty", [0.0, -1.0, float("nan")])
-def test_a_class_model_without_bounds_is_refused(penalty):
-    with pytest.raises(ZfnetError, match="without bounds"):
+def test_an_unbounded_class_model_is_refused(penalty):
+    with pytest.raises(ZfnetError, match="unbounded"):
         class_model(linear()[0], 1, penalty=penalty)

@@ -1,4 +1,4 @@
-"""The backward pass against other people's code, against algebra and against numbers worked out by hand."""
+"""The backward pass against other implementations, algebraic identities and examples worked out by hand."""
 
 import copy
 from dataclasses import replace
@@ -18,7 +18,7 @@ from zfnet.core.errors import ZfnetError
 from zfnet.nets import adapt
 from zfnet.nets.geometry import receptive_fields
 from zfnet.visualize import RULES, Rule, project, saliency_map, unpool
-from zfnet.visualize.backward import DECONVNET, centres, descend, record, single_out, transpose
+from zfnet.visualize.backward import DECONVNET, backproject, forward_trace, select_unit, transpose, window_centres
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:captum")
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:captum")
 PLACES = {"conv1": (1, (3, 4, 5)), "conv3": (7, (7, 2, 3)), "fc4": (11, (6,)), "fc5": (13, (2,))}
 
 
-# ---- other people's code ---------------------------------------------------------------------------------------------
+# ---- other implementations ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("layer", PLACES)
 @pytest.mark.parametrize(
     ("rule", "theirs"),
@@ -132,13 +132,13 @@ def test_pad_average_and_flatten_go_back_by_their_adjoints():
     module = nn.Sequential(nn.ZeroPad2d((1, 2, 3, 0)), nn.AvgPool2d(3, 2, ceil_mode=True), nn.Flatten())
     net = adapt(nn.Sequential(module, nn.Linear(3 * 49, 5, bias=False)), 12).double()
     x = torch.randn(2, 3, 12, 12, dtype=torch.float64)
-    steps = record(net, x, "fc1")
-    v = torch.randn_like(steps[-1].output)
-    torch.testing.assert_close((steps[-1].output * v).sum(), (x * descend(steps, v)).sum())
+    records = forward_trace(net, x, "fc1")
+    v = torch.randn_like(records[-1].output)
+    torch.testing.assert_close((records[-1].output * v).sum(), (x * backproject(records, v)).sum())
 
 
 def test_without_relu_and_norm_all_rules_that_follow_the_switches_agree():
-    """They differ in how they pass a ReLU and a norm, and in nothing else (C41)."""
+    """They differ only in how they pass a ReLU and a norm (C41)."""
     module = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(4, 5, 3, padding=1))
     net = adapt(nn.Sequential(module, nn.Flatten(), nn.Linear(5 * 25, 6)), 21).double()
     x = torch.randn(2, 3, 21, 21, dtype=torch.float64)
@@ -150,9 +150,11 @@ def test_without_relu_and_norm_all_rules_that_follow_the_switches_agree():
 @pytest.mark.parametrize("rule", RULES)
 def test_scaling_the_start_scales_the_pixels(foreign, images, rule):
     _, net = foreign(norm=True)
-    steps = record(net, images, "conv3")
-    _, start = single_out(steps[-1].output, 4)
-    torch.testing.assert_close(descend(steps, 3 * start, RULES[rule]), 3 * descend(steps, start, RULES[rule]))
+    records = forward_trace(net, images, "conv3")
+    _, start = select_unit(records[-1].output, 4)
+    torch.testing.assert_close(
+        backproject(records, 3 * start, RULES[rule]), 3 * backproject(records, start, RULES[rule])
+    )
 
 
 @pytest.mark.parametrize("name", ["zf", "krizhevsky"])
@@ -160,8 +162,8 @@ def test_projection_stays_inside_the_receptive_field(make_net, name):
     net = make_net(name)
     images = 50 * torch.randn(1, 3, net.crop, net.crop)
     field = receptive_fields(net)["conv2"]
-    steps = record(net, images, "conv2")
-    pixels = descend(steps, single_out(steps[-1].output, 1, (1, 2), value=1.0)[1])
+    records = forward_trace(net, images, "conv2")
+    pixels = backproject(records, select_unit(records[-1].output, 1, (1, 2), value=1.0)[1])
     top, left = (field.offset + field.stride * place for place in (1, 2))
     inside = torch.zeros(net.crop, net.crop, dtype=torch.bool)
     inside[max(top, 0) : top + field.size, max(left, 0) : left + field.size] = True
@@ -187,10 +189,10 @@ def test_a_net_small_enough_for_paper_and_pencil(rule, expected):
     net = adapt(module, 4)
     image = torch.zeros(1, 3, 4, 4)
     image[0, 0] = torch.arange(16.0).reshape(4, 4)
-    steps = record(net, image, "fc2")
-    assert steps[-1].output.tolist() == [[54.0] * 4]
-    _, start = single_out(steps[-1].output, 0, value=1.0)
-    assert descend(steps, start, RULES[rule])[0, 0].tolist() == expected
+    records = forward_trace(net, image, "fc2")
+    assert records[-1].output.tolist() == [[54.0] * 4]
+    _, start = select_unit(records[-1].output, 0, value=1.0)
+    assert backproject(records, start, RULES[rule])[0, 0].tolist() == expected
 
 
 def test_values_that_meet_at_one_pixel_are_added():
@@ -202,8 +204,8 @@ def test_values_that_meet_at_one_pixel_are_added():
 
 def test_centres_of_windows_that_hang_over_the_edge():
     net = adapt(nn.Sequential(nn.MaxPool2d(3, 2, ceil_mode=True), nn.Flatten(), nn.Linear(27, 2)), 6)
-    step = record(net, torch.randn(1, 3, 6, 6), "pool0")[-1]
-    assert centres(step.operation.module, step)[0, 0].tolist() == [[7, 9, 11], [19, 21, 23], [31, 33, 35]]
+    record = forward_trace(net, torch.randn(1, 3, 6, 6), "pool0")[-1]
+    assert window_centres(record.operation.module, record)[0, 0].tolist() == [[7, 9, 11], [19, 21, 23], [31, 33, 35]]
 
 
 # ---- published mistakes ----------------------------------------------------------------------------------------------
@@ -211,8 +213,8 @@ def test_centres_of_windows_that_hang_over_the_edge():
     ("rule", "below"),
     [("overwrite", 0.97), ("keep-max", 0.99), ("no-relu", 0.9), ("centre", 0.97), ("forward-mask", 0.97)],
 )
-def test_each_control_gives_another_picture(make_net, rule, below):
-    """What ports of the deconvnet get wrong is told apart by more than rounding."""
+def test_each_control_gives_another_projection(make_net, rule, below):
+    """Known mistakes of other implementations change the projection by more than rounding."""
     net = make_net("krizhevsky").double()
     images = 50 * torch.randn(4, 3, net.crop, net.crop, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     right, wrong = (project(net, images, "conv5", 3, rule=one)[1].flatten(1) for one in ("deconvnet", rule))
@@ -220,15 +222,15 @@ def test_each_control_gives_another_picture(make_net, rule, below):
 
 
 def test_published_mistakes_are_as_bad_as_they_were_measured(grouped):
-    """Cosines to the right projection in the order published for five grouped convolutions and a picture of noise:
+    """Cosines to the right projection in the order published for five grouped convolutions and an image of noise:
     kernels flipped once more 0.07, no ReLU 0.20, overwriting 0.77, keeping the largest 0.88, true norm 1.00.
     """
     net, images = grouped
-    steps = record(net, images, "conv5")
-    _, start = single_out(steps[-1].output, 3)
-    right = descend(steps, start).flatten(1)
-    found = {name: descend(steps, start, RULES[name]) for name in ("no-relu", "overwrite", "keep-max", "norm")}
-    found["flipped"] = descend([_flipped(step) for step in steps], start)
+    records = forward_trace(net, images, "conv5")
+    _, start = select_unit(records[-1].output, 3)
+    right = backproject(records, start).flatten(1)
+    found = {name: backproject(records, start, RULES[name]) for name in ("no-relu", "overwrite", "keep-max", "norm")}
+    found["flipped"] = backproject([_flipped(record) for record in records], start)
     cosines = {name: cosine_similarity(right, wrong.flatten(1)).mean().item() for name, wrong in found.items()}
     assert sorted(cosines, key=cosines.__getitem__) == ["flipped", "no-relu", "overwrite", "keep-max", "norm"], cosines
     assert cosines["flipped"] < 0.2 and cosines["no-relu"] < 0.5 and cosines["keep-max"] < 0.97
@@ -236,27 +238,27 @@ def test_published_mistakes_are_as_bad_as_they_were_measured(grouped):
 
 def test_repeated_switches_are_the_normal_case(grouped):
     """Published: 36 and 25 per cent of the switches of the two pools point where another one points."""
-    for step in record(*grouped, "conv5"):
-        if step.operation.kind == "pool":
-            planes = step.switches.flatten(2).flatten(0, 1)
+    for record in forward_trace(*grouped, "conv5"):
+        if record.operation.kind == "pool":
+            planes = record.switches.flatten(2).flatten(0, 1)
             repeated = 1 - sum(plane.unique().numel() for plane in planes) / planes.numel()
             assert 0.15 < repeated < 0.6
 
 
-def test_biases_play_no_part_on_the_way_back(foreign, images):
+def test_the_backward_pass_ignores_biases(foreign, images):
     _, net = foreign()
-    steps = record(net, images, "conv3")
-    _, start = single_out(steps[-1].output, 4)
-    before = descend(steps, start)
-    for step in steps:
-        if step.operation.kind == "conv":
-            step.operation.module.bias.data += 100
-    assert torch.equal(descend(steps, start), before)
+    records = forward_trace(net, images, "conv3")
+    _, start = select_unit(records[-1].output, 4)
+    before = backproject(records, start)
+    for record in records:
+        if record.operation.kind == "conv":
+            record.operation.module.bias.data += 100
+    assert torch.equal(backproject(records, start), before)
 
 
-# ---- what is left behind ---------------------------------------------------------------------------------------------
+# ---- side effects ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("rule", RULES)
-def test_no_hook_and_no_changed_module_is_left_behind(foreign, images, rule):
+def test_nets_are_left_unmodified_and_without_hooks(foreign, images, rule):
     module, net = foreign(norm=True)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     kinds, given = [type(one) for one in module.modules()], images.clone()
@@ -296,7 +298,7 @@ def test_shared_and_in_place_relus_change_nothing(foreign, images):
     assert torch.equal(*results)
 
 
-def test_a_rule_of_ones_own(foreign, images):
+def test_a_custom_rule(foreign, images):
     _, net = foreign()
     flags = Rule(mask=False, rectify=True, switches=True, skip_norm=True)
     assert torch.equal(project(net, images, "conv3", 2, rule=flags)[1], project(net, images, "conv3", 2)[1])
@@ -313,7 +315,7 @@ def test_a_rule_of_ones_own(foreign, images):
         ({"layer": "conv3", "unit": 0, "position": (-1, 0)}, "no row .*-1.*; expected 0 to 4"),
     ],
 )
-def test_mistakes_are_told(foreign, images, arguments, sentence):
+def test_mistakes_have_helpful_messages(foreign, images, arguments, sentence):
     _, net = foreign()
     with pytest.raises(ZfnetError, match=sentence):
         project(net, images, **arguments)
@@ -321,7 +323,7 @@ def test_mistakes_are_told(foreign, images, arguments, sentence):
 
 @pytest.fixture(scope="module")
 def grouped():
-    """Five convolutions, some in groups, overlapping pools, ReLUs and norms, and two pictures of noise."""
+    """Five convolutions, some in groups, overlapping pools, ReLUs and norms, and two images of noise."""
     torch.manual_seed(3)
     norm, pool = nn.LocalResponseNorm(5, k=2.0), nn.MaxPool2d(3, 2, ceil_mode=True)
     first = [nn.Conv2d(3, 24, 7, 2, 1), nn.ReLU(), pool, norm, nn.Conv2d(24, 32, 5, 2, groups=2), nn.ReLU(), pool, norm]
@@ -330,17 +332,17 @@ def grouped():
     return net, torch.randn(2, 3, 127, 127, dtype=torch.float64)
 
 
-def _flipped(step):
-    """The step of a convolution whose kernels are turned by half a circle."""
-    if step.operation.kind != "conv":
-        return step
-    module = copy.deepcopy(step.operation.module)
+def _flipped(record):
+    """Rotate the kernels of a recorded convolution by 180 degrees."""
+    if record.operation.kind != "conv":
+        return record
+    module = copy.deepcopy(record.operation.module)
     module.weight.data = module.weight.data.flip(2, 3)
-    return step._replace(operation=step.operation._replace(module=module))
+    return record._replace(operation=record.operation._replace(module=module))
 
 
 def _random_net(seed):
-    """A random chain, the same adapted, and two pictures; float64."""
+    """A random chain, the same adapted, and two images; float64."""
     torch.manual_seed(seed)
     draw, norm, maps, side = np.random.default_rng(seed), seed % 2, 3, int(np.random.default_rng(seed).integers(56, 66))
     layers = []

@@ -1,4 +1,4 @@
-"""Controls: the untrained net, how clear a projection is, and nearest pictures, each against a plain definition."""
+"""Controls: the untrained net, Gini coefficients and nearest neighbours, each against a plain definition."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ from zfnet.training.experiments import NetSpec, RunSpec
 from zfnet.training.init_weights import initialise
 from zfnet.visualize import top_patches
 from zfnet.visualize.backward import project
-from zfnet.visualize.controls import clearness, controls_stage, gini, same_class, untrained
-from zfnet.visualize.net_inputs import Gallery
+from zfnet.visualize.controls import controls_stage, gini, projection_ginis, same_class, untrained_copy
+from zfnet.visualize.net_inputs import InputLoader
 from zfnet.visualize.patches import as_half, box, cut
 from zfnet.visualize.top_patches import read_features
 
@@ -32,7 +32,7 @@ SPEC = RunSpec(
 
 @pytest.fixture(scope="module")
 def given(make_net, manifest, tmp_path_factory):
-    """What the stage is given: a net with the hash of its spec, the spec, pictures and the table of Figure 2."""
+    """Return the arguments of the stage: a net with the hash of its spec, the spec, images and Figure 2's table."""
     folder = tmp_path_factory.mktemp("controls")
     save(make_net(), folder / "weights.safetensors", spec=SPEC.hash)
     (folder / "spec.json").write_text(SPEC.text)
@@ -54,12 +54,12 @@ def made(given):
     return folder, load_file(folder / "controls.safetensors")
 
 
-def test_the_untrained_net_is_the_training_s_own_start(weights):
+def test_the_untrained_net_has_the_initial_weights_of_the_training(weights):
     net = load(weights["zf-s1"])
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     expected = build("zf", classes=4, width=1 / 12, crop=64, size=72)
     initialise(expected, Recipe(init_bias=1.0), 2)
-    found = untrained(net, SPEC)
+    found = untrained_copy(net, SPEC)
     for (name, ours), theirs in zip(found.named_parameters(), expected.parameters(), strict=True):
         assert torch.equal(ours, theirs), name
     assert torch.equal(found.mean, net.mean)
@@ -88,17 +88,17 @@ def test_same_class_is_that_of_a_plain_search(monkeypatch):
     assert found == pytest.approx(np.array(expected))
 
 
-def test_clearness_is_of_the_strongest_projection_under_both_rules(made, weights, shards):
-    gallery, table = Gallery(load(weights["zf-s1"]), shards, 1), read_features(made[0] / "features.csv", shards)
+def test_ginis_are_those_of_the_top_projection_by_both_rules(made, weights, shards):
+    loader, table = InputLoader(load(weights["zf-s1"]), shards, 1), read_features(made[0] / "features.csv", shards)
     row = table[(table["layer"] == 2) & (table["rank"] == 0)].iloc[0]
-    (view,) = gallery.views([gallery.shards.keys.index(row["key"])])
-    place = box(receptive_fields(gallery.net)["conv2"], row["row"], row["column"], 64)
+    (batch,) = loader.batches([loader.shards.keys.index(row["key"])])
+    place = box(receptive_fields(loader.net)["conv2"], row["row"], row["column"], 64)
     for column, rule in enumerate(("deconvnet", "forward-mask")):
-        _, pixels = project(gallery.net, view.inputs, "conv2", row["map"], rule=rule)
+        _, pixels = project(loader.net, batch.inputs, "conv2", row["map"], rule=rule)
         tile = as_half(cut(pixels[0].permute(1, 2, 0).numpy(), place)).astype(np.float32)
         assert made[1]["layer2/gini"][0, column] == pytest.approx(gini(np.square(tile).sum(2)), abs=1e-3)
     silent = table.assign(activation=0.0)
-    assert clearness(gallery, silent) == {}
+    assert projection_ginis(loader, silent) == {}
 
 
 def test_the_stage_writes_what_claims_read(made, shards):
@@ -120,15 +120,19 @@ def test_the_stage_writes_what_claims_read(made, shards):
         ("features", "", r"not a table of features \(No columns"),
         ("features", "key,set\na,b\n", r"not a table of features \(.*'activation'"),
         ("features", "layer,map,rank,key,row,column,activation\n2,0,0,blobs/000,0,,3\n", "not a table of features"),
-        ("features", "layer,map,rank,key,row,column,activation\n2,0,0,NA,0,0,3\n", "NA is no picture of this data set"),
+        (
+            "features",
+            "layer,map,rank,key,row,column,activation\n2,0,0,NA,0,0,3\n",
+            "NA is not an image of this data",
+        ),
     ],
 )
-def test_files_of_something_else_are_refused(given, tmp_path, which, text, message):
+def test_other_files_are_refused(given, tmp_path, which, text, message):
     (tmp_path / which).write_text(text)
     with pytest.raises(ZfnetError, match=message):
         controls_stage(**given | {which: tmp_path / which}, settings=FEW, out=tmp_path / "out.safetensors", threads=1)
 
 
-def test_a_net_that_no_spec_trained_has_no_beginning(given, weights, tmp_path):
-    with pytest.raises(ZfnetError, match="does not say how that net began"):
+def test_a_net_without_a_spec_is_refused(given, weights, tmp_path):
+    with pytest.raises(ZfnetError, match="initial weights of the net are unknown"):
         controls_stage(**given | {"weights": weights["zf-s1"]}, settings=FEW, out=tmp_path / "out.safetensors")

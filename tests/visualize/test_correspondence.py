@@ -1,4 +1,4 @@
-"""Correspondence by hand, and masks where they should be."""
+"""Correspondence worked out by hand, and the positions of the masks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from zfnet.core.errors import ZfnetError
 from zfnet.data.readers import keypoints
 from zfnet.data.readers.keypoints import Animal
 from zfnet.settings import Visualize
-from zfnet.visualize.correspondence import changes, choose_faces, compare, hamming, mask_face, signs
+from zfnet.visualize.correspondence import change_signs, choose_faces, compare, hamming, mask_face, ternary_sign
 from zfnet.visualize.face_masks import free_corners, make_face, make_plan, mask_side
 from zfnet.visualize.net_inputs import GREY
 
@@ -23,12 +23,12 @@ BOX = (40.0, 20.0, 160.0, 170.0)
 
 
 def animal(key: str = "dog", **changes) -> Animal:
-    """A dog with its key points in `picture`."""
+    """A dog with its key points in `image`."""
     return replace(Animal(key, key, (200, 240), PLACES, BOX), **changes)
 
 
-def picture() -> np.ndarray:
-    """A picture with red dots at the key points."""
+def image() -> np.ndarray:
+    """An image with red dots at the key points."""
     image = np.full((200, 240, 3), 60, np.uint8)
     for x, y in PLACES.values():
         image[round(y) - 2 : round(y) + 3, round(x) - 2 : round(x) + 3] = 255, 0, 0
@@ -37,10 +37,10 @@ def picture() -> np.ndarray:
 
 def test_signs_have_three_values():
     difference = torch.tensor([3.0, -2.0, 0.0, 1e-9, -1e-9])
-    assert signs(difference, 3.0).tolist() == [1, -1, 0, 0, 0]
+    assert ternary_sign(difference, 3.0).tolist() == [1, -1, 0, 0, 0]
 
 
-def test_distance_is_the_share_of_differing_signs():
+def test_distance_is_the_fraction_of_differing_signs():
     first = torch.tensor([[1, 0, -1, 1], [0, 0, 0, 0]], dtype=torch.int8)
     second = torch.tensor([[1, 1, 1, 0], [0, 0, 0, -1]], dtype=torch.int8)
     assert hamming(first, second) == (3 / 4 + 1 / 4) / 2
@@ -62,19 +62,19 @@ def test_one_row_for_each_pair_location_and_layer():
 
 def test_changes_are_signs_of_original_minus_masked(make_net, shards):
     net = make_net()
-    pictures = shards.squares([0, 1, 2], 1)[:, 4:68, 4:68]
+    images = shards.squares([0, 1, 2], 1)[:, 4:68, 4:68]
     mean = net.mean[:, 4:68, 4:68]
-    seen = net.trace(pictures.permute(0, 3, 1, 2) - mean).activations
-    found = changes(net, pictures)
+    seen = net.trace(images.permute(0, 3, 1, 2) - mean).activations
+    found = change_signs(net, images)
     for layer, name in ((5, "pool5"), (7, "fc7")):
         features = seen[name].flatten(1)
         assert torch.equal(found[layer], (features[0] - features[1:]).sign().to(torch.int8))
         assert found[layer].any()
 
 
-def test_masks_cover_their_parts_in_the_nets_own_pixels():
-    plan = make_plan(animal(), size=128, crop=112, share=0.18)
-    face = make_face("dog", picture(), plan, size=128, crop=112)
+def test_masks_cover_their_parts_in_the_pixels_of_the_crop():
+    plan = make_plan(animal(), size=128, crop=112, mask_size=0.18)
+    face = make_face("dog", image(), plan, size=128, crop=112)
     mask = mask_side(128, 0.18)
     masked = mask_face(face, mask, 4, np.random.default_rng(0))
     assert masked.shape == (8, 112, 112, 3)
@@ -108,11 +108,11 @@ def test_free_corners_are_those_of_a_plain_loop():
 
 @pytest.fixture
 def kennel(tmp_path):
-    """A folder of as many pictures as there are names; the `damaged` ones end too early."""
+    """Return a function that makes a folder with one image per name; the `damaged` ones are truncated."""
 
     def fill(names, damaged=()):
         for name in names:
-            Image.fromarray(picture()).save(tmp_path / f"{name}.png")
+            Image.fromarray(image()).save(tmp_path / f"{name}.png")
         for name in damaged:
             path = tmp_path / f"{name}.png"
             path.write_bytes(path.read_bytes()[:-150])
@@ -121,7 +121,7 @@ def kennel(tmp_path):
     return fill
 
 
-def test_animals_without_room_are_left_out(kennel, make_net):
+def test_animals_without_room_for_masks_are_not_used(kennel, make_net):
     unusable = animal("edge", parts={**PLACES, "nose": (239.0, 199.0)})
     crowded = animal("small", box=(118.0, 108.0, 4.0, 4.0))
     assert make_plan(unusable, 128, 112, 0.18) is None
@@ -130,7 +130,7 @@ def test_animals_without_room_are_left_out(kennel, make_net):
         choose_faces(kennel(["dog"]), [animal(), unusable, crowded], make_net(), Visualize())
 
 
-def test_only_drawn_pictures_are_decoded_and_the_next_takes_the_place_of_a_damaged_one(kennel, make_net, monkeypatch):
+def test_only_drawn_images_are_decoded_and_the_next_one_replaces_a_damaged_one(kennel, make_net, monkeypatch):
     decoded, decode = [], keypoints.decode
     monkeypatch.setattr(
         keypoints, "decode", lambda data, name, limit: decoded.append(name) or decode(data, name, limit)

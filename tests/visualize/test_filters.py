@@ -1,4 +1,4 @@
-"""Measures of filters on filters whose measures are known."""
+"""Measures of filters with known values."""
 
 import math
 
@@ -8,7 +8,7 @@ import torch
 
 from zfnet.settings import Visualize
 from zfnet.visualize.filters import bands, measure, phase_dependence, responses, shift_change
-from zfnet.visualize.net_inputs import Gallery
+from zfnet.visualize.net_inputs import InputLoader
 
 
 @pytest.mark.parametrize(("frequency", "band"), [(0.0, 0), (0.05, 0), (0.25, 1), (0.45, 2)])
@@ -28,18 +28,18 @@ def test_block_artefacts_are_deviations_between_phases():
     assert phase_dependence(np.zeros((8, 8)), 2) == 0
 
 
-def test_responses_are_those_of_all_pictures_at_once(make_net, shards):
+def test_responses_are_those_of_all_images_at_once(make_net, shards):
     net = make_net()
-    largest, variance = responses(Gallery(net, shards, 1, batch=7))
-    (view,) = Gallery(net, shards, 1, batch=24).views()
-    everything = net.trace(view.inputs, "conv1").activations["conv1"].transpose(0, 1).flatten(1)
+    largest, variance = responses(InputLoader(net, shards, 1, batch_size=7))
+    (batch,) = InputLoader(net, shards, 1, batch_size=24).batches()
+    everything = net.trace(batch.inputs, "conv1").activations["conv1"].transpose(0, 1).flatten(1)
     torch.testing.assert_close(largest, everything.amax(1))
     torch.testing.assert_close(variance.float(), everything.var(1, correction=0), rtol=1e-4, atol=1e-4)
 
 
 def test_weak_and_silent_filters_are_dead(make_net, shards):
     net = make_net()
-    before = measure(Gallery(net, shards, 1), Visualize(top_k=2))
+    before = measure(InputLoader(net, shards, 1), Visualize(top_k=2))
     with torch.no_grad():
         net.conv1.weight[3] *= 1e-3
         net.conv1.bias[4] = -1e6
@@ -47,7 +47,7 @@ def test_weak_and_silent_filters_are_dead(make_net, shards):
     after = dict(
         zip(
             ("filters", "dead", "median", "largest"),
-            measure(Gallery(net, shards, 1), Visualize(top_k=2))[:4],
+            measure(InputLoader(net, shards, 1), Visualize(top_k=2))[:4],
             strict=True,
         )
     )
@@ -56,7 +56,7 @@ def test_weak_and_silent_filters_are_dead(make_net, shards):
     assert after["largest"] == pytest.approx(net.conv1.weight[5].square().mean().sqrt().item())
 
 
-def test_nothing_changes_when_pictures_are_flat_and_move(make_net, shards):
+def test_shifting_a_flat_image_changes_nothing(make_net, shards):
     class Flat:
         def batches(self, indices, batch, threads):
             from zfnet.data.loader import Batch
@@ -65,5 +65,5 @@ def test_nothing_changes_when_pictures_are_flat_and_move(make_net, shards):
             yield Batch(flat, torch.zeros(2), torch.arange(2))
 
     net = make_net()
-    assert shift_change(Gallery(net, Flat(), 1), [0, 1]) == 0
-    assert shift_change(Gallery(net, shards, 1), [0, 1]) > 0.01
+    assert shift_change(InputLoader(net, Flat(), 1), [0, 1]) == 0
+    assert shift_change(InputLoader(net, shards, 1), [0, 1]) > 0.01

@@ -9,9 +9,9 @@ from safetensors.numpy import load_file
 
 from zfnet.core.errors import ZfnetError
 from zfnet.settings import Visualize
-from zfnet.visualize import RULES, maximise, method_comparison, project, top_patches
+from zfnet.visualize import RULES, maximize, method_comparison, project, top_patches
 from zfnet.visualize.activation_maximization import SETTINGS
-from zfnet.visualize.net_inputs import Gallery
+from zfnet.visualize.net_inputs import InputLoader
 
 FEW = Visualize(maps_per_layer=(2, 2, 2, 2, 2), top_k=3, filter_maps=2, maximize_steps=2)
 
@@ -40,11 +40,11 @@ def test_every_unit_is_shown_by_every_method(made):
 
 def test_tiles_and_cosines_are_those_of_single_projections(made, make_net, shards):
     arrays, rows, table = made
-    gallery = Gallery(make_net(), shards, 1)
-    unit = next(one for one in method_comparison.choose_units(gallery, table) if one.layer == "conv5")
-    inputs = torch.cat([view.inputs for view in gallery.views(unit.pictures)])
+    loader = InputLoader(make_net(), shards, 1)
+    unit = next(one for one in method_comparison.choose_units(loader, table) if one.layer == "conv5")
+    inputs = torch.cat([batch.inputs for batch in loader.batches(unit.images)])
     found = {
-        rule: project(gallery.net, inputs, "conv5", unit.unit, torch.tensor(unit.positions), rule)[1]
+        rule: project(loader.net, inputs, "conv5", unit.unit, torch.tensor(unit.positions), rule)[1]
         for rule in ("deconvnet", "keep-max")
     }
     for rule, pixels in found.items():
@@ -55,16 +55,16 @@ def test_tiles_and_cosines_are_those_of_single_projections(made, make_net, shard
     cosine = torch.nn.functional.cosine_similarity(*flat).mean().item()
     row = next(row for row in rows if (row["layer"], row["method"]) == ("conv5", "keep-max"))
     assert float(row["cosine"]) == pytest.approx(cosine, abs=1e-5)
-    assert int(row["pictures"]) == len(unit.pictures)
+    assert int(row["pictures"]) == len(unit.images)
 
 
-def test_a_gain_is_the_best_activation_over_the_strongest_picture_s(made, make_net, shards):
+def test_a_gain_is_the_best_activation_over_that_of_the_top_image(made, make_net, shards):
     _, rows, table = made
-    gallery = Gallery(make_net(), shards, 1)
-    unit = method_comparison.choose_units(gallery, table)[0]
-    best = maximise(gallery.net, unit.layer, unit.unit, SETTINGS[1]._replace(steps=2), FEW.seed)
-    (view,) = gallery.views(unit.pictures[:1])
-    activation, _ = project(gallery.net, view.inputs, unit.layer, unit.unit)
+    loader = InputLoader(make_net(), shards, 1)
+    unit = method_comparison.choose_units(loader, table)[0]
+    best = maximize(loader.net, unit.layer, unit.unit, SETTINGS[1]._replace(steps=2), FEW.seed)
+    (batch,) = loader.batches(unit.images[:1])
+    activation, _ = project(loader.net, batch.inputs, unit.layer, unit.unit)
     row = next(row for row in rows if (row["layer"], row["method"]) == (unit.layer, "maximised 2"))
     assert float(row["gain"]) == pytest.approx(best.activation / activation.item(), rel=1e-4)
 
@@ -84,19 +84,22 @@ def test_shuffled_filters_keep_their_values_and_nothing_of_the_picture(made, mak
 
 def test_projections_of_nothing_are_not_compared():
     nothing, something = torch.zeros(2, 3), torch.tensor([[0.0, 0, 0], [1, 0, 0]])
-    assert method_comparison.alike(nothing, something) == (0.0, 0)
-    assert method_comparison.alike(something, 2 * something) == (1.0, 1)
+    assert method_comparison.mean_cosine(nothing, something) == (0.0, 0)
+    assert method_comparison.mean_cosine(something, 2 * something) == (1.0, 1)
 
 
-def test_features_of_other_pictures_are_refused(make_net, shards, tmp_path):
+def test_features_of_other_images_are_refused(make_net, shards, tmp_path):
     (tmp_path / "features.csv").write_text("layer,map,rank,key,row,column,activation\n2,0,0,elsewhere/1,0,0,3\n")
-    with pytest.raises(ZfnetError, match="elsewhere/1 is no picture of this data set"):
-        method_comparison.choose_units(Gallery(make_net(), shards, 1), tmp_path / "features.csv")
+    with pytest.raises(ZfnetError, match="elsewhere/1 is not an image of this data set"):
+        method_comparison.choose_units(InputLoader(make_net(), shards, 1), tmp_path / "features.csv")
 
 
 def test_the_number_of_steps_can_be_limited():
-    assert [one.steps for one in method_comparison.ascents(FEW)] == [2] * 4
-    assert method_comparison.ascents(Visualize()) == list(SETTINGS)
+    assert [one.steps for one in method_comparison.ascent_settings(FEW)] == [2] * 4
+    assert method_comparison.ascent_settings(Visualize()) == list(SETTINGS)
     assert np.all(
-        [one.steps == 600 or one.steps == 500 for one in method_comparison.ascents(Visualize(maximize_steps=600))]
+        [
+            one.steps == 600 or one.steps == 500
+            for one in method_comparison.ascent_settings(Visualize(maximize_steps=600))
+        ]
     )

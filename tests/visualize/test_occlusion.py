@@ -6,8 +6,8 @@ from captum.attr import Occlusion
 
 from zfnet.data.image_folder import ImageFolder
 from zfnet.settings import Visualize
-from zfnet.visualize.net_inputs import GREY, Gallery, mean_crop, to_inputs
-from zfnet.visualize.occlusion import LAYER, Square, cover, scaled, slide, strongest_map, the_four
+from zfnet.visualize.net_inputs import GREY, InputLoader, mean_crop, to_inputs
+from zfnet.visualize.occlusion import LAYER, Square, cover, scaled, slide, strongest_map, top_four
 
 
 def test_thirty_places_a_side_at_both_crops():
@@ -20,8 +20,8 @@ def test_thirty_places_a_side_at_both_crops():
 
 def test_maps_are_those_of_a_plain_loop(make_net, shards):
     net = make_net().double()
-    (view,) = Gallery(net, shards, 1).views([5])
-    pixels, square = view.pixels[0], Square(20, 8)
+    (batch,) = InputLoader(net, shards, 1).batches([5])
+    pixels, square = batch.pixels[0], Square(20, 8)
     found = slide(net, pixels, square, 2, 1)
     assert found.best.shape == (6, 6)
     for row, top in enumerate(range(0, 45, 8)):
@@ -37,37 +37,37 @@ def test_maps_are_those_of_a_plain_loop(make_net, shards):
 
 
 def test_probabilities_under_disjoint_squares_are_captums(make_net, shards):
-    """f(covered) = f(picture) - attribution, where every pixel is covered once; captum divides in float32."""
+    """f(covered) = f(image) - attribution, where every pixel is covered once; captum divides in float32."""
     net = make_net().double()
     net.fc8.weight.data /= 50  # no probability is next to 0 or 1
-    (view,) = Gallery(net, shards, 1).views([5])
+    (batch,) = InputLoader(net, shards, 1).batches([5])
     grey = GREY - mean_crop(net).permute(2, 0, 1)[None]
 
     def chance(inputs):
         return net(inputs).softmax(1)[:, 1]
 
-    theirs = Occlusion(chance).attribute(view.inputs, (3, 16, 16), (3, 16, 16), baselines=grey)
-    found = slide(net, view.pixels[0], Square(16, 16), 2, 1).probability
-    expected = chance(view.inputs).detach() - theirs[0, 0, ::16, ::16]
+    theirs = Occlusion(chance).attribute(batch.inputs, (3, 16, 16), (3, 16, 16), baselines=grey)
+    found = slide(net, batch.pixels[0], Square(16, 16), 2, 1).probability
+    expected = chance(batch.inputs).detach() - theirs[0, 0, ::16, ::16]
     assert expected.std() > 1e-3
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
 
 
 def test_the_chosen_map_has_the_largest_total(make_net, shards):
     net = make_net()
-    (view,) = Gallery(net, shards, 1).views([5])
-    totals = net.trace(to_inputs(net, view.pixels), LAYER).activations[LAYER][0].sum((1, 2))
-    assert totals[strongest_map(net, view.pixels[0])] == totals.max()
+    (batch,) = InputLoader(net, shards, 1).batches([5])
+    totals = net.trace(to_inputs(net, batch.pixels), LAYER).activations[LAYER][0].sum((1, 2))
+    assert totals[strongest_map(net, batch.pixels[0])] == totals.max()
 
 
-def test_the_picture_and_the_three_strongest_others_in_order(make_net, shards):
+def test_the_image_and_the_three_strongest_others_in_order(make_net, shards):
     net = make_net()
-    gallery = Gallery(net, shards, 1)
-    (view,) = Gallery(net, shards, 1, 24).views()
-    largest = net.trace(view.inputs, LAYER).activations[LAYER].flatten(2).amax(2)  # (24, maps)
+    loader = InputLoader(net, shards, 1)
+    (batch,) = InputLoader(net, shards, 1, 24).batches()
+    largest = net.trace(batch.inputs, LAYER).activations[LAYER].flatten(2).amax(2)  # (24, maps)
     ranking = largest[:, 3].argsort(descending=True).tolist()
     chosen = [ranking[0], ranking[2], ranking[-1]]
-    four = the_four(gallery, chosen, [3, 3, 3])
+    four = top_four(loader, chosen, [3, 3, 3])
     assert four.images.tolist() == [ranking[:4], ranking[:4], [*ranking[:3], ranking[-1]]]
 
 
@@ -77,20 +77,20 @@ def test_a_small_set_has_fewer_others_and_none_twice(make_net, shards, tmp_path,
 
     for number in range(count):
         Image.fromarray(shards.squares([number], 1)[0].numpy()).save(tmp_path / f"{number}.png")
-    gallery = Gallery(make_net(), ImageFolder([tmp_path], 72), 1)
-    four = the_four(gallery, [0, count - 1], [3, 5])
+    loader = InputLoader(make_net(), ImageFolder([tmp_path], 72), 1)
+    four = top_four(loader, [0, count - 1], [3, 5])
     assert [sorted(images) for images in four.images.tolist()] == [list(range(count))] * 2
     assert (four.values.diff(dim=1) <= 0).all()
 
 
 def test_any_layer_can_be_followed(make_net, shards):
     net = make_net()
-    (view,) = Gallery(net, shards, 1).views([5])
-    trace = net.trace(to_inputs(net, view.pixels)).activations
-    chosen = strongest_map(net, view.pixels[0], "fc7")
+    (batch,) = InputLoader(net, shards, 1).batches([5])
+    trace = net.trace(to_inputs(net, batch.pixels)).activations
+    chosen = strongest_map(net, batch.pixels[0], "fc7")
     assert chosen == trace["fc7"][0].argmax()
-    beside = slide(net, view.pixels[0], Square(1, 63), 2, 1, "pool2")
-    covered = to_inputs(net, cover(view.pixels[0], 63, 0, 1)[None])
+    beside = slide(net, batch.pixels[0], Square(1, 63), 2, 1, "pool2")
+    covered = to_inputs(net, cover(batch.pixels[0], 63, 0, 1)[None])
     expected = net.trace(covered).activations["pool2"][0, 2].sum()
     torch.testing.assert_close(beside.activity[1, 0], expected, rtol=1e-5, atol=1e-4)
 

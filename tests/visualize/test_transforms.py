@@ -1,4 +1,4 @@
-"""Transforms of pictures against numpy, and the distances of Figure 5 against their definition."""
+"""Transforms of images against numpy, and the distances of Figure 5 against their definition."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from zfnet.core.errors import ZfnetError
 from zfnet.settings import Visualize
-from zfnet.visualize.examples import choose, probabilities
-from zfnet.visualize.invariance import amounts, compare, respond
-from zfnet.visualize.net_inputs import Gallery, centre, to_inputs
+from zfnet.visualize.examples import choose_examples, probabilities
+from zfnet.visualize.invariance import amounts, compare, stage_features
+from zfnet.visualize.net_inputs import InputLoader, centre, to_inputs
 from zfnet.visualize.transforms import horizontal, rotation, scale, vertical, warp
 
 
@@ -68,28 +68,28 @@ def test_distances_are_norms_of_differences_of_whole_layers(make_net, shards):
     torch.testing.assert_close(found[0, :4], torch.zeros(4), atol=1e-3, rtol=0)  # the identity
 
 
-def test_a_net_without_layer_7_is_told(foreign):
+def test_a_net_without_layer_7_is_refused(foreign):
     _, net = foreign()
     with pytest.raises(ZfnetError, match="The net has no layer 7; it has conv1, pool1"):
-        respond(net, torch.zeros(1, 41, 41, 3, dtype=torch.float64), 0)
+        stage_features(net, torch.zeros(1, 41, 41, 3, dtype=torch.float64), 0)
 
 
 def test_features_are_given_for_each_picture(make_net, shards):
-    found = respond(make_net(), Gallery(make_net(), shards, 1).squares([0, 1])[:, :64, :64], 0, (5,))
+    found = stage_features(make_net(), InputLoader(make_net(), shards, 1).squares([0, 1])[:, :64, :64], 0, (5,))
     assert found.features[5].shape[0] == len(found.probability) == 2
 
 
 def test_examples_are_the_surest_of_different_classes(make_net, shards):
     net = make_net()
-    gallery = Gallery(net, shards, 1)
-    chosen = choose(gallery, 3, seed=0)
-    (view,) = Gallery(net, shards, 1, 24).views()
-    chance = probabilities(net, view.inputs)
-    right, sure = chance.argmax(1) == view.labels, chance[torch.arange(24), view.labels]
+    loader = InputLoader(net, shards, 1)
+    chosen = choose_examples(loader, 3, seed=0)
+    (batch,) = InputLoader(net, shards, 1, 24).batches()
+    chance = probabilities(net, batch.inputs)
+    right, sure = chance.argmax(1) == batch.labels, chance[torch.arange(24), batch.labels]
     best = {}
     for one in sorted(range(24), key=lambda one: (not right[one], abs(1 - sure[one].item()), one)):
-        best.setdefault(view.labels[one].item(), one)
+        best.setdefault(batch.labels[one].item(), one)
     assert chosen == list(best.values())[:3]
     nearest = min(torch.where(right)[0].tolist(), key=lambda one: abs(0.6 - sure[one].item()))
-    assert choose(gallery, 1, seed=0, chance=0.6) == [nearest]
-    assert len(choose(gallery, 99, seed=0)) == 4  # classes
+    assert choose_examples(loader, 1, seed=0, target=0.6) == [nearest]
+    assert len(choose_examples(loader, 99, seed=0)) == 4  # classes

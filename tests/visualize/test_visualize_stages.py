@@ -18,8 +18,8 @@ from zfnet.data.shards.writer import write_shards
 from zfnet.nets import build, save
 from zfnet.settings import Data, Visualize
 from zfnet.visualize import correspondence, evolution, filters, invariance, occlusion, top_patches
-from zfnet.visualize.net_inputs import open_gallery
-from zfnet.visualize.top_activations import Strongest
+from zfnet.visualize.net_inputs import open_loader
+from zfnet.visualize.top_activations import TopActivations
 
 SETTINGS = Visualize(
     maps_per_layer=(3, 4, 3, 2, 2),
@@ -59,14 +59,14 @@ def test_features(weights, manifest, tmp_path):
 
 def test_maps_that_respond_come_before_silent_ones():
     values = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
-    best = Strongest(values, *(torch.arange(8).reshape(4, 2) for _ in range(3)))
+    best = TopActivations(values, *(torch.arange(8).reshape(4, 2) for _ in range(3)))
     maps, found = top_patches.responding_first({"conv2": [7, 5, 2, 9]}, {"conv2": best}, {2: 3})
     assert maps == {"conv2": [5, 9, 7]}
     assert found["conv2"].images.tolist() == [[2, 3], [6, 7], [0, 1]]
 
 
 def test_evolution(weights, manifest, tmp_path):
-    """A map whose net did not change keeps its picture; epochs are sorted as numbers."""
+    """With equal snapshots a map keeps its image; epochs are sorted as numbers."""
     run = tmp_path / "zf-s1"
     (run / "snapshots").mkdir(parents=True)
     names = [f"epoch-{epoch:02d}.safetensors" for epoch in (2, 10, 1)]
@@ -85,7 +85,7 @@ def test_evolution(weights, manifest, tmp_path):
     _has_provenance(out.with_suffix(".json"))
 
 
-def test_a_run_without_snapshots_is_told(tmp_path):
+def test_a_run_without_snapshots_is_refused(tmp_path):
     metrics = tmp_path / "metrics.json"
     metrics.write_text("{}")
     with pytest.raises(ZfnetError, match="kept no snapshots"):
@@ -96,7 +96,7 @@ def test_a_run_without_snapshots_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[]", '{"snapshots": 3}', '{"snapshots": [3]}'])
-def test_metrics_of_something_else_are_told(tmp_path, content):
+def test_other_files_than_metrics_are_refused(tmp_path, content):
     (tmp_path / "metrics.json").write_text(content)
     with pytest.raises(ZfnetError, match=r"metrics.json: not the metrics of a run"):
         evolution.find_snapshots(tmp_path / "metrics.json")
@@ -123,21 +123,21 @@ def test_invariance(weights, manifest, tmp_path):
         (None, r"manifest.json has 4 classes, the net tells 5 apart; use the data set it was trained for"),
     ],
 )
-def test_pictures_of_other_classes_are_refused_where_labels_count(make_net, manifest, tmp_path, classes, message):
+def test_images_of_other_classes_are_refused_where_labels_count(make_net, manifest, tmp_path, classes, message):
     net = make_net() if classes else build("zf", classes=5, width=1 / 12, crop=64, size=72)
     save(net, tmp_path / "weights.safetensors", classes=classes)
     with pytest.raises(ZfnetError, match=message):
         invariance.invariance_stage(tmp_path / "weights.safetensors", manifest, SETTINGS, tmp_path / "out.csv", 1)
-    assert len(open_gallery(tmp_path / "weights.safetensors", manifest, 1, labels=False)) == 24
+    assert len(open_loader(tmp_path / "weights.safetensors", manifest, 1, labels=False)) == 24
 
 
-def test_pictures_without_labels_are_refused_where_labels_count(weights, tmp_path):
+def test_images_without_labels_are_refused_where_labels_count(weights, tmp_path):
     jpeg = simplejpeg.encode_jpeg(np.zeros((72, 72, 3), np.uint8))
-    pictures = [EncodedImage(f"test/{number}", -1, jpeg, "test") for number in range(2)]
-    source = Source("test", [f"n{c:08d}" for c in range(4)], {}, [], lambda: iter(pictures))
+    images = [EncodedImage(f"test/{number}", -1, jpeg, "test") for number in range(2)]
+    source = Source("test", [f"n{c:08d}" for c in range(4)], {}, [], lambda: iter(images))
     write_shards(source, Data(image_size=72), tmp_path / "manifest.json", square=True, threads=1)
-    with pytest.raises(ZfnetError, match="pictures without a label"):
-        open_gallery(weights["zf-s1"], tmp_path / "manifest.json", 1)
+    with pytest.raises(ZfnetError, match="images have no label"):
+        open_loader(weights["zf-s1"], tmp_path / "manifest.json", 1)
 
 
 def test_occlusion(weights, manifest, tmp_path):
@@ -151,11 +151,11 @@ def test_occlusion(weights, manifest, tmp_path):
     assert (arrays["images"] == 124).all(3).sum() >= 2 * description["occluder"] ** 2
     assert arrays["projections"].shape == (2, 4, 64, 64, 3)
     assert set(description["legend"]) == set(map(str, np.unique(arrays["best"])))
-    for picture, own in zip(description["images"], arrays["own"], strict=True):
-        assert picture["projections"][own] == picture["key"]
+    for image, own in zip(description["images"], arrays["own"], strict=True):
+        assert image["projections"][own] == image["key"]
     rows = _rows(out.with_suffix(".csv"), occlusion.COLUMNS)
-    assert [row["key"] for row in rows[:2]] == [picture["key"] for picture in description["images"]]
-    assert len(rows) == 4 and all(row["map"] != row["other"] for row in rows)  # one picture a class
+    assert [row["key"] for row in rows[:2]] == [image["key"] for image in description["images"]]
+    assert len(rows) == 4 and all(row["map"] != row["other"] for row in rows)  # one image a class
     assert all(-1 <= float(row[name]) <= 1 for row in rows for name in ("own", "control", "alike"))
 
 
@@ -182,7 +182,7 @@ def test_correspondence_of_real_dogs(weights, tmp_path, real_data):
 
 
 def test_correspondence_of_a_folder_of_pictures(weights, tmp_path):
-    """What is given may be an extracted tar."""
+    """The images may be an extracted tar."""
     folder, names = tmp_path / "animals", [f"{number}.png" for number in range(3)]
     folder.mkdir()
     for name in names:

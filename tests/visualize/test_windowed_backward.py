@@ -1,10 +1,17 @@
-"""Windows give the pixels of whole maps."""
+"""The windowed backward pass gives the same pixels as whole maps."""
 
 import pytest
 import torch
 
-from zfnet.visualize.backward import RULES, descend, record, single_out
-from zfnet.visualize.windowed_backward import WayBack, Window, _transpose_to_few, cut_out, descend_narrow, paste
+from zfnet.visualize.backward import RULES, backproject, forward_trace, select_unit
+from zfnet.visualize.windowed_backward import (
+    Window,
+    WindowedBackward,
+    _transpose_to_few,
+    backproject_windowed,
+    cut_out,
+    paste,
+)
 
 
 @pytest.mark.parametrize("name", ["zf", "krizhevsky"])
@@ -13,35 +20,37 @@ def test_windows_give_the_pixels_of_whole_maps(make_net, name, position):
     net = make_net(name).double()
     images = 50 * torch.randn(3, 3, net.crop, net.crop, dtype=torch.float64)
     for layer in ("conv1", "pool1", "conv2", "conv3"):
-        steps = record(net, images, layer)
-        _, start = single_out(steps[-1].output, [2, 1, 4], position, value=1.0)
-        assert descend(steps, start).any()
+        records = forward_trace(net, images, layer)
+        _, start = select_unit(records[-1].output, [2, 1, 4], position, value=1.0)
+        assert backproject(records, start).any()
         for rule in RULES.values():
-            expected = descend(steps, start, rule)
-            torch.testing.assert_close(descend_narrow(steps, start, rule), expected, rtol=1e-10, atol=1e-13)
+            expected = backproject(records, start, rule)
+            torch.testing.assert_close(backproject_windowed(records, start, rule), expected, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("norm", [False, True])
 def test_grouped_nets_with_pools_in_ceil_mode_too(foreign, images, norm):
     _, net = foreign(norm=norm)
     for layer in ("conv2", "pool2", "conv3", "average3"):
-        steps = record(net, images, layer)
-        _, start = single_out(steps[-1].output, 5, (1, 1), value=1.0)
+        records = forward_trace(net, images, layer)
+        _, start = select_unit(records[-1].output, 5, (1, 1), value=1.0)
         for rule in ("deconvnet", "guided", "gradient"):
-            expected = descend(steps, start, RULES[rule])
-            torch.testing.assert_close(descend_narrow(steps, start, RULES[rule]), expected, rtol=1e-10, atol=1e-13)
+            expected = backproject(records, start, RULES[rule])
+            torch.testing.assert_close(
+                backproject_windowed(records, start, RULES[rule]), expected, rtol=1e-10, atol=1e-13
+            )
 
 
-def test_one_way_back_serves_many_places(make_net):
+def test_one_forward_pass_serves_many_positions(make_net):
     net = make_net("zf").double()
-    steps = record(net, 50 * torch.randn(3, 3, net.crop, net.crop, dtype=torch.float64), "conv3")
+    records = forward_trace(net, 50 * torch.randn(3, 3, net.crop, net.crop, dtype=torch.float64), "conv3")
     for name in ("deconvnet", "guided", "gradient"):
-        back = WayBack(steps, RULES[name])
+        back = WindowedBackward(records, RULES[name])
         for unit, position in ((2, None), (0, (0, 1)), (3, None), (2, None)):
-            _, start = single_out(steps[-1].output, unit, position, value=1.0)
+            _, start = select_unit(records[-1].output, unit, position, value=1.0)
             before = start.clone()
-            expected = descend(steps, start, RULES[name])
-            torch.testing.assert_close(back.descend(start), expected, rtol=1e-10, atol=1e-13)
+            expected = backproject(records, start, RULES[name])
+            torch.testing.assert_close(back.backproject(start), expected, rtol=1e-10, atol=1e-13)
             assert torch.equal(start, before)
 
 
@@ -54,7 +63,7 @@ def test_a_plain_convolution_transposes_to_few_maps(kernel, stride):
     torch.testing.assert_close(_transpose_to_few(values, weight, *stride), expected, rtol=1e-10, atol=1e-13)
 
 
-def test_what_hangs_over_the_edge_is_cut_off():
+def test_values_beyond_the_edge_are_dropped():
     maps = torch.arange(1.0, 21).reshape(1, 1, 4, 5)
     window = Window(torch.ones(1, 1, 3, 3), torch.tensor([[-1, 3]]))
     assert paste(window, (4, 5))[0, 0].nonzero().tolist() == [[0, 3], [0, 4], [1, 3], [1, 4]]

@@ -1,176 +1,186 @@
-"""The tinkerer's commands: a net and pictures in; sheets, a table and their provenance out.
+"""The commands for your own net and images; each writes sheets, a table and their provenance.
 
-NET is a file saved by zfnet (.safetensors) or the name of a torchvision model; PICTURES are files, folders, or the
+NET is a file saved by zfnet (.safetensors) or the name of a torchvision model; IMAGES are files, folders, or the
 manifest.json of a prepared data set.
 """
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zfnet.commands.common import Threads, on_gpu
 
 if TYPE_CHECKING:
-    from zfnet.explore.opened_net import Opened
+    from zfnet.explore.opened_net import OpenedNet
 
-Net = Annotated[
-    str, typer.Argument(help="a net saved by zfnet (.safetensors), or a torchvision model: alexnet, vgg16 …")
-]
-Pictures = Annotated[list[Path], typer.Argument(help="pictures, folders of them, or a manifest.json")]
-Out = Annotated[Path, typer.Option("--out", help="the folder to write to")]
-Weights = Annotated[Path | None, typer.Option("--weights", help="of a torchvision model: .pth or .safetensors")]
-Random = Annotated[bool, typer.Option("--random-weights", help="do without weights, to try things out")]
-Crop = Annotated[int, typer.Option("--crop", min=0, help="side of a torchvision model's input; 0: as it was trained")]
+Images = Annotated[list[Path], typer.Argument(help="images, folders of images, or a manifest.json")]
 Layer = Annotated[str | None, typer.Option("--layer", help="conv5, fc7 …; a wrong name lists them all")]
-Layers = Annotated[list[str] | None, typer.Option("--layer", help="conv5, fc7 …; several, each with its own")]
-Units = Annotated[list[str] | None, typer.Option("--unit", help="a number, or a range such as 3-7; several as well")]
-Top = Annotated[int, typer.Option("--top", min=1, help="how many of the strongest units where none is given")]
-Rules = Annotated[list[str] | None, typer.Option("--rule", help="deconvnet, guided, gradient …; several as well")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="of what is drawn at random")]
+Layers = Annotated[list[str] | None, typer.Option("--layer", help="conv5, fc7 …; repeatable")]
+Units = Annotated[list[str] | None, typer.Option("--unit", help="a number, or a range such as 3-7; repeatable")]
+Top = Annotated[int, typer.Option("--top", min=1, help="without --unit: number of units with the largest activation")]
+Rules = Annotated[list[str] | None, typer.Option("--rule", help="deconvnet, guided, gradient …; repeatable")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="seed of the random choices")]
 
 
-@on_gpu
+@dataclass(frozen=True)
+class OwnNet:
+    """The options that every command here shares: the net, and the folder to write to."""
+
+    net: Annotated[
+        str, typer.Argument(help="a net saved by zfnet (.safetensors), or a torchvision model: alexnet, vgg16 …")
+    ]
+    out: Annotated[Path, typer.Option("--out", help="the folder to write to")]
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="weights of a torchvision model: .pth or .safetensors")
+    ] = None
+    random_weights: Annotated[bool, typer.Option("--random-weights", help="use random weights, to try things out")] = (
+        False
+    )
+    crop: Annotated[
+        int, typer.Option("--crop", min=0, help="side of a torchvision model's input; 0: as in training")
+    ] = 0
+
+    def open(self) -> "OpenedNet":
+        """Open the net, after checking that the output folder is writable."""
+        from zfnet.explore.choices import require_writable
+        from zfnet.explore.opened_net import open_net
+
+        require_writable(self.out)
+        return open_net(self.net, self.weights, self.random_weights, self.crop)
+
+
+def for_own_net(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace a command's first parameter, an `OwnNet`, by its fields, for typer to read from the signature."""
+    shared = inspect.signature(OwnNet).parameters
+    _, *rest = inspect.signature(command).parameters.values()
+
+    @wraps(command)
+    def expanded(**options: Any) -> None:
+        command(OwnNet(**{name: options.pop(name) for name in shared if name in options}), **options)
+
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*shared.values(), *rest)]
+    expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return on_gpu(expanded)
+
+
+@for_own_net
 def project(
-    net: Net,
-    pictures: Pictures,
-    out: Out,
-    weights: Weights = None,
-    random_weights: Random = False,
-    crop: Crop = 0,
+    own: OwnNet,
+    images: Images,
     layer: Layer = None,
     unit: Units = None,
     top: Top = 1,
     rule: Rules = None,
     threads: Threads = 2,
 ) -> None:
-    """Project units back to the pixels of your pictures (deconvnet, guided, gradient)."""
-    from zfnet.explore.choices import find_layer, find_units, open_pictures
-    from zfnet.explore.projections import project_pictures
+    """Project units back to the pixels of your images (deconvnet, guided, gradient)."""
+    from zfnet.explore.choices import find_layer, find_units, open_images
+    from zfnet.explore.projections import project_images
 
-    opened = _open(net, weights, random_weights, crop, out)
+    opened = own.open()
     layer = find_layer(opened.net, layer)
     units = find_units(opened.net, layer, unit or [])
-    gallery = open_pictures(opened.net, pictures, threads)
-    project_pictures(opened, gallery, layer, units, rule or ["deconvnet"], top, out)
+    loader = open_images(opened.net, images, threads)
+    project_images(opened, loader, layer, units, rule or ["deconvnet"], top, own.out)
 
 
-@on_gpu
+@for_own_net
 def strongest(
-    net: Net,
-    pictures: Pictures,
-    out: Out,
-    weights: Weights = None,
-    random_weights: Random = False,
-    crop: Crop = 0,
+    own: OwnNet,
+    images: Images,
     layer: Layers = None,
     unit: Units = None,
-    count: Annotated[int, typer.Option("--count", min=1, help="units drawn at random where none is given")] = 16,
-    top: Annotated[int, typer.Option("--top", min=1, help="pictures of each unit")] = 9,
+    count: Annotated[int, typer.Option("--count", min=1, help="without --unit: number of random units")] = 16,
+    top: Annotated[int, typer.Option("--top", min=1, help="images per unit")] = 9,
     rule: Annotated[str, typer.Option("--rule", help="deconvnet, guided, gradient …")] = "deconvnet",
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
-    """Find the pictures in which units respond most: patches beside projections."""
-    from zfnet.explore.choices import find_layer, find_units, open_pictures, random_units
+    """Find the images in which units respond most, and show patches beside projections."""
+    from zfnet.explore.choices import find_layer, find_units, open_images, random_units
     from zfnet.explore.strongest_patches import show_strongest
 
-    opened = _open(net, weights, random_weights, crop, out)
-    layers = [find_layer(opened.net, one) for one in layer or [None]]
+    opened = own.open()
     units = {
-        one: find_units(opened.net, one, unit) if unit else random_units(opened.net, one, count, seed) for one in layers
+        name: find_units(opened.net, name, unit) if unit else random_units(opened.net, name, count, seed)
+        for name in (find_layer(opened.net, name) for name in layer or [None])
     }
-    show_strongest(opened, open_pictures(opened.net, pictures, threads), units, rule, top, out)
+    show_strongest(opened, open_images(opened.net, images, threads), units, rule, top, own.out)
 
 
-@on_gpu
+@for_own_net
 def occlude(
-    net: Net,
-    pictures: Pictures,
-    out: Out,
-    weights: Weights = None,
-    random_weights: Random = False,
-    crop: Crop = 0,
+    own: OwnNet,
+    images: Images,
     layer: Layer = None,
     unit: Units = None,
     label: Annotated[
-        int | None, typer.Option("--class", help="whose probability; none: the picture's likeliest")
+        int | None, typer.Option("--class", help="class whose probability is mapped; default: the most probable one")
     ] = None,
-    side: Annotated[int | None, typer.Option("--square", help="side, pixels; none: 50 at a 224 crop")] = None,
-    stride: Annotated[int | None, typer.Option("--stride", help="step, pixels; none: 6 at a 224 crop")] = None,
+    side: Annotated[int | None, typer.Option("--square", help="side, pixels; default: 50 at a 224 crop")] = None,
+    stride: Annotated[int | None, typer.Option("--stride", help="pixels; default: 6 at a 224 crop")] = None,
     threads: Threads = 2,
 ) -> None:
-    """Slide a grey square over your pictures and map what a unit and the classes lose."""
-    from zfnet.explore.choices import find_layer, find_units, open_pictures
-    from zfnet.explore.occlusion_maps import occlude_pictures, scaled_square
+    """Slide a grey square over your images and map the response of a unit and of the classes."""
+    from zfnet.explore.choices import find_layer, find_units, open_images
+    from zfnet.explore.occlusion_maps import occlude_images, scaled_square
 
-    opened = _open(net, weights, random_weights, crop, out)
+    opened = own.open()
     layer = find_layer(opened.net, layer)
     units = find_units(opened.net, layer, unit or [])
-    gallery = open_pictures(opened.net, pictures, threads)
-    occlude_pictures(opened, gallery, layer, units, label, scaled_square(opened.net.crop, side, stride), out)
+    loader = open_images(opened.net, images, threads)
+    occlude_images(opened, loader, layer, units, label, scaled_square(opened.net.crop, side, stride), own.out)
 
 
-@on_gpu
+@for_own_net
 def saliency(
-    net: Net,
-    pictures: Pictures,
-    out: Out,
-    weights: Weights = None,
-    random_weights: Random = False,
-    crop: Crop = 0,
+    own: OwnNet,
+    images: Images,
     layer: Layer = None,
     unit: Units = None,
     top: Top = 1,
     threads: Threads = 2,
 ) -> None:
-    """Show on which pixels of your pictures a class score, or any unit, hangs."""
-    from zfnet.explore.choices import find_layer, find_units, open_pictures
-    from zfnet.explore.saliency_maps import saliency_of_pictures
+    """Map how strongly a class score, or any unit, depends on each pixel of your images."""
+    from zfnet.explore.choices import find_layer, find_units, open_images
+    from zfnet.explore.saliency_maps import saliency_of_images
 
-    opened = _open(net, weights, random_weights, crop, out)
+    opened = own.open()
     layer = find_layer(opened.net, layer, last=True)
     units = find_units(opened.net, layer, unit or [])
-    saliency_of_pictures(opened, open_pictures(opened.net, pictures, threads), layer, units, top, out)
+    saliency_of_images(opened, open_images(opened.net, images, threads), layer, units, top, own.out)
 
 
-@on_gpu
+@for_own_net
 def maximize(
-    net: Net,
-    out: Out,
-    weights: Weights = None,
-    random_weights: Random = False,
-    crop: Crop = 0,
+    own: OwnNet,
     layer: Layer = None,
     unit: Units = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--setting", help="blur, norm, decay, contribution, class-model; several as well"),
+        typer.Option("--setting", help="blur, norm, decay, contribution, class-model; repeatable"),
     ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="none: as published, 500 to 1000")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="default: as published, 500 to 1000")] = None,
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
-    """Climb to the pictures that units like best."""
+    """Generate images that maximise the activation of units."""
     import torch
 
     from zfnet.explore.activation_maxima import maximize_units
     from zfnet.explore.choices import find_layer, find_units
 
     torch.set_num_threads(threads)
-    opened = _open(net, weights, random_weights, crop, out)
+    opened = own.open()
     layer = find_layer(opened.net, layer, last=True)
     units = find_units(opened.net, layer, unit or [])
-    maximize_units(opened, layer, units, setting or ["blur"], seed, steps, out)
+    maximize_units(opened, layer, units, setting or ["blur"], seed, steps, own.out)
 
 
 COMMANDS = (project, strongest, occlude, saliency, maximize)
-
-
-def _open(net: str, weights: Path | None, random_weights: bool, crop: int, out: Path) -> "Opened":
-    """Open the net, once it is sure that there is a place for what it shows."""
-    from zfnet.explore.choices import writable
-    from zfnet.explore.opened_net import open_net
-
-    writable(out)
-    return open_net(net, weights, random_weights, crop)

@@ -1,4 +1,4 @@
-"""What the nets see (ZF sect. 2, 4.1-4.4 and 5.1; Figures 2, 4-8, Table 1)."""
+"""Visualise the nets (ZF sect. 2, 4.1-4.4 and 5.1; Figures 2, 4-8, Table 1)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from zfnet.commands.common import Out, Prepared, SettingsFile, Threads, Weights,
 
 @on_gpu
 def top_patches(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
-    """Find the strongest activations and project them to pixels (Figures 2 and 6)."""
+    """Find the top activations of feature maps and project them to pixels (Figures 2 and 6)."""
     from zfnet.visualize.top_patches import features_stage
 
     features_stage(weights, data, read(settings).visualize, out, threads)
@@ -21,12 +21,12 @@ def controls(
     weights: Weights,
     spec: Annotated[Path, typer.Option(help="spec.json of the training")],
     data: Prepared,
-    features: Annotated[Path, typer.Option(help="features.csv, whose units are projected with the forward mask too")],
+    features: Annotated[Path, typer.Option(help="features.csv: its units are also projected with the forward mask")],
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,
 ) -> None:
-    """Look through the untrained net, and at nearest pictures (controls of the claims about Figure 2)."""
+    """Measure an untrained net and nearest neighbours (controls of the claims about Figure 2)."""
     from zfnet.visualize.controls import controls_stage
 
     controls_stage(weights, spec, data, features, read(settings).visualize, out, threads)
@@ -48,7 +48,7 @@ def evolution(
 
 @on_gpu
 def invariance(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
-    """Move, scale and turn pictures (Figure 5)."""
+    """Measure feature invariance to shifts, scales and rotations (Figure 5)."""
     from zfnet.visualize.invariance import invariance_stage
 
     invariance_stage(weights, data, read(settings).visualize, out, threads)
@@ -56,7 +56,7 @@ def invariance(weights: Weights, data: Prepared, settings: SettingsFile, out: Ou
 
 @on_gpu
 def occlusion(weights: Weights, data: Prepared, settings: SettingsFile, out: Out, threads: Threads = 2) -> None:
-    """Cover pictures with a grey square (Figure 7)."""
+    """Occlude images with a grey square (Figure 7)."""
     from zfnet.visualize.occlusion import occlusion_stage
 
     occlusion_stage(weights, data, read(settings).visualize, out, threads)
@@ -64,22 +64,22 @@ def occlusion(weights: Weights, data: Prepared, settings: SettingsFile, out: Out
 
 @on_gpu
 def correspondence(
-    pictures: Annotated[Path, typer.Argument(help="tar of frontal animals")],
+    images: Annotated[Path, typer.Argument(help="tar of images of frontal animals")],
     keypoints: Annotated[Path, typer.Argument(help="their key points, COCO JSON or CSV")],
     weights: Weights,
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,
 ) -> None:
-    """Mask eyes and noses and compare the changes of features (Table 1, Figure 8)."""
+    """Compare the changes of features when eyes and noses are masked (Table 1, Figure 8)."""
     from zfnet.visualize.correspondence import correspondence_stage
 
-    correspondence_stage(weights, pictures, keypoints, read(settings).visualize, out, threads)
+    correspondence_stage(weights, images, keypoints, read(settings).visualize, out, threads)
 
 
 @on_gpu
 def filters(
-    weights: Annotated[list[Path], typer.Argument(help="trained nets, as results/PRESET/runs/RUN/weights.safetensors")],
+    weights: Annotated[list[Path], typer.Argument(help="trained nets: results/PRESET/runs/RUN/weights.safetensors")],
     data: Prepared,
     settings: SettingsFile,
     out: Out,
@@ -95,12 +95,12 @@ def filters(
 def compare_methods(
     weights: Weights,
     data: Prepared,
-    features: Annotated[Path, typer.Option(help="features.csv, whose units and pictures are taken")],
+    features: Annotated[Path, typer.Option(help="features.csv: the units and images to compare")],
     settings: SettingsFile,
     out: Out,
     threads: Threads = 2,
 ) -> None:
-    """Look at the same units by every method, and by what is often done otherwise."""
+    """Compare visualisation methods, and variations of the deconvnet, on the same units."""
     from zfnet.visualize.method_comparison import methods_stage
 
     methods_stage(weights, data, features, read(settings).visualize, out, threads)

@@ -1,7 +1,7 @@
-"""For the tinkerer: any plain chain of layers and any pictures through the methods of `zfnet.visualize`.
+"""Your own nets and images: any plain chain of layers and any images with the methods of `zfnet.visualize`.
 
-The commands project, strongest, occlude, saliency and maximize each write sheets (PNG), one table (CSV) and where both
-come from (JSON). Importing this package is cheap; torch is loaded when one of the names below is first used.
+The commands project, strongest, occlude, saliency and maximize each write sheets (PNG), one table (CSV) and the
+provenance of both (JSON). Importing this package is cheap: torch is loaded when one of the names below is first used.
 """
 
 from zfnet.core.lazy import exports
@@ -9,13 +9,13 @@ from zfnet.core.lazy import exports
 __getattr__, __dir__, __all__ = exports(
     __name__,
     {
-        "Opened": "opened_net",
+        "OpenedNet": "opened_net",
         "open_net": "opened_net",
-        "open_pictures": "choices",
-        "project_pictures": "projections",
+        "open_images": "choices",
+        "project_images": "projections",
         "show_strongest": "strongest_patches",
-        "occlude_pictures": "occlusion_maps",
-        "saliency_of_pictures": "saliency_maps",
+        "occlude_images": "occlusion_maps",
+        "saliency_of_images": "saliency_maps",
         "maximize_units": "activation_maxima",
     },
 )

@@ -1,4 +1,4 @@
-"""What the commands are asked to look at: pictures, a layer, units of it; and the folder they write to."""
+"""The choices of a command: images, a layer, its units, and the output folder."""
 
 import re
 from collections.abc import Sequence
@@ -14,39 +14,39 @@ from zfnet.core.suggest import require_known
 from zfnet.data.image_folder import ImageFolder
 from zfnet.data.loader import Shards, require_square_size
 from zfnet.nets import Network
-from zfnet.visualize.net_inputs import Gallery
+from zfnet.visualize.net_inputs import InputLoader
 from zfnet.visualize.top_activations import count_maps
 
-BATCH = 8  # pictures at once: the way back keeps every layer's activations, of VGG-16 about 130 MB a picture
+BATCH_SIZE = 8  # the backward pass keeps the activations of every layer, about 130 MB per image for VGG-16
 
 
-def open_pictures(net: Network, places: Sequence[str | Path], threads: int = 2) -> Gallery:
-    """Let `net` look at pictures.
+def open_images(net: Network, places: Sequence[str | Path], threads: int = 2) -> InputLoader:
+    """Open images as inputs of `net`.
 
     Parameters
     ----------
-    places : files and folders of pictures, or one manifest.json of a prepared data set.
+    places : files and folders of images, or one manifest.json of a prepared data set.
 
     Raises
     ------
     ZfnetError
-        A place is missing or holds no pictures, or a prepared set has squares of another size than the net's.
+        A place is missing or contains no images, or the squares of a prepared data set do not fit the net.
     """
     torch.set_num_threads(threads)
     if len(places) != 1 or Path(places[0]).suffix != ".json":
-        return Gallery(net, ImageFolder(places, net.size), threads, BATCH)
+        return InputLoader(net, ImageFolder(places, net.size), threads, BATCH_SIZE)
     shards = Shards(places[0])
     require_square_size(shards, net.size, places[0])
-    return Gallery(net, shards, threads, BATCH)
+    return InputLoader(net, shards, threads, BATCH_SIZE)
 
 
 def find_layer(net: Network, layer: str | None, last: bool = False) -> str:
-    """The layer of this name; None: the last convolutional one, or the `last` of all.
+    """Return the layer of this name; None: the last convolutional layer, or with `last` the last of all.
 
     Raises
     ------
     ZfnetError
-        There is no such layer; the sentence lists them.
+        There is no such layer; the message lists them.
     """
     if layer:
         require_known(layer, list(net.layers), "layer")
@@ -57,12 +57,12 @@ def find_layer(net: Network, layer: str | None, last: bool = False) -> str:
 
 
 def find_units(net: Network, layer: str, texts: Sequence[str]) -> list[int]:
-    """Units (maps of a convolutional layer) by number or range: ["3", "7-9"] -> [3, 7, 8, 9].
+    """Parse numbers and ranges of units (maps of a convolutional layer): ["3", "7-9"] -> [3, 7, 8, 9].
 
     Raises
     ------
     ZfnetError
-        A text is neither, or the layer has fewer units.
+        A text is neither a number nor a range, or the layer has fewer units.
     """
     units, count = [], count_maps(net, layer)
     for text in texts:
@@ -77,28 +77,27 @@ def find_units(net: Network, layer: str, texts: Sequence[str]) -> list[int]:
 
 
 def random_units(net: Network, layer: str, count: int, seed: int) -> list[int]:
-    """At most `count` units of a layer at random, in order."""
+    """Draw at most `count` units of a layer at random, in ascending order."""
     return sorted(np.random.default_rng(seed).permutation(count_maps(net, layer))[:count].tolist())
 
 
 def strongest_units(output: Tensor, count: int) -> list[int]:
-    """The `count` units with the largest activation anywhere in a layer's output (1, C) or (1, C, H, W)."""
+    """Return the `count` units with the largest maxima in a layer's output, (1, C) or (1, C, H, W)."""
     largest = output[0].flatten(1).amax(1) if output.ndim == 4 else output[0]
     return largest.argsort(descending=True, stable=True)[:count].tolist()
 
 
-def writable(out: Path) -> Path:
-    """Make the folder `out`, before any work is done for it.
+def require_writable(out: Path) -> None:
+    """Create the folder `out` and check that it is writable.
 
     Raises
     ------
     ZfnetError
-        It cannot be made, or nothing can be written there.
+        It cannot be created or written to.
     """
     try:
-        with atomic(out / ".zfnet-try") as beside:
-            beside.touch()
+        with atomic(out / ".zfnet-try") as temporary:
+            temporary.touch()
         (out / ".zfnet-try").unlink()
     except OSError as error:
         raise ZfnetError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out.") from None
-    return out

@@ -1,4 +1,4 @@
-"""`zfnet occlude`: a grey square slides over each picture; what do a unit and the classes lose? (Figure 7)"""
+"""`zfnet occlude`: response of a unit and of the classes to images covered by a grey square (Figure 7)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,28 +11,34 @@ from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.progress import track
-from zfnet.explore.opened_net import Opened
+from zfnet.explore.opened_net import OpenedNet
 from zfnet.explore.outputs import Panel, Row, class_name, name_sheet, write_results, write_sheet
 from zfnet.settings import Visualize
 from zfnet.visualize.examples import probabilities
-from zfnet.visualize.net_inputs import Gallery, View
-from zfnet.visualize.occlusion import Maps, Square, cover, scaled, slide, strongest_map
+from zfnet.visualize.net_inputs import InputBatch, InputLoader
+from zfnet.visualize.occlusion import OcclusionMaps, Square, cover, scaled, slide, strongest_map
 
 COLUMNS = ("file", "layer", "unit", "class", "top", "left", "side", "activity", "probability", "best", "sheet")
-MOST = 6  # classes with a colour of their own
+MAX_COLOURS = 6  # classes with a colour of their own
 COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860", "#dddddd")
 
 
-def occlude_pictures(
-    opened: Opened, gallery: Gallery, layer: str, units: Sequence[int], label: int | None, square: Square, out: Path
+def occlude_images(
+    opened: OpenedNet,
+    loader: InputLoader,
+    layer: str,
+    units: Sequence[int],
+    label: int | None,
+    square: Square,
+    out: Path,
 ) -> None:
-    """Write a sheet for every picture, occlude.csv (a line for every place of the square) and occlude.json.
+    """Write a sheet for every image, occlude.csv (a line for every position of the square) and occlude.json.
 
     Parameters
     ----------
-    units : of the layer; empty: of each picture the one with the largest total activation.
-    label : the class whose probability is followed; None: the most probable one of the uncovered picture.
-    square : side and step of the square, pixels of the crop.
+    units : units of the layer; empty: for each image the one with the largest total activation.
+    label : the class whose probability is mapped; None: the most probable one of the uncovered image.
+    square : side and stride of the square, pixels of the crop.
 
     Raises
     ------
@@ -41,30 +47,32 @@ def occlude_pictures(
     """
     net = opened.net
     if not 0 < square.side <= net.crop or square.stride < 1:
-        raise ZfnetError(f"A square of {square.side} px, step {square.stride}, does not fit the crop of {net.crop} px.")
+        raise ZfnetError(
+            f"A square of {square.side} px, stride {square.stride}, does not fit the crop of {net.crop} px."
+        )
     if label is not None and not 0 <= label < net.classes:
         raise ZfnetError(f"There is no class {label}; the net has {net.classes}, 0 to {net.classes - 1}.")
     lines, taken = [], set()
-    for view in track(replace(gallery, batch=1).views(), "Occlusion, pictures", len(gallery)):
-        key = gallery.shards.keys[int(view.indices[0])]
+    for batch in track(replace(loader, batch_size=1).batches(), "Occlusion, images", len(loader)):
+        key = loader.shards.keys[int(batch.indices[0])]
         sheet, rows = name_sheet("occlude", key, taken), []
-        for unit in units or [strongest_map(net, view.pixels[0], layer)]:
-            followed = int(probabilities(net, view.inputs)[0].argmax()) if label is None else label
-            maps = slide(net, view.pixels[0], square, unit, followed, layer)
-            rows.append(_row(opened, view, layer, unit, followed, square, maps))
+        for unit in units or [strongest_map(net, batch.pixels[0], layer)]:
+            followed = int(probabilities(net, batch.inputs)[0].argmax()) if label is None else label
+            maps = slide(net, batch.pixels[0], square, unit, followed, layer)
+            rows.append(_row(opened, batch, layer, unit, followed, square, maps))
             lines += [(key, layer, unit, followed, *line, sheet) for line in _lines(maps, square, net.crop)]
-        write_sheet(out / sheet, f"{key}: a grey square of {square.side} px, step {square.stride}", rows)
-    left_out = getattr(gallery.shards, "damaged", {})
-    write_results(out, "occlude", opened, COLUMNS, lines, pictures=len(taken), left_out=left_out)
+        write_sheet(out / sheet, f"{key}: a grey square of {square.side} px, stride {square.stride}", rows)
+    left_out = getattr(loader.shards, "damaged", {})
+    write_results(out, "occlude", opened, COLUMNS, lines, images=len(taken), left_out=left_out)
 
 
 def scaled_square(crop: int, side: int | None, stride: int | None) -> Square:
-    """The paper's square (50 px and 6 px at a 224 crop) at this crop, unless told otherwise."""
-    given = {"side": side, "stride": stride}
-    return scaled(Visualize(), crop)._replace(**{name: one for name, one in given.items() if one is not None})
+    """Return the paper's square (50 px, stride 6 at a 224 crop) at this crop, with `side` or `stride` replaced."""
+    changes = {"side": side, "stride": stride}
+    return scaled(Visualize(), crop)._replace(**{name: value for name, value in changes.items() if value is not None})
 
 
-def _lines(maps: Maps, square: Square, crop: int) -> Iterator[tuple[Any, ...]]:
+def _lines(maps: OcclusionMaps, square: Square, crop: int) -> Iterator[tuple[Any, ...]]:
     starts = square.starts(crop)
     for row, top in enumerate(starts):
         for column, left in enumerate(starts):
@@ -72,11 +80,13 @@ def _lines(maps: Maps, square: Square, crop: int) -> Iterator[tuple[Any, ...]]:
             yield top, left, square.side, *values
 
 
-def _row(opened: Opened, view: View, layer: str, unit: int, label: int, square: Square, maps: Maps) -> Row:
+def _row(
+    opened: OpenedNet, batch: InputBatch, layer: str, unit: int, label: int, square: Square, maps: OcclusionMaps
+) -> Row:
     last = list(opened.net.layers)[-1]
-    picture = cover(view.pixels[0], 0, 0, square.side).numpy()
+    image = cover(batch.pixels[0], 0, 0, square.side).numpy()
     panels = [
-        Panel(picture, "picture, with the square at its first place"),
+        Panel(image, "image, with the square at its first position"),
         Panel(_heat(maps.activity), f"activity: blue {_range(maps.activity)} red"),
         Panel(_heat(maps.probability), f"probability: blue {_range(maps.probability)} red"),
         _classes(opened, maps.best),
@@ -89,19 +99,21 @@ def _range(values: Tensor) -> str:
 
 
 def _heat(values: Tensor) -> np.ndarray:
-    """A map (h, w) in colours, its smallest value dark blue, its largest dark red: uint8 (h, w, 3)."""
+    """Colour a map (h, w) from dark blue (smallest value) to dark red (largest): uint8 (h, w, 3)."""
     low, high = values.min(), values.max()
     return matplotlib.colormaps["turbo"](((values - low) / (high - low).clamp(min=1e-12)).numpy(), bytes=True)[..., :3]
 
 
-def _classes(opened: Opened, best: Tensor) -> Panel:
-    """The most probable class at each place; those beyond the most frequent ones share a light grey."""
-    found, counts = np.unique(best.numpy(), return_counts=True)
-    shown = found[np.argsort(-counts, kind="stable")][:MOST]
-    index = np.full(best.shape, MOST)
-    for place, label in enumerate(shown):
-        index[best.numpy() == label] = place
+def _classes(opened: OpenedNet, best: Tensor) -> Panel:
+    """Colour the most probable class at each position; all but the most frequent classes are light grey."""
+    labels, counts = np.unique(best.numpy(), return_counts=True)
+    shown = labels[np.argsort(-counts, kind="stable")][:MAX_COLOURS]
+    index = np.full(best.shape, MAX_COLOURS)  # (h, w), index into COLOURS
+    for colour, label in enumerate(shown):
+        index[best.numpy() == label] = colour
     colours = (255 * np.array([matplotlib.colors.to_rgb(colour) for colour in COLOURS])).round().astype(np.uint8)
     names = [opened.classes[label] if opened.classes else f"class {label}" for label in shown]
-    legend = dict(zip(names, COLOURS, strict=False)) | ({"others": COLOURS[MOST]} if len(found) > MOST else {})
+    legend = dict(zip(names, COLOURS, strict=False)) | (
+        {"others": COLOURS[MAX_COLOURS]} if len(labels) > MAX_COLOURS else {}
+    )
     return Panel(colours[index], "most probable class", legend=legend)

@@ -1,9 +1,9 @@
-"""Open a net to look at: a file of ours, or a model of torchvision with a weights file. Nothing is downloaded.
+"""Open a net: a file saved by zfnet, or a torchvision model with a weights file. Nothing is downloaded.
 
-Models of torchvision were trained on pictures divided by 255, less a mean colour, divided by a standard deviation. All
-of that is moved into the net (`zfnet.nets.adapt`): its mean image becomes 255 times that colour, and the first
-convolution divides. Inputs, projections and gradients are then in grey levels, as with our nets. The short side is
-resized bilinearly and the centre cut out as torchvision does, within a pixel of its rounding.
+Torchvision models were trained on images divided by 255, minus a mean colour, divided by a standard deviation. All of
+that moves into the net (`zfnet.nets.adapt`): the mean image becomes 255 times that colour, and the first convolution
+divides. Inputs, projections and gradients are then in grey levels, as with our nets. Images are resized bilinearly and
+cropped to the centre as in torchvision, up to a rounding difference of one pixel.
 """
 
 import pickle
@@ -24,40 +24,39 @@ from zfnet.nets import Network, adapt, load, load_metadata
 CHAINS = ("alexnet", *(f"vgg{layers}{norm}" for layers in (11, 13, 16, 19) for norm in ("", "_bn")))  # in torchvision
 
 
-class Opened(NamedTuple):
-    """A net and what is known about it."""
+class OpenedNet(NamedTuple):
+    """A net with its class names and provenance."""
 
     net: Network
-    classes: list[str]  # names of its outputs; empty where they are not known
-    origin: dict[str, Any]  # how its inputs are made, for the provenance
-    files: dict[str, Path]  # what it was read from
+    classes: list[str]  # names of its outputs; empty if they are unknown
+    description: dict[str, Any]  # its source and preprocessing, for the provenance
+    files: dict[str, Path]  # the files that it was read from
 
 
-def open_net(net: str | Path, weights: Path | None = None, random_weights: bool = False, crop: int = 0) -> Opened:
+def open_net(net: str | Path, weights: Path | None = None, random_weights: bool = False, crop: int = 0) -> OpenedNet:
     """Open a net by file or by name.
 
     Parameters
     ----------
     net : a file written by `zfnet.nets.save`, or the name of a torchvision model, such as "alexnet".
-    weights : that model's parameters: .safetensors, or .pth as torch saves them, which is read without unpickling
-        anything but tensors.
-    random_weights : go on without weights, to try things out.
-    crop : side of the model's input, pixels; 0: that of its training.
+    weights : parameters of the torchvision model: .safetensors, or .pth, of which only tensors are unpickled.
+    random_weights : use random weights, to try things out.
+    crop : side of the torchvision model's input, pixels; 0: as in training.
 
     Returns
     -------
-    Opened
-        The net is on the device, in eval mode, its parameters fixed.
+    OpenedNet
+        The net is on the device, in eval mode, and its parameters need no gradient.
 
     Raises
     ------
     ZfnetError
-        There is no such net, its weights are missing, damaged, of another net or not finite, or a part of it cannot
-        be read (the sentence names it).
+        There is no such net, its weights are missing, damaged, of another net or not finite, or one of its modules
+        cannot be adapted (the message names it).
     """
     opened = _ours(Path(net), weights) if _is_file(net) else _torchvision(str(net), weights, random_weights, crop)
     if not all(parameter.isfinite().all() for parameter in opened.net.parameters()):
-        raise ZfnetError(f"{weights or net}: the weights are not finite; the training that made them diverged.")
+        raise ZfnetError(f"{weights or net}: the weights are not finite, so the training diverged; use other weights.")
     opened.net.to(device()).eval().requires_grad_(False)
     return opened
 
@@ -66,46 +65,47 @@ def _is_file(net: str | Path) -> bool:
     return Path(net).suffix == ".safetensors" or Path(net).is_file()
 
 
-def _ours(path: Path, weights: Path | None) -> Opened:
+def _ours(path: Path, weights: Path | None) -> OpenedNet:
     if path.suffix != ".safetensors":
         raise ZfnetError(
-            f"{path}: not a net saved by zfnet (.safetensors); if these are the weights of a model of torchvision, "
+            f"{path}: not a net saved by zfnet (.safetensors); if these are the weights of a torchvision model, "
             f"give its name and --weights {path}."
         )
     if weights:
-        raise ZfnetError(f"{path} holds its own weights; leave --weights away, or give a torchvision model's name.")
+        raise ZfnetError(f"{path} holds its own weights; omit --weights, or give the name of a torchvision model.")
     net, classes = load(path), load_metadata(path).get("classes")
     known = isinstance(classes, list) and len(classes) == net.classes
-    origin = {"net": str(path), "crop": net.crop, "size": net.size}
-    return Opened(net, [str(name) for name in classes] if known else [], origin, {"net": path})
+    description = {"net": str(path), "crop": net.crop, "size": net.size}
+    return OpenedNet(net, [str(name) for name in classes] if known else [], description, {"net": path})
 
 
 # ---- torchvision -----------------------------------------------------------------------------------------------------
 
 
-def _torchvision(name: str, weights: Path | None, random_weights: bool, crop: int) -> Opened:
+def _torchvision(name: str, weights: Path | None, random_weights: bool, crop: int) -> OpenedNet:
     from torchvision import models
 
     _require_model(name, models.list_models(module=models))
     module = _random(name) if weights is None and random_weights else _trained(name, weights)
     published = models.get_model_weights(name).DEFAULT
-    made = published.transforms()
-    usual = made.crop_size[0]
-    crop = crop or usual
-    size = max(crop, round(crop * made.resize_size[0] / usual))
-    mean, std = ([255 * value for value in values] for values in (made.mean, made.std))
+    transforms = published.transforms()
+    training_crop = transforms.crop_size[0]
+    crop = crop or training_crop
+    size = max(crop, round(crop * transforms.resize_size[0] / training_crop))
+    mean, std = ([255 * value for value in values] for values in (transforms.mean, transforms.std))
     net = adapt(module, crop, rgb_image(mean, size, "mean"), std)
-    origin = {"net": f"torchvision {name}", "crop": crop, "size": size, "mean": mean, "std": std}
-    origin["random_weights"] = weights is None
+    description = {"net": f"torchvision {name}", "crop": crop, "size": size, "mean": mean, "std": std}
+    description["random_weights"] = weights is None
     names = published.meta["categories"]
-    return Opened(net, names if len(names) == net.classes else [], origin, {"weights": weights} if weights else {})
+    classes = names if len(names) == net.classes else []
+    return OpenedNet(net, classes, description, {"weights": weights} if weights else {})
 
 
 def _require_model(name: str, known: list[str]) -> None:
     if name in known:
         return
     raise ZfnetError(
-        f"{name}: neither a file nor a model of torchvision; expected a net saved by zfnet (.safetensors) or a plain "
+        f"{name}: neither a file nor a torchvision model; expected a net saved by zfnet (.safetensors) or a plain "
         f"chain such as {', '.join(CHAINS)}{did_you_mean(name, known)}"
     )
 
@@ -119,7 +119,7 @@ def _random(name: str) -> nn.Module:
 
 
 def _trained(name: str, path: Path | None) -> nn.Module:
-    """The model with the weights of a file, which also tells how many classes it has."""
+    """Load a model with the weights of a file, which also determine its number of classes."""
     from torchvision import models
 
     if path is None:
@@ -136,16 +136,18 @@ def _trained(name: str, path: Path | None) -> nn.Module:
     return module.float()
 
 
-def _require_fit(path: Path, name: str, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    for key in expected.keys() ^ found.keys():
-        what = "is missing" if key in expected else "is not part of it"
-        raise ZfnetError(f"{path}: these are not the weights of {name}: {key} {what}.")
-    for key, tensor in found.items():
+def _require_fit(path: Path, name: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    for key in expected.keys() ^ state.keys():
+        problem = "is missing" if key in expected else "is not part of that net"
+        raise ZfnetError(f"{path}: these are not the weights of {name}: {key} {problem}.")
+    for key, tensor in state.items():
         if tensor.shape != expected[key].shape:
             shapes = f"{tuple(tensor.shape)}, expected {tuple(expected[key].shape)}"
             raise ZfnetError(f"{path}: these are not the weights of {name}: {key} is {shapes}.")
         if tensor.is_floating_point() != expected[key].is_floating_point():
-            raise ZfnetError(f"{path}: {key} is {tensor.dtype}; quantised weights cannot be read, give those in float.")
+            raise ZfnetError(
+                f"{path}: {key} is {tensor.dtype}; quantised weights are not supported, give float weights."
+            )
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -153,13 +155,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
     Parameters
     ----------
-    path : .safetensors, or what `torch.save` wrote of a `state_dict`, alone or under "state_dict" or "model"; a
-        leading "module." of the names is dropped.
+    path : .safetensors, or a `state_dict` saved by `torch.save`, at the top level or under "state_dict" or "model". A
+        leading "module." is dropped from the names.
 
     Raises
     ------
     ZfnetError
-        The file is missing, damaged, or holds something else than tensors.
+        The file is missing or damaged, or contains other objects than tensors.
     """
     try:
         content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
@@ -167,8 +169,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise ZfnetError(f"{path}: no such file; expected the weights of a net (.pth or .safetensors).") from None
     except pickle.UnpicklingError:
         raise ZfnetError(
-            f"{path}: holds more than tensors, which could run code of its author, or is no weights file; save the "
-            "net's state_dict() alone."
+            f"{path}: holds more than tensors, which could execute code, or is not a weights file; save only the net's "
+            "state_dict()."
         ) from None
     except Exception as error:  # a damaged file may raise almost anything
         reason = next(iter(str(error).splitlines()), type(error).__name__)
@@ -176,5 +178,5 @@ def read_state(path: Path) -> dict[str, Tensor]:
     for key in ("state_dict", "model"):
         content = content[key] if isinstance(content, dict) and isinstance(content.get(key), dict) else content
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ZfnetError(f"{path}: holds more than named tensors; save the net's state_dict() alone.")
+        raise ZfnetError(f"{path}: holds more than named tensors; save only the net's state_dict().")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}

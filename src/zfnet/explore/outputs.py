@@ -1,4 +1,4 @@
-"""Sheets: rows of small pictures with their captions, and the three files that every command leaves."""
+"""The output of the commands: sheets, which are rows of small images with captions, a table and its provenance."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,34 +14,34 @@ from zfnet.core.files import atomic, sha256, write_json
 from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_table
 from zfnet.drawing.page import DPI, STYLE, Page
-from zfnet.explore.opened_net import Opened
+from zfnet.explore.opened_net import OpenedNet
 from zfnet.visualize.patches import Box
 
 SIDE, GAP, MARGIN = 2.1, 0.14, 0.2  # inches: a panel, between panels, around the sheet
 TITLE, LABEL, CAPTION, LEGEND = 0.42, 0.3, 0.22, 0.5
-LETTERS = 13  # that fit into an inch of a title
-ROWS = 16  # on a page, where there may be any number
+LETTERS = 13  # per inch of a title
+ROWS = 16  # per page
 ACCENT, FAINT = "#e8590c", "#666666"
 
 
 class Panel(NamedTuple):
-    """One picture of a sheet."""
+    """An image with its caption."""
 
     pixels: np.ndarray  # uint8 (h, w, 3)
     caption: str = ""
-    frame: Box | None = None  # drawn around a part of the picture
+    frame: Box | None = None  # drawn around a part of the image
     legend: Mapping[str, Any] = {}  # name -> colour
 
 
 class Row(NamedTuple):
-    """Panels beside each other, under a line that says what they show."""
+    """Panels side by side under a label."""
 
     label: str
     panels: Sequence[Panel]
 
 
 def draw(title: str, rows: Sequence[Row]) -> Figure:
-    """Put rows of panels under each other."""
+    """Draw a sheet: a title and rows of panels."""
     with matplotlib.rc_context(STYLE):
         columns = max(len(row.panels) for row in rows)
         width = 2 * MARGIN + columns * (SIDE + GAP) - GAP
@@ -62,31 +62,34 @@ def write_sheet(path: Path, title: str, rows: Sequence[Row]) -> None:
 
 
 def page_name(stem: str, page: int) -> str:
-    """File name of a page, counted from 0, of what does not fit on one sheet."""
+    """Return the file name of a page, counted from 0."""
     return f"{stem}-{page + 1}.png" if page else f"{stem}.png"
 
 
 def write_results(
-    out: Path, command: str, opened: Opened, columns: Sequence[str], rows: Iterable[Sequence[Any]], **more: Any
+    out: Path, command: str, opened: OpenedNet, columns: Sequence[str], rows: Iterable[Sequence[Any]], **more: Any
 ) -> None:
-    """Write COMMAND.csv, and beside it COMMAND.json with the net, the pictures left out and the provenance."""
+    """Write COMMAND.csv, and beside it COMMAND.json with the net, `more` and the provenance."""
     write_table(out / f"{command}.csv", columns, rows)
     files = {name: {"path": str(path), "sha256": sha256(path)} for name, path in opened.files.items()}
-    made = provenance(device=str(device()), inputs=files)
-    write_json(out / f"{command}.json", {"network": opened.origin, **more, "provenance": made})
+    record = provenance(device=str(device()), inputs=files)
+    write_json(out / f"{command}.json", {"network": opened.description, **more, "provenance": record})
 
 
 def name_sheet(command: str, key: str, taken: set[str]) -> str:
-    """A file name for a picture's sheet, no two alike, whatever their case, and none that the picture itself has."""
-    stem = f"{command}-{Path(key).stem or 'picture'}"
+    """Return a file name for an image's sheet that is not in `taken`, ignoring case, and add it.
+
+    It starts with the command, so a sheet never overwrites the image.
+    """
+    stem = f"{command}-{Path(key).stem or 'image'}"
     names = (f"{stem}.png", *(f"{stem}-{number}.png" for number in range(2, len(taken) + 3)))
-    name = next(one for one in names if one.lower() not in taken)
+    name = next(name for name in names if name.lower() not in taken)
     taken.add(name.lower())
     return name
 
 
-def class_name(opened: Opened, layer: str, unit: int) -> str:
-    """What a unit is called: the class where the layer is the last."""
+def class_name(opened: OpenedNet, layer: str, unit: int) -> str:
+    """Return the name of a unit: that of the class in the last layer."""
     if layer != list(opened.net.layers)[-1]:
         return f"unit {unit}"
     return f"class {unit}, {opened.classes[unit]}" if opened.classes else f"class {unit}"
@@ -124,7 +127,7 @@ def _draw_legend(page: Page, legend: Mapping[str, Any], left: float, top: float)
 
 
 def _tail(text: str, letters: int, head: bool = False) -> str:
-    """The end (or the `head`) of a text that is too long."""
+    """Shorten a text to its end (or its `head`)."""
     if len(text) <= letters:
         return text
     return f"{text[: letters - 1]}…" if head else f"…{text[1 - letters :]}"

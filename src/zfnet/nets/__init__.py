@@ -1,6 +1,6 @@
-"""The networks of both papers, described as data and built to be watched: every activation and switch has a name.
+"""The networks of both papers, described as data; every activation and every pooling switch has a name.
 
-Importing this package is cheap; torch is loaded when one of the names below is first used.
+Importing this package is cheap: torch is loaded when one of the names below is first used.
 """
 
 from zfnet.core.lazy import exports
@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = exports(
         "describe": "architecture",
         "Network": "network",
         "Operation": "network",
-        "Step": "network",
+        "OpRecord": "network",
         "Trace": "network",
         "build": "network",
         "parameters": "network",

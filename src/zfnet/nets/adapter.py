@@ -1,11 +1,11 @@
-"""Foreign nets under our names: any chain of convolutions, ReLUs, pools, norms and linear layers becomes a `Network`.
+"""Adapt foreign nets: any chain of convolutions, ReLUs, pools, norms and linear layers becomes a `Network`.
 
-The module is read, not run with hooks: its parts are copied in the order they are registered, each use becomes an
-operation of its own (a ReLU used five times is five operations, none of them in place), and a flatten is put in
-before the first linear layer. Whether that order is really what the module computes is checked by running both.
+The modules are copied in the order in which they are registered, without hooks. Each use becomes an operation of its
+own (a ReLU used five times becomes five operations, none of them in place), and a flatten is inserted before the first
+linear layer. Running both nets then checks that the original really computes its modules in that order.
 
-Batch normalisation multiplies and shifts once training is over. It is folded into the layer before it: the same
-function, whose scale the way back to the pixels meets in the filters and whose shift it drops with the biases.
+At evaluation batch normalisation is an affine map, which is folded into the layer before it. The function stays the
+same; on the way back to the pixels its scale acts as part of the filters, and its shift is dropped like the biases.
 
 Layers are numbered as in the paper: torchvision's AlexNet has conv1 … conv5 and fc6 … fc8, VGG-16 conv1 … fc16.
 """
@@ -32,57 +32,56 @@ class _Part(NamedTuple):
 def adapt(
     module: nn.Module, crop: int, mean: Tensor | Sequence[float] | None = None, std: Sequence[float] | None = None
 ) -> Network:
-    """Give a foreign net the interface of ours: names, walk, trace, switches. The module itself is left as it is.
+    """Convert a chain of layers to a `Network` of named operations, without modifying the original.
 
     Parameters
     ----------
     module : a chain of layers: `nn.Sequential`, nested ones, or torchvision's AlexNet and VGG, with batch
         normalisation or without. Windows and strides may be rectangular and dilated.
-    crop : side of its input, pixels.
-    mean : float (3, S, S) or three numbers, RGB 0..255, subtracted from the pictures before they come in;
-        None: zeros.
-    std : three numbers in units of RGB 0..255, if the net was trained on pictures divided by them. They are folded
-        into the first convolution, so that the adapted net takes mean-subtracted RGB 0..255 as ours do.
+    crop : side of the input, pixels.
+    mean : float (3, S, S) or three numbers, RGB 0..255, that the caller subtracts from the images; None: zeros.
+    std : three numbers, RGB 0..255, if the net was trained on images divided by them. The division is folded into the
+        first convolution, so that the adapted net takes mean-subtracted RGB 0..255 as ours do.
 
     Returns
     -------
     Network
-        In eval mode, with its own copy of the weights; `save` and `load` keep it as they do our own nets.
+        In eval mode, with its own copy of the weights; `save` and `load` handle it like our own nets.
 
     Raises
     ------
     ZfnetError
-        The module has a part that cannot be read (the sentence gives its path), or computes something else than its
-        parts one after the other.
+        A module cannot be adapted (the message gives its path), or the net computes something else than its modules
+        one after the other.
 
     Examples
     --------
     >>> net = adapt(torchvision.models.alexnet(), 224, (123.7, 116.3, 103.5), (58.4, 57.1, 57.4))  # doctest: +SKIP
     """
-    parts = _resolved(deepcopy(module).eval(), crop)
-    operations, layers = _named(parts)
-    mean = _image(mean, crop)
-    logits = _chain(parts, _noise(module, crop))
+    parts = _read_parts(deepcopy(module).eval(), crop)
+    operations, layers = _name_operations(parts)
+    mean = _mean_image(mean, crop)
+    logits = _run_chain(parts, _noise(module, crop))
     net = Network(operations, layers, crop, mean.shape[1], logits.shape[1], None).eval()
-    _compare(module, net, crop)
+    _require_equal(module, net, crop)
     net.mean.copy_(mean)
     if std is not None:
-        _divide_first(net, std)
+        _fold_std(net, std)
     return net
 
 
 def _noise(module: nn.Module, crop: int) -> Tensor:
-    """Two inputs as the module wants them, always the same."""
+    """Return the same two random inputs on every call, on the module's device and of its type."""
     images = torch.randn(2, 3, crop, crop, generator=torch.Generator().manual_seed(0))
     first = next(module.parameters(), images)
     return images.to(first.device, first.dtype)
 
 
-# ------------------------------------------------------------------------------------------------ reading the parts
+# ---- reading the modules ---------------------------------------------------------------------------------------------
 
 
 def _leaves(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Every part in order of registration. `named_children` would skip the second use of a part."""
+    """Iterate over the modules in order of registration; `named_children` would skip the second use of a module."""
     if not module._modules:
         yield path, module
     for name, child in module._modules.items():
@@ -91,22 +90,22 @@ def _leaves(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]
 
 
 @torch.no_grad()
-def _resolved(module: nn.Module, crop: int) -> list[_Part]:
-    """Read every part, with the size it meets at this crop; flatten before the first linear layer."""
-    parts, x = [], _noise(module, crop)
+def _read_parts(module: nn.Module, crop: int) -> list[_Part]:
+    """Read every module, given its input at this crop; flatten before the first linear layer."""
+    parts, x = [], _noise(module, crop)  # x: (2, 3, crop, crop)
     for path, leaf in _leaves(module):
         if isinstance(leaf, nn.Linear) and x.ndim == 4:
             parts.append(_Part(path, "flatten", nn.Flatten()))
-            x = x.flatten(1)
+            x = x.flatten(1)  # (2, C H W)
         if isinstance(leaf, _BATCH_NORMS):
-            parts[-1:] = [_folded(path, leaf, parts[-1] if parts else None)]
+            parts[-1:] = [_fold_batch_norm(path, leaf, parts[-1] if parts else None)]
         elif part := _read(path, leaf, x):
             parts.append(part)
             x = _run(part, x)
     return parts
 
 
-def _chain(parts: Sequence[_Part], x: Tensor) -> Tensor:
+def _run_chain(parts: Sequence[_Part], x: Tensor) -> Tensor:
     with torch.no_grad():
         for part in parts:
             x = part.module(x)
@@ -121,23 +120,23 @@ def _run(part: _Part, x: Tensor) -> Tensor:
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise ZfnetError(
-            f"{part.path} ({part.module}) does not fit its input {tuple(x.shape)}: {reason}. Parts are read one after "
-            "the other: nets with shortcuts or branches cannot be adapted."
+            f"{part.path} ({part.module}) does not fit its input {tuple(x.shape)}: {reason}. Modules are run one after "
+            "another, so nets with shortcuts or branches cannot be adapted."
         ) from None
 
 
 def _read(path: str, module: nn.Module, x: Tensor) -> _Part | None:
-    """Turn one part into an operation; None where it does nothing."""
+    """Convert one module to an operation; None if it does nothing."""
     for kind, reader in _READERS.items():
         if isinstance(module, kind):
             return reader(path, module, x)
-    what = f"{path or 'The net'} is a {type(module).__name__}, which cannot be read"
+    problem = f"{path or 'The net'} is a {type(module).__name__}, which cannot be adapted"
     if type(module).__module__ == nn.ReLU.__module__:
         raise ZfnetError(
-            f"{what}: the deconvnet rectifies (section 2.1), so of all non-linearities only ReLU is known."
+            f"{problem}: the deconvnet rectifies (section 2.1), so only ReLU is allowed as a non-linearity."
         )
     names = sorted(kind.__name__ for kind in (*_READERS, *_BATCH_NORMS))
-    raise ZfnetError(f"{what}; expected a chain of {', '.join(names)}.")
+    raise ZfnetError(f"{problem}; expected a chain of {', '.join(names)}.")
 
 
 def _refuse(path: str, module: nn.Module, option: str, expected: str) -> None:
@@ -148,18 +147,18 @@ def _conv(path: str, module: nn.Conv2d, x: Tensor) -> _Part:
     if module.padding_mode != "zeros":
         _refuse(path, module, "padding_mode", "zeros")
     if isinstance(module.padding, str):
-        module = _padded_in_numbers(path, module)
+        module = _with_numeric_padding(path, module)
     return _Part(path, "conv", module)
 
 
-def _padded_in_numbers(path: str, module: nn.Conv2d) -> nn.Conv2d:
-    """Spell out padding="same" and "valid"."""
-    reach = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
-    if module.padding == "same" and any(pixels % 2 for pixels in reach):
-        _refuse(path, module, "padding", "as much on both sides, so windows of odd size")
-    plain = copy(module)
-    plain.padding = tuple(pixels // 2 if module.padding == "same" else 0 for pixels in reach)
-    return plain
+def _with_numeric_padding(path: str, module: nn.Conv2d) -> nn.Conv2d:
+    """Replace padding="same" or "valid" by numbers."""
+    total = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]  # of "same", both sides
+    if module.padding == "same" and any(pixels % 2 for pixels in total):
+        _refuse(path, module, "padding", "equal padding on both sides, which needs windows of odd size")
+    converted = copy(module)
+    converted.padding = tuple(pixels // 2 if module.padding == "same" else 0 for pixels in total)
+    return converted
 
 
 def _pool(path: str, module: nn.MaxPool2d, x: Tensor) -> _Part:
@@ -169,7 +168,7 @@ def _pool(path: str, module: nn.MaxPool2d, x: Tensor) -> _Part:
 
 
 def _adaptive(path: str, module: nn.AdaptiveAvgPool2d, x: Tensor) -> _Part | None:
-    """At a fixed crop it is nothing at all, an average over equal windows, or one over windows of unequal sizes."""
+    """At a fixed crop this is the identity, an average over equal windows, or one over windows of unequal sizes."""
     sides, size = x.shape[2:], module.output_size
     sizes = size if isinstance(size, tuple) else (size, size)
     outs = tuple(side if out is None else out for side, out in zip(sides, sizes, strict=True))
@@ -213,21 +212,30 @@ _READERS: dict[type[nn.Module], Callable[[str, nn.Module, Tensor], _Part | None]
 }
 
 
-# ------------------------------------------------------------------------------------------------ batch normalisation
+# ---- batch normalisation ---------------------------------------------------------------------------------------------
 
 _BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm1d)
 
 
-def _folded(path: str, norm: nn.BatchNorm2d, before: _Part | None) -> _Part:
-    """The layer before a batch normalisation, with the normalisation's scale and shift in its weights and biases."""
+def _fold_batch_norm(path: str, norm: nn.BatchNorm2d, before: _Part | None) -> _Part:
+    """Fold a batch normalisation into the layer before it.
+
+    gamma (W x + b - mean) / sqrt(var + eps) + beta = (scale W) x + (scale b + beta - scale mean),
+    scale = gamma / sqrt(var + eps)
+    """
     if before is None or before.kind not in ("conv", "linear"):
         raise ZfnetError(
-            f"{path} ({norm}) comes after {before.path if before else 'nothing'}; expected it right after a "
-            "convolution or a linear layer, into which it can be folded."
+            f"{path} ({norm}) comes after {before.path if before else 'nothing'}; expected it directly after a "
+            "convolution or linear layer, into which it can be folded."
         )
     if norm.running_var is None:
-        _refuse(path, norm, "track_running_stats", "True, since without statistics it depends on the other pictures")
-    layer = deepcopy(before.module)  # which may be used a second time without this normalisation
+        _refuse(
+            path,
+            norm,
+            "track_running_stats",
+            "True: without statistics the output depends on the rest of the minibatch",
+        )
+    layer = deepcopy(before.module)  # the original may be used again without this normalisation
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     scale = scale if norm.weight is None else scale * norm.weight.double()
     shift = -norm.running_mean.double() * scale + (0 if norm.bias is None else norm.bias.double())
@@ -238,32 +246,32 @@ def _folded(path: str, norm: nn.BatchNorm2d, before: _Part | None) -> _Part:
     return before._replace(module=layer)
 
 
-# ------------------------------------------------------------------------------------------------ names and checks
+# ---- names and checks ------------------------------------------------------------------------------------------------
 
 
-def _named(parts: Sequence[_Part]) -> tuple[list[Operation], dict[str, int]]:
-    """Name operations after the layer they belong to; a layer's output is taken after its ReLU."""
-    operations, layers, number, learned = [], {}, 0, ""
+def _name_operations(parts: Sequence[_Part]) -> tuple[list[Operation], dict[str, int]]:
+    """Name operations after the layer they belong to; the output of a layer is taken after its ReLU."""
+    operations, layers, number, learned = [], {}, 0, ""  # learned: the convolution or linear layer of this number
     for index, part in enumerate(parts):
         if part.kind in ("conv", "linear"):
             number += 1
             learned = f"{'conv' if part.kind == 'conv' else 'fc'}{number}"
-        public = {"conv": learned, "linear": learned, "relu": learned}.get(part.kind, f"{part.kind}{number}")
-        name = _free(f"relu{number}" if part.kind == "relu" else public, {one.name for one in operations})
+        layer = learned if part.kind in ("conv", "linear", "relu") else f"{part.kind}{number}"
+        taken = {operation.name for operation in operations}
+        name = _unused_name(f"relu{number}" if part.kind == "relu" else layer, taken)
         operations.append(Operation(name, part.kind, part.module))
         if part.kind in ("conv", "linear", "pool", "average", "norm") or (part.kind == "relu" and learned):
-            layers[public if part.kind == "relu" else name] = index
+            layers[layer if part.kind == "relu" else name] = index  # a ReLU takes over the name of its convolution
     return operations, layers
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """`pool2`, or `pool2b` where layer 2 has a second pool."""
-    return next(
-        one for one in (name, *(f"{name}{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")) if one not in taken
-    )
+def _unused_name(name: str, taken: set[str]) -> str:
+    """Return `pool2`, or `pool2b` if layer 2 has a second pool."""
+    candidates = (name, *(f"{name}{letter}" for letter in "bcdefghijklmnopqrstuvwxyz"))
+    return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def _image(mean: Tensor | Sequence[float] | None, crop: int) -> Tensor:
+def _mean_image(mean: Tensor | Sequence[float] | None, crop: int) -> Tensor:
     values = torch.as_tensor([0.0, 0.0, 0.0] if mean is None else mean, dtype=torch.float32)
     if values.shape == (3,):
         return rgb_image(values, round(crop * 256 / 224), "mean")
@@ -273,18 +281,18 @@ def _image(mean: Tensor | Sequence[float] | None, crop: int) -> Tensor:
 
 
 @torch.no_grad()
-def _compare(module: nn.Module, net: Network, crop: int) -> None:
-    """Both must give the same numbers: a forward pass of one's own (a shortcut, a reshape) shows here."""
+def _require_equal(module: nn.Module, net: Network, crop: int) -> None:
+    """Compare the outputs of both nets, which reveals a custom forward method (a shortcut, a reshape)."""
     images = _noise(module, crop)
-    theirs, ours = _theirs(module, images), net.to(images.device)(images)
+    theirs, ours = _original_output(module, images), net.to(images.device)(images)
     if theirs.shape != ours.shape or not torch.allclose(theirs, ours, rtol=1e-3, atol=1e-4 * float(ours.abs().max())):
         raise ZfnetError(
-            f"{type(module).__name__} computes something else than its parts one after the other (a shortcut, a branch "
-            "or a function in its forward pass?); only plain chains can be adapted."
+            f"{type(module).__name__} computes something else than its modules one after another: its forward method "
+            "may have a shortcut, a branch or a function. Only plain chains can be adapted."
         )
 
 
-def _theirs(module: nn.Module, images: Tensor) -> Tensor:
+def _original_output(module: nn.Module, images: Tensor) -> Tensor:
     try:
         return deepcopy(module).eval()(images)
     except RuntimeError as error:
@@ -293,7 +301,7 @@ def _theirs(module: nn.Module, images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _divide_first(net: Network, std: Sequence[float]) -> None:
-    """Let the first convolution divide the colours, so that its inputs need not be."""
+def _fold_std(net: Network, std: Sequence[float]) -> None:
+    """Divide the input channels of the first convolution by `std`: W (x / std) = (W / std) x."""
     first = next(operation.module for operation in net.operations if operation.kind == "conv")
     first.weight.div_(rgb_vector(std, "std", first.weight.dtype).to(first.weight.device)[:, None, None])

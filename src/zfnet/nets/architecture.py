@@ -1,13 +1,13 @@
-"""The nets of Zeiler & Fergus (Figure 3) and Krizhevsky et al. (Figure 2) as data: no torch in here.
+"""The nets of Zeiler & Fergus (Figure 3) and Krizhevsky et al. (Figure 2) as data, without torch.
 
-A net is a table of layers; the variants of Table 3 are edits of that table (`Changes`), made at full size, and
-`width` then scales what the edits left. Sizes follow cuda-convnet, which both papers used: a window may hang over
-the right and bottom edge, where it reads zeros, so `out = 1 + ceil((2 padding + n - kernel) / stride)`
-(D2 and D3; the overhang is spelled out as a padding operation).
+A net is a table of layers. The variants of Table 3 edit that table at full size (`Changes`); `width` then scales the
+result. Sizes follow cuda-convnet, which both papers used: the last window may extend beyond the right and bottom edge,
+where it reads zeros, so `out = 1 + ceil((2 padding + n - kernel) / stride)` (D2, D3). For convolutions this overhang is
+an explicit padding operation.
 
 Decisions: D4 (order of norm and pool), D5 (alpha of the norm), D23 (groups are kept when layers are removed),
-D32 (layer numbers are the paper's, also when layers are missing). The two-GPU split of Krizhevsky's net lives in the
-grouped convolutions alone: its contrast norm runs over all maps, as in every one-GPU version of it.
+D32 (layers keep the paper's numbers when others are removed). Only the grouped convolutions reproduce Krizhevsky's
+two-GPU split: the contrast norm runs over all maps, as in every one-GPU version of the net.
 """
 
 import math
@@ -21,7 +21,7 @@ from pydantic.dataclasses import dataclass
 from zfnet.core.errors import ZfnetError
 from zfnet.core.suggest import require_known
 
-Count = Annotated[int, Field(gt=0, le=10**6)]  # larger ones are mistakes, or a file that lies
+Count = Annotated[int, Field(gt=0, le=10**6)]  # the limit catches mistakes and corrupt files
 NormAlpha = Literal["over_n", "per_term"]
 _STRICT = ConfigDict(extra="forbid")
 
@@ -30,7 +30,7 @@ FULL_CROP = 224
 
 
 class Conv(NamedTuple):
-    """A convolutional layer and what follows it, in order."""
+    """A convolutional layer and the operations that follow it, in order."""
 
     number: int
     maps: int
@@ -42,7 +42,7 @@ class Conv(NamedTuple):
 
 
 class Full(NamedTuple):
-    """A fully connected layer with its ReLU and dropout."""
+    """A fully connected layer, followed by ReLU and dropout."""
 
     number: int
     units: int
@@ -74,25 +74,25 @@ NAMES = tuple(_TABLES)
 CLASSIFIER = 8
 
 
-class Planned(NamedTuple):
-    """One operation of a net: its options are those of the torch module that does it."""
+class OpSpec(NamedTuple):
+    """One operation of a net, with its sizes resolved."""
 
     name: str
     kind: str
-    options: dict[str, Any]
-    layer: str | None  # the public name of its output, if it has one
-    shape: tuple[int, ...]  # of its output: (maps, side, side) or (units,)
+    options: dict[str, Any]  # arguments of the torch module
+    layer: str | None  # public name of the output, if it has one
+    shape: tuple[int, ...]  # of the output: (maps, side, side) or (units,)
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Changes:
-    """What a variant of Table 3 changes in the published net.
+    """The changes that a variant of Table 3 makes to the published net.
 
     Attributes
     ----------
-    remove : layers left out, with their pool and norm.
-    units : units of layers 6 and 7.
-    maps : maps of single convolutional layers.
+    remove : numbers of the layers to remove, with their pool and norm.
+    units : units of layers 6 and 7; None: 4096.
+    maps : number of a convolutional layer -> its feature maps.
     """
 
     remove: tuple[int, ...] = ()
@@ -102,17 +102,17 @@ class Changes:
 
 @dataclass(frozen=True, config=_STRICT)
 class Architecture:
-    """All that decides the shape of a net. Equal data, equal net; `to_json` and `from_json` lose nothing.
+    """A complete description of a net; `to_json` and `from_json` are exact inverses.
 
     Attributes
     ----------
     name : `zf` or `krizhevsky`.
     classes : outputs of layer 8.
-    width : factor on all maps and units but the classes, rounded to multiples of 4; exact at 1.
-    crop : side of the input square, pixels.
-    size : side of the square the mean image covers, pixels.
-    norm_alpha : whether the norm's alpha = 1e-4 is divided by n = 5 or counts per term (D5).
-    dropout : rate in layers 6 and 7.
+    width : factor on all maps and units except the classes, rounded to multiples of 4; exact at 1.
+    crop : side of the input, pixels.
+    size : side of the mean image, pixels.
+    norm_alpha : `over_n`: alpha is 1e-4 and divided by n = 5; `per_term`: alpha / n is 1e-4 (D5).
+    dropout : dropout probability in layers 6 and 7.
     changes : see `Changes`.
     """
 
@@ -127,39 +127,40 @@ class Architecture:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The table of layers after all changes, without the classifier."""
+        """The table of layers after all changes, without the classifier (layer 8)."""
         return tuple(_scale(layer, self.width) for layer in _change(_TABLES[self.name], self.changes))
 
-    def plan(self) -> list[Planned]:
-        """Every operation in order, with resolved sizes."""
+    def plan(self) -> list[OpSpec]:
+        """Return every operation in order, with resolved sizes."""
         return list(_plan(self))
 
     def fan_ins(self) -> dict[str, int]:
-        """Inputs of one unit of each learned operation: {"conv1": 147, …, "fc8": 4096} for the published ZF net."""
-        return {p.name: _fan_in(p) for p in self.plan() if p.kind in ("conv", "linear")}
+        """Return the fan-in of each learned operation: {"conv1": 147, …, "fc8": 4096} for the published ZF net."""
+        return {spec.name: _fan_in(spec) for spec in self.plan() if spec.kind in ("conv", "linear")}
 
     def full_size(self) -> "Architecture":
-        """The same net with the same changes as it would be at width 1 and a 224 crop (D33)."""
+        """Return the same net, with the same changes, at width 1 and a 224 crop (D33)."""
         return replace(self, width=1.0, crop=FULL_CROP, size=256)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for a JSON file."""
+        """Return the description as JSON data."""
         return TypeAdapter(Architecture).dump_python(self, mode="json")
 
     @staticmethod
     def from_json(data: Any) -> "Architecture":
-        """Read what `to_json` gave.
+        """Read the data that `to_json` returned.
 
         Raises
         ------
         ZfnetError
-            A key or value is wrong; the sentence names it.
+            A key or value is wrong; the message names it.
         """
         try:
-            found = TypeAdapter(Architecture).validate_python(data)
+            architecture = TypeAdapter(Architecture).validate_python(data)
         except ValidationError as error:
-            raise ZfnetError(f"Not an architecture: {_first(error)}.") from None
-        return _checked(found)
+            raise ZfnetError(f"Not an architecture: {_first_mistake(error)}.") from None
+        _check(architecture)
+        return architecture
 
 
 def describe(
@@ -172,12 +173,14 @@ def describe(
     dropout: float = 0.5,
     **changes: Any,
 ) -> Architecture:
-    """Describe a net; see `Architecture` and `Changes` for the arguments.
+    """Describe a net.
+
+    The arguments are those of `Architecture`, then those of `Changes`. `size` None stands for crop * 256 / 224.
 
     Raises
     ------
     ZfnetError
-        An unknown name, change or value, or a crop too small for the layers.
+        There is an unknown name, change or value, or the crop is too small for the layers.
 
     Examples
     --------
@@ -190,28 +193,30 @@ def describe(
     for change in changes:
         require_known(change, [*Changes.__dataclass_fields__], "change")
     size = round(crop * 256 / FULL_CROP) if size is None else size
-    given = {"name": name, "classes": classes, "width": width, "crop": crop, "size": size}
-    return Architecture.from_json({**given, "norm_alpha": norm_alpha, "dropout": dropout, "changes": changes})
+    shape = {"name": name, "classes": classes, "width": width, "crop": crop, "size": size}
+    return Architecture.from_json({**shape, "norm_alpha": norm_alpha, "dropout": dropout, "changes": changes})
 
 
-def _first(error: ValidationError) -> str:
+def _first_mistake(error: ValidationError) -> str:
     mistake = error.errors()[0]
     return f"{'.'.join(map(str, mistake['loc'])) or 'it'}: {mistake['msg']} (found {str(mistake['input'])[:80]!r})"
 
 
-def _checked(architecture: Architecture) -> Architecture:
-    """Check what single fields cannot know: names, layer numbers, groups and sizes."""
+def _check(architecture: Architecture) -> None:
+    """Check what single fields cannot: names, layer numbers, groups and sizes."""
     require_known(architecture.name, NAMES, "net")
     table, changes = _TABLES[architecture.name], architecture.changes
     for number in changes.remove:
         require_known(number, [layer.number for layer in table], "layer to remove")
     for number in changes.maps:
-        left = [one.number for one in table if isinstance(one, Conv) and one.number not in changes.remove]
-        require_known(number, left, "convolutional layer")
+        kept = [layer.number for layer in table if isinstance(layer, Conv) and layer.number not in changes.remove]
+        require_known(number, kept, "convolutional layer")
     if architecture.crop > architecture.size:
-        raise ZfnetError(f"A crop of {architecture.crop} does not fit into a square of {architecture.size} pixels.")
-    architecture.plan()
-    return architecture
+        raise ZfnetError(
+            f"A crop of {architecture.crop} px does not fit into a square of {architecture.size} px; make the crop "
+            "smaller or the square larger."
+        )
+    architecture.plan()  # raises where groups or sizes do not fit
 
 
 def _change(table: tuple[Layer, ...], changes: Changes) -> Iterator[Layer]:
@@ -225,44 +230,45 @@ def _change(table: tuple[Layer, ...], changes: Changes) -> Iterator[Layer]:
 
 
 def _scale(layer: Layer, width: float) -> Layer:
-    """Scale maps or units to a multiple of 4, which also suits two groups; what is exact at width 1 stays so."""
+    """Scale maps or units to a multiple of 4, which two groups divide evenly; width 1 changes nothing."""
     if width == 1:
         return layer
     count = max(4, 4 * round((layer.maps if isinstance(layer, Conv) else layer.units) * width / 4))
     return layer._replace(maps=count) if isinstance(layer, Conv) else layer._replace(units=count)
 
 
-def _plan(net: Architecture) -> Iterator[Planned]:
-    maps, side = 3, net.crop
+def _plan(net: Architecture) -> Iterator[OpSpec]:
+    maps, side = 3, net.crop  # shape so far: (maps, side, side)
     convs = [layer for layer in net.layers if isinstance(layer, Conv)]
     for layer in convs:
-        for planned in _conv_layer(layer, net, maps, side):
-            maps, side = planned.shape[:2]
-            yield planned
-    units = maps * side * side
-    yield Planned("flatten", "flatten", {}, None, (units,))
+        for spec in _conv_layer(layer, net, maps, side):
+            maps, side = spec.shape[:2]
+            yield spec
+    units = maps * side * side  # shape from here on: (units,)
+    yield OpSpec("flatten", "flatten", {}, None, (units,))
     for layer in net.layers:
         if isinstance(layer, Full):
             yield from _full_layer(layer, net, units)
             units = layer.units
-    yield Planned(f"fc{CLASSIFIER}", "linear", _linear(units, net.classes), f"fc{CLASSIFIER}", (net.classes,))
+    yield OpSpec(f"fc{CLASSIFIER}", "linear", _linear(units, net.classes), f"fc{CLASSIFIER}", (net.classes,))
 
 
-def _conv_layer(layer: Conv, net: Architecture, maps: int, side: int) -> Iterator[Planned]:
+def _conv_layer(layer: Conv, net: Architecture, maps: int, side: int) -> Iterator[OpSpec]:
     n, name = layer.number, f"conv{layer.number}"
     if maps % layer.groups or layer.maps % layer.groups:
         raise ZfnetError(
-            f"{name} of {net.name} has {layer.groups} groups; {maps} maps in, {layer.maps} out do not split."
+            f"{name} of {net.name} has {layer.groups} groups, which do not divide its {maps} input and {layer.maps} "
+            "output maps; choose multiples of the number of groups."
         )
     out, overhang = _windows(side, layer.kernel, layer.stride, layer.padding, name, net)
     if overhang:
         shape = (maps, side + overhang, side + overhang)
-        yield Planned(f"pad{n}", "pad", {"padding": (0, overhang, 0, overhang)}, None, shape)
-    yield Planned(name, "conv", _convolution(layer, maps), None, (layer.maps, out, out))
+        yield OpSpec(f"pad{n}", "pad", {"padding": (0, overhang, 0, overhang)}, None, shape)
+    yield OpSpec(name, "conv", _convolution(layer, maps), None, (layer.maps, out, out))
     for kind in layer.then:
         if kind == "pool":
             out, _ = _windows(out, POOL_KERNEL, POOL_STRIDE, 0, f"pool{n}", net)
-        yield Planned(f"{kind}{n}", kind, _options(kind, net), _public(kind, n), (layer.maps, out, out))
+        yield OpSpec(f"{kind}{n}", kind, _options(kind, net), _public(kind, n), (layer.maps, out, out))
 
 
 def _convolution(layer: Conv, maps: int) -> dict[str, int]:
@@ -277,7 +283,7 @@ def _convolution(layer: Conv, maps: int) -> dict[str, int]:
 
 
 def _public(kind: str, number: int) -> str:
-    """The paper's name of an output: a convolution is shown after its ReLU."""
+    """Return the paper's name of an output: convN is the output of the ReLU after the convolution."""
     return f"conv{number}" if kind == "relu" else f"{kind}{number}"
 
 
@@ -287,11 +293,11 @@ def _options(kind: str, net: Architecture) -> dict[str, Any]:
     return {"alpha": 1e-4 if net.norm_alpha == "over_n" else 5e-4} if kind == "norm" else {}
 
 
-def _full_layer(layer: Full, net: Architecture, units: int) -> Iterator[Planned]:
+def _full_layer(layer: Full, net: Architecture, units: int) -> Iterator[OpSpec]:
     n, shape = layer.number, (layer.units,)
-    yield Planned(f"fc{n}", "linear", _linear(units, layer.units), None, shape)
-    yield Planned(f"relu{n}", "relu", {}, f"fc{n}", shape)
-    yield Planned(f"dropout{n}", "dropout", {"p": net.dropout}, None, shape)
+    yield OpSpec(f"fc{n}", "linear", _linear(units, layer.units), None, shape)
+    yield OpSpec(f"relu{n}", "relu", {}, f"fc{n}", shape)
+    yield OpSpec(f"dropout{n}", "dropout", {"p": net.dropout}, None, shape)
 
 
 def _linear(units: int, outputs: int) -> dict[str, int]:
@@ -299,18 +305,22 @@ def _linear(units: int, outputs: int) -> dict[str, int]:
 
 
 def _windows(side: int, kernel: int, stride: int, padding: int, name: str, net: Architecture) -> tuple[int, int]:
-    """How many windows there are when none is cut off, and by how many pixels the last one hangs over the edge."""
+    """Return the number of windows, and by how many pixels the last one extends beyond the padded input.
+
+    cuda-convnet rounds the number of windows up where torch's convolutions round it down.
+    """
     room = side + 2 * padding - kernel
     windows = 1 + math.ceil(room / stride)
     if windows < 1:
         raise ZfnetError(
-            f"A crop of {net.crop} is too small for {net.name}: {name} sees {side} pixels, its window needs {kernel}."
+            f"A crop of {net.crop} px is too small for {net.name}: the input of {name} is {side} px wide, its window "
+            f"{kernel} px; choose a larger crop."
         )
     return windows, (windows - 1) * stride - room
 
 
-def _fan_in(planned: Planned) -> int:
-    options = planned.options
-    if planned.kind == "linear":
+def _fan_in(spec: OpSpec) -> int:
+    options = spec.options
+    if spec.kind == "linear":
         return options["in_features"]
     return options["in_channels"] // options["groups"] * options["kernel_size"] ** 2

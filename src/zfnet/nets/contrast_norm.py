@@ -2,14 +2,14 @@
 
     b[i] = a[i] / (k + alpha/n * sum over the n maps around i of a[j]^2) ^ beta        k = 2, n = 5, beta = 0.75
 
-at every position on its own. `alpha` is divided by n as in Krizhevsky's code and in torch (D5: alpha = 1e-4); the
-formula as printed, per term, is alpha = 5e-4. With two groups the window still runs over all maps: the published code
-kept it within one GPU's maps, an effect of the hardware that one-GPU versions do not copy.
+at each position independently. `alpha` is divided by n as in Krizhevsky's code and in torch (D5: alpha = 1e-4); the
+published formula, with alpha per term, corresponds to alpha = 5e-4. With two groups the window still runs over all
+maps: the published code kept it within the maps of one GPU, a hardware effect that one-GPU versions do not copy.
 
-Only the input is kept for the backward pass, and the window sum is one matrix product with a band of ones, which runs
-over rows (positions, maps). On a CPU the rows go in pieces that stay in the cache: with 96 maps of 55 x 55 that is
-three times as fast as all at once, and five times as fast as `nn.LocalResponseNorm`, some 26 passes over memory. On a
-GPU that Triton can compile for, the kernels of `zfnet.nets.contrast_norm_triton` do the same.
+Only the input is saved for the backward pass. The window sum is one matrix product of rows (positions, maps) with a
+banded matrix (maps, maps). On a CPU the rows are processed in chunks that fit into the cache: with 96 maps of 55 x 55
+this is three times as fast as one large product, and five times as fast as `nn.LocalResponseNorm`, which makes some 26
+passes over memory. On a GPU that Triton can compile for, `zfnet.nets.contrast_norm_triton` computes the same.
 """
 
 from collections.abc import Callable
@@ -21,18 +21,18 @@ from torch import Tensor, nn
 
 from zfnet.core.errors import first_line
 
-PIECE = 2**18  # bytes of one tensor that are worked on at once on a CPU: a few of them fit into a core's cache
+CHUNK = 2**18  # bytes of one tensor processed at a time on a CPU: a few chunks fit into a core's cache
 
 
 class ContrastNorm(nn.Module):
-    """Normalise by the energy of neighbouring maps; the same function as `nn.LocalResponseNorm`, faster.
+    """Local response normalisation across maps: the function of `nn.LocalResponseNorm`, faster.
 
     Parameters
     ----------
     size : maps in the window, n.
-    alpha : its weight, divided by `size`.
+    alpha : weight of the window's sum of squares, divided by `size`.
     beta : exponent.
-    k : constant added to the energy.
+    k : constant added to the weighted sum.
     """
 
     def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0) -> None:
@@ -46,18 +46,19 @@ class ContrastNorm(nn.Module):
         return _ContrastNorm.apply(images, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
-        """Show the constants."""
+        """Return the constants for `repr`."""
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
 @torch.compiler.assume_constant_result
 def kernels_work() -> bool:
+    """Return whether the Triton kernels run here; constant in a compiled graph."""
     return _try_kernels()
 
 
 @cache
 def _try_kernels() -> bool:
-    """Tell whether Triton is there and finds a compiler; asked once a process, with a tensor of its own."""
+    """Run the kernel on a tiny tensor, once per process: Triton may be missing, or find no compiler."""
     try:
         from zfnet.nets.contrast_norm_triton import contrast_norm
 
@@ -74,65 +75,73 @@ class _ContrastNorm(torch.autograd.Function):
         ctx.save_for_backward(x)
         ctx.constants = size, alpha, beta, k
         band = _band(x.shape[1], size, alpha / size, x.dtype, x.device)
-        return _by_rows(lambda rows: _normalise(rows, band, beta, k), x)
+        return _apply_to_rows(lambda rows: _normalise(rows, band, beta, k), x)
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
         (x,) = ctx.saved_tensors
         size, alpha, beta, k = ctx.constants
         band = _band(x.shape[1], size, alpha / size, x.dtype, x.device)
-        return _by_rows(lambda *rows: _derivative(*rows, band, beta, k), x, gradient), None, None, None, None
+        return _apply_to_rows(lambda *rows: _input_gradient(*rows, band, beta, k), x, gradient), None, None, None, None
 
 
 def _normalise(x: Tensor, band: Tensor, beta: float, k: float) -> Tensor:
+    """y = x d^-beta with d = k + x² B; x and y (positions, maps), B (maps, maps)."""
     return x * _power((x * x @ band).add_(k), beta)
 
 
-def _derivative(x: Tensor, gradient: Tensor, band: Tensor, beta: float, k: float) -> Tensor:
-    """The gradient goes straight through, and against the energy of all windows that the map is in."""
-    energy = (x * x @ band).add_(k)
-    straight = gradient * _power(energy, beta)
-    return torch.addcmul(straight, x, (x * straight / energy) @ band.T, value=-2 * beta)
+def _input_gradient(x: Tensor, gradient: Tensor, band: Tensor, beta: float, k: float) -> Tensor:
+    """Return dx for the gradient g of y; all (positions, maps).
+
+    y[j] = x[j] d[j]^-beta depends on x[i] directly if i = j, and through d[j] if i is in the window of j, where
+    dd[j]/dx[i] = 2 x[i] B[i, j]. Hence
+
+        dx[i] = g[i] d[i]^-beta - 2 beta x[i] * sum over j of g[j] x[j] d[j]^(-beta - 1) B[i, j]
+    """
+    d = (x * x @ band).add_(k)
+    direct = gradient * _power(d, beta)  # g d^-beta
+    through_d = (x * direct / d) @ band.T  # the sum over j
+    return torch.addcmul(direct, x, through_d, value=-2 * beta)
 
 
-def _power(energy: Tensor, beta: float) -> Tensor:
-    """energy ^ -beta; the published 0.75 without a logarithm."""
+def _power(d: Tensor, beta: float) -> Tensor:
+    """Return d^-beta; for the published 0.75 as d^-1/2 d^-1/4, without a logarithm."""
     if beta != 0.75:
-        return energy**-beta
-    root = energy.rsqrt()
+        return d**-beta
+    root = d.rsqrt()
     return root * root.sqrt()
 
 
 def _band(maps: int, size: int, weight: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(maps, maps), kept for the next call; a compiled graph makes it a constant of its own."""
-    make = _make_band if torch.compiler.is_compiling() else _kept_band
+    """Return the cached band (maps, maps); a compiled graph makes its own, which it stores as a constant."""
+    make = _make_band if torch.compiler.is_compiling() else _cached_band
     return make(maps, size, weight, dtype, device)
 
 
 def _make_band(maps: int, size: int, weight: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(maps, maps): column i holds `weight` in the rows of its window, i - size // 2 … i + (size - 1) // 2."""
-    with torch.inference_mode(False):
+    """Return B (maps, maps): column i is `weight` in the rows of its window, i - size // 2 … i + (size - 1) // 2."""
+    with torch.inference_mode(False):  # a cached inference tensor could not be used in a later training step
         row = torch.arange(maps, device=device)
-        ahead = row[:, None] - row
+        ahead = row[:, None] - row  # (maps, maps), row minus column
         return ((ahead >= -(size // 2)) & (ahead <= (size - 1) // 2)) * torch.tensor(weight, dtype=dtype, device=device)
 
 
-_kept_band = lru_cache(maxsize=64)(_make_band)
+_cached_band = lru_cache(maxsize=64)(_make_band)
 
 
-def _by_rows(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """Apply a function of (positions, maps) to tensors (B, C, …); the result lies in memory with its maps together."""
-    flat = [tensor.movedim(1, -1) for tensor in tensors]  # (B, …, C)
-    rows = [tensor.reshape(-1, tensor.shape[-1]) for tensor in flat]  # no copy if the memory is channels last
+def _apply_to_rows(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    """Apply a function of rows (positions, maps) to tensors (B, C, …); the result is channels last in memory."""
+    channels_last = [tensor.movedim(1, -1) for tensor in tensors]  # (B, …, C)
+    rows = [tensor.reshape(-1, tensor.shape[-1]) for tensor in channels_last]  # (positions, C); a view if channels last
     with torch.autocast(rows[0].device.type, enabled=False):
-        whole = rows[0].device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling()
-        result = function(*rows) if whole else _by_pieces(function, rows)
-    return result.view(flat[0].shape).movedim(-1, 1)
+        at_once = rows[0].device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling()
+        result = function(*rows) if at_once else _in_chunks(function, rows)
+    return result.view(channels_last[0].shape).movedim(-1, 1)  # (B, C, …)
 
 
-def _by_pieces(function: Callable[..., Tensor], rows: list[Tensor]) -> Tensor:
+def _in_chunks(function: Callable[..., Tensor], rows: list[Tensor]) -> Tensor:
     result = torch.empty_like(rows[0])
-    length = max(1, PIECE // (result.shape[1] * result.element_size()))
-    for out, *pieces in zip(result.split(length), *(one.split(length) for one in rows), strict=True):
-        out.copy_(function(*pieces))
+    length = max(1, CHUNK // (result.shape[1] * result.element_size()))
+    for out, *chunks in zip(result.split(length), *(tensor.split(length) for tensor in rows), strict=True):
+        out.copy_(function(*chunks))
     return result

@@ -1,12 +1,16 @@
 """Contrast normalisation on a GPU: one kernel forward and one backward (Krizhevsky et al. 2012, section 3.3).
 
-With d = k + alpha/n · Σ a² over the window of n maps around each one,
+With w = alpha / n, and for each map i of a position
 
-    y = a d^-beta        da[i] = g[i] d[i]^-beta - 2 beta alpha/n · a[i] · Σ g[j] a[j] d[j]^(-beta - 1)
+    d[i]  = k + w * sum of x[j]^2 over the window of n maps around i
+    y[i]  = x[i] d[i]^-beta
+    dx[i] = g[i] d[i]^-beta - 2 beta w x[i] * sum of g[j] x[j] d[j]^(-beta - 1) over the maps j whose windows contain i
 
-where the last sum runs over the maps j whose windows hold i. The maps of a position lie together in memory, so a
-thread finds its neighbours a few elements away, in the cache; energies are computed anew where they are needed, which
-costs less than to write and read them. Sums are float32 whatever the tensors are, and only the input is kept.
+where g is the gradient of y. `zfnet.nets.contrast_norm` derives dx.
+
+Tensors are channels last, so the maps of a position are adjacent in memory and a thread finds its neighbours in the
+cache. The kernels recompute d wherever it is needed, which is cheaper than writing and reading it. Sums are float32
+whatever the type of the tensors, and only the input is saved for the backward pass.
 """
 
 import torch
@@ -18,15 +22,24 @@ BLOCK = 1024  # elements per program
 
 
 @triton.jit
+def _places(count, maps: tl.constexpr, block: tl.constexpr):
+    """Return, for each element of the program: its index in memory, its map, and whether it exists; (block,) each."""
+    start = tl.program_id(0).to(tl.int64) * block
+    place = start + tl.arange(0, block)
+    feature = ((start % maps).to(tl.int32) + tl.arange(0, block)) % maps
+    return place, feature, place < count
+
+
+@triton.jit
 def _value(x, place, feature, live, maps: tl.constexpr, shift: tl.constexpr):
-    """x of the map `shift` further, 0 beyond the first and last one."""
+    """x[i + shift] for each element's map i, 0 beyond the first and the last map."""
     inside = live & (feature + shift >= 0) & (feature + shift < maps)
     return tl.load(x + place + shift, mask=inside, other=0.0).to(tl.float32)
 
 
 @triton.jit
 def _energy(x, place, feature, live, maps: tl.constexpr, weight, k, size: tl.constexpr, shift: tl.constexpr):
-    """k + weight · Σ x² over the window of the map `shift` further."""
+    """d[i + shift] for each element's map i: k + weight * sum of x^2 over the window."""
     total = tl.zeros(place.shape, tl.float32)
     for step in tl.static_range(-(size // 2), (size + 1) // 2):
         value = _value(x, place, feature, live, maps, shift + step)
@@ -36,7 +49,7 @@ def _energy(x, place, feature, live, maps: tl.constexpr, weight, k, size: tl.con
 
 @triton.jit
 def _power(energy, beta: tl.constexpr):
-    """energy ^ -beta; the published 0.75 without a logarithm."""
+    """energy^-beta; for the published 0.75 as energy^-1/2 energy^-1/4, without a logarithm."""
     if beta == 0.75:
         root = tl.rsqrt(energy)
         result = root * tl.sqrt(root)
@@ -49,13 +62,9 @@ def _power(energy, beta: tl.constexpr):
 def _forward(
     x, y, count, maps: tl.constexpr, weight, k, beta: tl.constexpr, size: tl.constexpr, block: tl.constexpr
 ):  # fmt: skip
-    start = tl.program_id(0).to(tl.int64) * block
-    place = start + tl.arange(0, block)
-    feature = (start % maps).to(tl.int32) + tl.arange(0, block)
-    feature = feature % maps
-    live = place < count
-    energy = _energy(x, place, feature, live, maps, weight, k, size, 0)
-    own = _value(x, place, feature, live, maps, 0)
+    place, feature, live = _places(count, maps, block)
+    energy = _energy(x, place, feature, live, maps, weight, k, size, 0)  # d[i]
+    own = _value(x, place, feature, live, maps, 0)  # x[i]
     tl.store(y + place, (own * _power(energy, beta)).to(y.dtype.element_ty), mask=live)
 
 
@@ -63,26 +72,24 @@ def _forward(
 def _backward(
     x, g, dx, count, maps: tl.constexpr, weight, k, beta: tl.constexpr, size: tl.constexpr, block: tl.constexpr
 ):  # fmt: skip
-    start = tl.program_id(0).to(tl.int64) * block
-    place = start + tl.arange(0, block)
-    feature = (start % maps).to(tl.int32) + tl.arange(0, block)
-    feature = feature % maps
-    live = place < count
-    straight = tl.zeros(place.shape, tl.float32)
-    against = tl.zeros(place.shape, tl.float32)
-    for shift in tl.static_range(-((size - 1) // 2), size // 2 + 1):  # the maps whose windows hold this one
-        energy = _energy(x, place, feature, live, maps, weight, k, size, shift)
-        passed = _value(g, place, feature, live, maps, shift) * _power(energy, beta)
-        against += _value(x, place, feature, live, maps, shift) * passed / energy
+    place, feature, live = _places(count, maps, block)
+    direct = tl.zeros(place.shape, tl.float32)
+    through_d = tl.zeros(place.shape, tl.float32)
+    # The window of j reaches from j - size // 2 to j + (size - 1) // 2, so the windows that contain i are those of
+    # j = i - (size - 1) // 2 … i + size // 2: for an even size the mirror image of the window of i.
+    for shift in tl.static_range(-((size - 1) // 2), size // 2 + 1):
+        energy = _energy(x, place, feature, live, maps, weight, k, size, shift)  # d[j]
+        scaled = _value(g, place, feature, live, maps, shift) * _power(energy, beta)  # g[j] d[j]^-beta
+        through_d += _value(x, place, feature, live, maps, shift) * scaled / energy  # g[j] x[j] d[j]^(-beta - 1)
         if shift == 0:
-            straight = passed
-    own = _value(x, place, feature, live, maps, 0)
-    tl.store(dx + place, (straight - 2 * beta * weight * own * against).to(dx.dtype.element_ty), mask=live)
+            direct = scaled
+    own = _value(x, place, feature, live, maps, 0)  # x[i]
+    tl.store(dx + place, (direct - 2 * beta * weight * own * through_d).to(dx.dtype.element_ty), mask=live)
 
 
 @torch.library.custom_op("zfnet::contrast_norm", mutates_args=())
 def contrast_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    """Normalise float32 or bfloat16 (B, C, …); the result lies in memory with its maps together.
+    """Normalise float32 or bfloat16 (B, C, …); the result is channels last in memory.
 
     `size`, `alpha`, `beta` and `k` are those of `zfnet.nets.contrast_norm.ContrastNorm`.
     """
@@ -91,19 +98,17 @@ def contrast_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> 
 
 @torch.library.custom_op("zfnet::contrast_norm_backward", mutates_args=())
 def contrast_norm_backward(x: Tensor, gradient: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    """Give the gradient with respect to `x`, given the one with respect to the result, both (B, C, …)."""
+    """Return the gradient of `x` for the `gradient` of the result, both (B, C, …)."""
     return _launch(_backward, size, alpha, beta, k, x, gradient)
 
 
 def _launch(kernel, size: int, alpha: float, beta: float, k: float, *tensors: Tensor) -> Tensor:
-    rows = [
-        tensor.movedim(1, -1).contiguous() for tensor in tensors
-    ]  # (B, …, C); no copy where memory is channels last
+    rows = [tensor.movedim(1, -1).contiguous() for tensor in tensors]  # (B, …, C); no copy if channels last
     result = torch.empty_like(rows[0])
     count, maps = result.numel(), result.shape[-1]
     if count:
         kernel[(triton.cdiv(count, BLOCK),)](*rows, result, count, maps, alpha / size, k, beta, size, BLOCK)
-    return result.movedim(-1, 1)
+    return result.movedim(-1, 1)  # (B, C, …)
 
 
 @contrast_norm.register_fake

@@ -1,11 +1,11 @@
-"""Where a layer ends, and where in the input its units look: size, stride and place of its receptive field.
+"""Receptive fields: size, stride and offset, in input pixels, of what the units of each layer see.
 
-Both papers call the field of a layer what its convolution sees; pooling widens it further (27 pixels for conv2 of
-the ZF net, 43 after its pool). With the overhang padding of D2 nothing is padded on the left or top of layer 1, so
-the first field of conv1 begins at pixel 0.
+Both papers mean by the field of a layer that of its convolution; pooling widens it further (27 pixels for conv2 of
+the ZF net, 43 for pool2). The overhang padding of D2 adds nothing on the left or top of layer 1, so the first field of
+conv1 starts at pixel 0.
 
-In foreign nets the fields of a layer may differ in size or lie unevenly (rectangular windows, averages over windows of
-unequal size). No square says where such a unit looks, so its field is the whole crop.
+In adapted nets the fields of a layer may be rectangular or unevenly spaced (rectangular windows, adaptive averages
+over windows of unequal size). Such units get the whole crop as their field.
 """
 
 from typing import NamedTuple
@@ -17,18 +17,16 @@ from zfnet.nets.network import Network, Operation
 
 
 class Field(NamedTuple):
-    """Receptive fields of one layer, in input pixels; the same along both axes.
+    """Receptive fields of one layer, in input pixels, equal along both axes.
+
+    The field of unit (row, column) starts at pixel (offset + stride * row, offset + stride * column).
 
     Attributes
     ----------
-    size : side of a unit's field. It may reach over the border of the input.
-    stride : step between the fields of neighbouring units (for fully connected layers: size).
+    size : side of a unit's field, which may extend beyond the input.
+    stride : distance between the fields of neighbouring units (fully connected layers: size).
     offset : first row and column of the first unit's field; negative where the net pads.
-    map : units along one side of a map (1 for fully connected layers).
-
-    Examples
-    --------
-    The field of unit (row, column) begins at `offset + stride * row`, `offset + stride * column`.
+    map : side of the feature map, in units (1 for fully connected layers).
     """
 
     size: int
@@ -38,11 +36,11 @@ class Field(NamedTuple):
 
 
 def stage_output(net: Network, layer: int | str) -> str:
-    """Name the activation in which a whole layer ends, after its pool and norm (D32).
+    """Return the name of the final activation of a layer, after its pool and norm (D32).
 
     Parameters
     ----------
-    layer : the paper's number: 1 of the ZF net ends in "norm1", 3 in "conv3", 7 in "fc7".
+    layer : number of the layer in the paper: in the ZF net 1 gives "norm1", 3 "conv3" and 7 "fc7".
 
     Raises
     ------
@@ -56,7 +54,7 @@ def stage_output(net: Network, layer: int | str) -> str:
 
 
 def receptive_fields(net: Network) -> dict[str, Field]:
-    """Receptive field of every named layer of `net`, in order of the layers."""
+    """Return the receptive field of every named layer of `net`, in the order of the layers."""
     names = {index: name for name, index in net.layers.items()}
     axes, fields = [Field(1, 1, 0, net.crop)] * 2, {}
     for index, operation in enumerate(net.operations):
@@ -71,21 +69,24 @@ def _after(operation: Operation, field: Field, axis: int) -> Field:
         before, after = operation.module.padding[2 - 2 * axis : 4 - 2 * axis]  # (left, right, top, bottom)
         return field._replace(offset=field.offset - before * field.stride, map=field.map + before + after)
     if isinstance(operation.module, nn.AdaptiveAvgPool2d):
-        return Field(
-            field.size + (field.map - 1) * field.stride, 0, field.offset, _along(operation.module.output_size, axis)
-        )
+        # The windows have unequal sizes: stride 0 gives all of them the whole map.
+        return Field(_whole_map(field), 0, field.offset, _along(operation.module.output_size, axis))
     if operation.kind in ("conv", "pool", "average"):
-        return _slid(operation.module, field, axis)
+        return _after_window(operation.module, field, axis)
     if operation.kind == "flatten":
-        size = field.size + (field.map - 1) * field.stride
-        return Field(size, size, field.offset, 1)
+        return Field(_whole_map(field), _whole_map(field), field.offset, 1)
     return field
 
 
-def _slid(module: nn.Module, field: Field, axis: int) -> Field:
-    """A window of `kernel` units, moved by `stride` of them, sees the union of their fields."""
+def _whole_map(field: Field) -> int:
+    """Return the extent, in pixels, of the fields of all units of a map."""
+    return field.size + (field.map - 1) * field.stride
+
+
+def _after_window(module: nn.Module, field: Field, axis: int) -> Field:
+    """Slide a window over a map: an output unit sees the union of the fields of the `kernel` units in its window."""
     kernel, stride, padding = (_along(value, axis) for value in (module.kernel_size, module.stride, module.padding))
-    kernel = 1 + (kernel - 1) * _along(getattr(module, "dilation", 1), axis)
+    kernel = 1 + (kernel - 1) * _along(getattr(module, "dilation", 1), axis)  # extent of the dilated window
     return Field(
         field.size + (kernel - 1) * field.stride,
         field.stride * stride,
@@ -95,9 +96,10 @@ def _slid(module: nn.Module, field: Field, axis: int) -> Field:
 
 
 def _windows(side: int, kernel: int, stride: int, padding: int, ceil: bool) -> int:
+    """Count the windows along one side, as torch does; in ceil mode none may start in the right-hand padding."""
     room = side + 2 * padding - kernel
     windows = 1 + (-(-room // stride) if ceil else room // stride)
-    return windows - 1 if ceil and (windows - 1) * stride >= side + padding else windows  # none begins beyond the edge
+    return windows - 1 if ceil and (windows - 1) * stride >= side + padding else windows
 
 
 def _along(value: int | tuple[int, ...], axis: int) -> int:

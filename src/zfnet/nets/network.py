@@ -1,7 +1,7 @@
-"""A network that can be watched: built from data, walked operation by operation, each output under the paper's name.
+"""A chain of named operations, built from an `Architecture`, whose intermediate values are named as in the paper.
 
-`forward` is the fast path; `walk` gives the same numbers and shows the input, output and switches of every operation
-as it passes. Nothing here uses hooks, so nothing stays behind.
+`forward` is the fast path. `iter_forward` computes the same numbers and yields the input, output and switches of each
+operation; `trace` keeps them all. Neither uses hooks, so the modules are never modified.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,29 +28,29 @@ _MODULES = {
 
 
 class Operation(NamedTuple):
-    """One step of the forward pass; `kind` is pad, conv, relu, pool, average, norm, flatten, linear or dropout."""
+    """A named module; `kind` is pad, conv, relu, pool, average, norm, flatten, linear or dropout."""
 
     name: str
     kind: str
     module: nn.Module
 
 
-class Step(NamedTuple):
-    """What one operation did. `switches` of a max pool: int64, position of each maximum in the flattened plane."""
+class OpRecord(NamedTuple):
+    """The input and output of one operation in a forward pass."""
 
     operation: Operation
     input: Tensor
     output: Tensor
-    switches: Tensor | None
+    switches: Tensor | None  # max pools only: int64, index of each maximum in the flattened (H, W) plane of `input`
 
 
 class Trace(NamedTuple):
-    """A whole forward pass.
+    """All intermediate values of a forward pass.
 
     Attributes
     ----------
-    activations : output of each named layer (`conv1` is taken after its ReLU, `fc8` are the logits).
-    switches : of each max pool, by operation name; int64, index into the flattened (H, W) plane of its input.
+    activations : output of each named layer (`conv1` is taken after its ReLU, `fc8` is the logits).
+    switches : switches of each max pool, by operation name; int64, index into the flattened (H, W) plane of its input.
     inputs : input of each operation, by operation name.
     """
 
@@ -66,9 +66,9 @@ class Network(nn.Module):
     ----------
     architecture : Architecture, or None for an adapted foreign net.
     operations : list of Operation, in order.
-    layers : public activation name -> index of the operation whose output it is.
+    layers : name of each public activation -> index of the operation that outputs it.
     crop, size, classes : side of the input, side of the mean image, number of outputs.
-    mean : float32 (3, size, size), RGB 0..255, persistent buffer; zeros until training sets it.
+    mean : float32 (3, size, size), RGB 0..255; a persistent buffer, zero until training sets it.
     """
 
     def __init__(
@@ -88,29 +88,30 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.zeros(3, size, size))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, classes) of float (B, 3, crop, crop), mean-subtracted, RGB 0..255."""
+        """Compute the logits, float (B, classes), of float (B, 3, crop, crop), mean-subtracted, RGB 0..255."""
         for operation in self.operations:
             images = operation.module(images)
         return images
 
-    def walk(self, images: Tensor, upto: str | None = None) -> Iterator[Step]:
-        """Run operation by operation, up to and including layer `upto`; keeps nothing of what it yields."""
+    def iter_forward(self, images: Tensor, upto: str | None = None) -> Iterator[OpRecord]:
+        """Run operation by operation, up to and including layer `upto`, without keeping any intermediate value."""
+        x = images  # (B, 3, H, W)
         for operation in self.operations[: self._end(upto)]:
-            output, switches = _apply(operation, images)
-            yield Step(operation, images, output, switches)
-            images = output
+            output, switches = _apply(operation, x)
+            yield OpRecord(operation, x, output, switches)
+            x = output
 
     def trace(self, images: Tensor, upto: str | None = None) -> Trace:
-        """Run up to and including layer `upto` and keep everything."""
-        found = Trace({}, {}, {})
+        """Run up to and including layer `upto` and keep every intermediate value."""
+        trace = Trace({}, {}, {})
         names = {index: name for name, index in self.layers.items()}
-        for index, step in enumerate(self.walk(images, upto)):
-            found.inputs[step.operation.name] = step.input
+        for index, record in enumerate(self.iter_forward(images, upto)):
+            trace.inputs[record.operation.name] = record.input
             if index in names:
-                found.activations[names[index]] = step.output
-            if step.switches is not None:
-                found.switches[step.operation.name] = step.switches
-        return found
+                trace.activations[names[index]] = record.output
+            if record.switches is not None:
+                trace.switches[record.operation.name] = record.switches
+        return trace
 
     def _end(self, upto: str | None) -> int:
         if upto is None:
@@ -134,9 +135,9 @@ def build(name: str, **options: Any) -> Network:
     Parameters
     ----------
     name : `zf` or `krizhevsky`.
-    **options : classes=1000, width=1.0, crop=224, size=None (of the square the mean covers; crop * 256 / 224),
-        norm_alpha="over_n", dropout=0.5, and the changes remove=(3, 4), units=2048, maps={3: 512}
-        (see `zfnet.nets.architecture`).
+    **options : classes=1000, width=1.0, crop=224, size=None (side of the mean image; None: crop * 256 / 224),
+        norm_alpha="over_n", dropout=0.5, and changes such as remove=(3, 4), units=2048, maps={3: 512}
+        (see `zfnet.nets.architecture.Changes`).
 
     Returns
     -------
@@ -155,11 +156,11 @@ def build(name: str, **options: Any) -> Network:
 def from_architecture(architecture: Architecture) -> Network:
     """Build the net that `architecture` describes."""
     plan = architecture.plan()
-    operations = [Operation(p.name, p.kind, _MODULES[p.kind](**p.options)) for p in plan]
-    layers = {p.layer: index for index, p in enumerate(plan) if p.layer}
+    operations = [Operation(spec.name, spec.kind, _MODULES[spec.kind](**spec.options)) for spec in plan]
+    layers = {spec.layer: index for index, spec in enumerate(plan) if spec.layer}
     return Network(operations, layers, architecture.crop, architecture.size, architecture.classes, architecture)
 
 
 def parameters(net: nn.Module) -> int:
-    """Count the learned numbers of a net."""
+    """Count the parameters of a net."""
     return sum(parameter.numel() for parameter in net.parameters())

@@ -1,9 +1,9 @@
-"""Nets on disk: one safetensors file holds weights, mean image, architecture and metadata. Nothing is ever unpickled.
+"""Save and load nets: one safetensors file holds weights, mean image, architecture and metadata. No pickle is involved.
 
-The header has one entry, `zfnet`: JSON with `format`, `architecture` (see `zfnet.nets.architecture`; for an adapted
-net `chain` instead, see `zfnet.nets.chain_spec`) and `metadata` (what the caller adds: class list, spec hash …). Files are
-input that may be foreign or damaged, so the net is laid out without memory first and takes only tensors of exactly the
-expected names and shapes.
+The header has one entry, `zfnet`: JSON with `format`, `architecture` (see `zfnet.nets.architecture`; for an adapted net
+`chain` instead, see `zfnet.nets.chain_spec`) and `metadata` (added by the caller: class list, spec hash …). Files are
+untrusted input, so the net is first built on the meta device and accepts only tensors of exactly the expected names
+and shapes.
 """
 
 import json
@@ -25,7 +25,7 @@ FORMAT = 1
 
 
 def save(net: Network, path: str | Path, **metadata: Any) -> None:
-    """Write `net` in one step; `metadata` is any JSON-able data and comes back from `load_metadata`."""
+    """Write `net` atomically, with `metadata` (any JSON data), which `load_metadata` reads back."""
     header = {"format": FORMAT, "metadata": metadata, **_description(net)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
     with atomic(path) as beside:
@@ -33,7 +33,7 @@ def save(net: Network, path: str | Path, **metadata: Any) -> None:
 
 
 def load(path: str | Path) -> Network:
-    """Read a net, on the CPU and in eval mode.
+    """Load a net onto the CPU, in eval mode.
 
     Raises
     ------
@@ -42,14 +42,14 @@ def load(path: str | Path) -> Network:
     """
     header, tensors = _read(path, weights=True)
     with torch.device("meta"):
-        net = _laid_out(path, header)
-    _fits(path, net.state_dict(), tensors)
+        net = _build(path, header)
+    _check_tensors(path, net.state_dict(), tensors)
     net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     return net.eval()
 
 
 def load_metadata(path: str | Path) -> dict[str, Any]:
-    """Read what `save` was given as metadata, without the weights."""
+    """Read the metadata of a saved net without loading its weights."""
     metadata = _read(path, weights=False)[0].get("metadata")
     return metadata if isinstance(metadata, dict) else {}
 
@@ -71,9 +71,12 @@ def _header(path: str | Path, metadata: dict[str, str] | None) -> dict[str, Any]
     try:
         header = json.loads((metadata or {})["zfnet"])
     except (KeyError, ValueError):
-        raise ZfnetError(f"{path}: a safetensors file, but not a net saved by zfnet (no 'zfnet' header).") from None
+        raise ZfnetError(
+            f"{path}: a safetensors file, but not a net saved by zfnet (no 'zfnet' header); to use the weights of a "
+            "torchvision model, pass them with --weights."
+        ) from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise ZfnetError(f"{path}: saved by another version of zfnet; expected format {FORMAT}.")
+        raise ZfnetError(f"{path}: saved by another version of zfnet; expected format {FORMAT}. Save the net again.")
     return header
 
 
@@ -81,7 +84,7 @@ def _description(net: Network) -> dict[str, Any]:
     return {"architecture": net.architecture.to_json()} if net.architecture else {"chain": chain_spec.to_json(net)}
 
 
-def _laid_out(path: str | Path, header: dict[str, Any]) -> Network:
+def _build(path: str | Path, header: dict[str, Any]) -> Network:
     try:
         if "chain" in header:
             return chain_spec.from_json(header["chain"])
@@ -90,10 +93,10 @@ def _laid_out(path: str | Path, header: dict[str, Any]) -> Network:
         raise ZfnetError(f"{path}: {error}") from None
 
 
-def _fits(path: str | Path, expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:
-    for name in sorted(expected.keys() ^ found.keys()):
-        raise ZfnetError(f"{path}: {name} is {'missing' if name in expected else 'not part of its net'}.")
-    for name, tensor in found.items():
+def _check_tensors(path: str | Path, expected: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
+    for name in sorted(expected.keys() ^ tensors.keys()):
+        raise ZfnetError(f"{path}: {name} is {'missing' if name in expected else 'not part of this net'}.")
+    for name, tensor in tensors.items():
         if tensor.shape != expected[name].shape or not tensor.is_floating_point():
             raise ZfnetError(
                 f"{path}: {name} is {tensor.dtype} {tuple(tensor.shape)}, expected float {tuple(expected[name].shape)}."

@@ -180,7 +180,7 @@ def _mean_features(net: Network, images: Tensor, per_image: Crops, outputs: Sequ
     last = max(outputs, key=net.layers.__getitem__)
     return {
         names[number]: step.output.unflatten(0, (count, crops_each)).mean(1)
-        for number, step in enumerate(net.walk(inputs, upto=last))
+        for number, step in enumerate(net.iter_forward(inputs, upto=last))
         if number in names
     }
 

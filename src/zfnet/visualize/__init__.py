@@ -1,6 +1,6 @@
-"""Seeing through a net: the backward pass to the pixels (section 2) and all that Figures 2 and 4-8 compute with it.
+"""Visualisation: the backward pass to the pixels (section 2), and the measurements behind Figures 2 and 4-8.
 
-Importing this package is cheap; torch is loaded when one of the names below is first used.
+Importing this package is cheap: torch is loaded when one of the names below is first used.
 """
 
 from zfnet.core.lazy import exports
@@ -15,6 +15,6 @@ __getattr__, __dir__, __all__ = exports(
         "find_strongest": "top_activations",
         "saliency_map": "saliency",
         "class_model": "saliency",
-        "maximise": "activation_maximization",
+        "maximize": "activation_maximization",
     },
 )

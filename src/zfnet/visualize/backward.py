@@ -1,12 +1,13 @@
-"""The way back from a unit to the pixels: deconvnet, guided backpropagation and gradient as one routine of four flags.
+"""The backward pass from a unit to the pixels: deconvnet, guided backpropagation and gradient are one routine.
 
 Zeiler & Fergus section 2.1: keep one activation, set everything else to zero, then unpool, rectify and filter down to
-the image. Filters are transposed without their biases, and nothing rectifies the pixels themselves. The three published
-methods differ in how they pass a ReLU and in what they do about contrast normalisation (the table of flags
-follows Mahendran & Vedaldi 2016).
+the image. Filters are transposed without their biases, and the pixels themselves are not rectified. The three published
+methods differ in how they pass a ReLU and a contrast normalisation. A `Rule` states this as flags, after the table of
+Mahendran & Vedaldi 2016.
 
 Decisions: D14 (contrast normalisation is skipped), D15 (values of overlapping pooling windows are added), D16 (the ReLU
-acts on the reconstruction). The stages are written out, without hooks: in-place and shared ReLUs cannot do harm.
+acts on the reconstruction). Each operation is reversed explicitly, without hooks, so in-place and shared ReLUs do no
+harm.
 """
 
 from collections.abc import Sequence
@@ -18,20 +19,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zfnet.core.errors import ZfnetError
-from zfnet.nets.network import Network, Step
+from zfnet.nets.network import Network, OpRecord
 
 Overlap = Literal["add", "overwrite", "keep-max"]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a backward pass does on its way from a unit to the pixels."""
+    """How a backward pass treats ReLUs, pools and contrast normalisations."""
 
     mask: bool  # ReLU: pass only where the forward input was positive
     rectify: bool  # ReLU: pass only the positive part of the backward signal
-    switches: bool  # pooling: back to the recorded maximum (else to the window's centre)
+    switches: bool  # pooling: to the recorded maximum (else to the centre of the window)
     skip_norm: bool  # contrast normalisation: identity (else its true derivative)
-    overlap: Overlap = "add"  # a pixel that won several windows: sum of their values; the others are controls (D15)
+    overlap: Overlap = "add"  # values of windows with the same maximum: add them (else a control, D15)
 
 
 DECONVNET = Rule(mask=False, rectify=True, switches=True, skip_norm=True)
@@ -39,7 +40,7 @@ RULES = {
     "deconvnet": DECONVNET,
     "guided": Rule(mask=True, rectify=True, switches=True, skip_norm=True),
     "gradient": Rule(mask=True, rectify=False, switches=True, skip_norm=False),
-    # Controls: what the figures would be if one step were done otherwise.
+    # Controls: each differs from the deconvnet in one step.
     "forward-mask": Rule(mask=True, rectify=False, switches=True, skip_norm=True),  # the footnote of ECCV (C41)
     "no-relu": replace(DECONVNET, rectify=False),
     "centre": replace(DECONVNET, switches=False),
@@ -63,24 +64,24 @@ def project(
     Parameters
     ----------
     net : Network
-        In eval mode; also what `zfnet.nets.adapt` gives.
+        In eval mode; ours, or one adapted by `zfnet.nets.adapt`.
     images : Tensor
         float (B, 3, H, W), mean-subtracted, RGB 0..255.
     layer : str
-        A name of `net.layers`, such as "conv5".
+        A name in `net.layers`, such as "conv5".
     unit : int or sequence of int (B,)
-        Map of a convolutional layer or unit of a fully connected one, for all images or one each.
+        Map of a convolutional layer or unit of a fully connected one: one for all images, or one for each.
     position : (row, column), Tensor int (B, 2) or None
         Place in the map; None takes the map's maximum in each image. Ignored in fully connected layers.
     rule : str or Rule
-        A name of `RULES`, or flags of your own.
+        A name in `RULES`, or a rule of your own.
 
     Returns
     -------
     activation : Tensor
         float (B,).
     pixels : Tensor
-        float (B, 3, H, W), signed, started from the activation itself.
+        float (B, 3, H, W), signed. The backward pass starts from the activation itself.
 
     Raises
     ------
@@ -96,13 +97,13 @@ def project(
     torch.Size([2, 3, 112, 112])
     """
     rule = find_rule(rule)
-    steps = record(net, images, layer)
-    activation, start = single_out(steps[-1].output, unit, position)
-    return activation, descend(steps, start, rule)
+    records = forward_trace(net, images, layer)
+    activation, signal = select_unit(records[-1].output, unit, position)
+    return activation, backproject(records, signal, rule)
 
 
 def find_rule(rule: str | Rule) -> Rule:
-    """Look a rule up by name."""
+    """Return the rule of this name; a `Rule` is returned as it is."""
     if isinstance(rule, Rule):
         return rule
     if rule not in RULES:
@@ -111,131 +112,158 @@ def find_rule(rule: str | Rule) -> Rule:
 
 
 @torch.no_grad()
-def record(net: Network, images: Tensor, layer: str) -> list[Step]:
-    """Run forward up to `layer` and keep what the way back needs: sizes, switches, ReLU outputs, norm inputs."""
-    return list(net.walk(images, layer))
+def forward_trace(net: Network, images: Tensor, layer: str) -> list[OpRecord]:
+    """Run forward up to `layer` and keep what the backward pass needs: inputs, outputs and switches."""
+    return list(net.iter_forward(images, layer))
 
 
 @torch.no_grad()
-def descend(steps: Sequence[Step], signal: Tensor, rule: Rule = DECONVNET) -> Tensor:
-    """Carry `signal`, shaped as the last step's output, back to the first step's input."""
-    for step in reversed(steps):
-        signal = _reverse(step, signal, rule)
+def backproject(records: Sequence[OpRecord], signal: Tensor, rule: Rule = DECONVNET) -> Tensor:
+    """Propagate `signal`, shaped like the last record's output, back to the first record's input."""
+    for record in reversed(records):
+        signal = _reverse(record, signal, rule)
     return signal
 
 
-def single_out(output: Tensor, unit: Any, position: Any = None, value: float | None = None) -> tuple[Tensor, Tensor]:
+def select_unit(output: Tensor, unit: Any, position: Any = None, value: float | None = None) -> tuple[Tensor, Tensor]:
     """Keep one activation of each image and set everything else to zero (step 2 of section 2.1).
+
+    Parameters
+    ----------
+    output : float (B, C, H, W) or (B, C).
+    unit, position : as in `project`.
+    value : replaces the activation in `signal`; None: keep it.
 
     Returns
     -------
-    activation : float (B,);  start : zeros like `output` but for the activation, or `value` in its place.
+    activation : float (B,).
+    signal : shaped like `output`, zero except at the selected unit.
     """
     planes = output.flatten(2) if output.ndim > 2 else output.unsqueeze(2)  # (B, C, positions)
     batch = torch.arange(len(planes), device=planes.device)
-    unit = _checked(_each(unit, batch), planes.shape[1], "unit")
+    unit = _require_in_range(_one_per_image(unit, batch), planes.shape[1], "unit")
     rows = planes[batch, unit]  # (B, positions)
-    place = rows.argmax(1) if position is None or output.ndim == 2 else _flat(position, output)
-    start = torch.zeros_like(planes, memory_format=torch.contiguous_format)
-    activation = rows[batch, place]
-    start[batch, unit, place] = activation if value is None else value
-    return activation, start.reshape(output.shape)
+    place = rows.argmax(1) if position is None or output.ndim == 2 else _flat_index(position, output)
+    signal = torch.zeros_like(planes, memory_format=torch.contiguous_format)
+    activation = rows[batch, place]  # (B,)
+    signal[batch, unit, place] = activation if value is None else value
+    return activation, signal.reshape(output.shape)
 
 
 def unpool(pooled: Tensor, switches: Tensor, size: tuple[int, int], overlap: Overlap = "add") -> Tensor:
     """Put each pooled value back where it came from (Zeiler & Fergus, section 2.1).
 
-    Where pooling windows overlap one pixel may win several of them; its values are *added*, which makes this the exact
-    adjoint of max pooling (D15). `overwrite` keeps the last of them and `keep-max` the largest.
+    The windows are 3 wide with stride 2, so they overlap and one pixel may be the maximum of several. Its values are
+    *added*, which makes this the exact adjoint of max pooling with fixed switches (D15). `overwrite` keeps an arbitrary
+    one of them, as `F.max_unpool2d` does, and `keep-max` the largest.
 
     Parameters
     ----------
     pooled : float (B, C, h, w).
     switches : int64 (B, C, h, w), indices into the flattened (H, W) plane.
     size : (H, W).
+
+    Returns
+    -------
+    Tensor
+        float (B, C, H, W).
     """
     flat = pooled.new_zeros(*pooled.shape[:2], size[0] * size[1])
-    where, values = switches.flatten(2), pooled.flatten(2)
+    indices, values = switches.flatten(2), pooled.flatten(2)  # (B, C, h w)
     if overlap == "add":
-        flat.scatter_add_(2, where, values)
+        flat.scatter_add_(2, indices, values)
     elif overlap == "keep-max":
-        flat.scatter_reduce_(2, where, values, "amax", include_self=False)
+        flat.scatter_reduce_(2, indices, values, "amax", include_self=False)
     else:
-        flat.scatter_(2, where, values)
+        flat.scatter_(2, indices, values)
     return flat.unflatten(2, size)  # (B, C, H, W)
 
 
 def transpose(signal: Tensor, conv: nn.Conv2d, size: tuple[int, int]) -> Tensor:
-    """Apply conv's adjoint, without bias, back to the recorded size: stride leaves the last rows ambiguous."""
+    """Apply the adjoint of a convolution, without bias: float (B, M, h, w) -> (B, C, *size).
+
+    A strided convolution gives the same number of outputs for several input sizes: the last n - (span of the windows)
+    rows reach no window. The adjoint must return them as zeros, so their number is passed as `output_padding`.
+    """
     geometry = zip(size, signal.shape[2:], conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=True)
-    spare = [n - ((m - 1) * s - 2 * p + d * (k - 1) + 1) for n, m, k, s, p, d in geometry]
-    return F.conv_transpose2d(signal, conv.weight, None, conv.stride, conv.padding, spare, conv.groups, conv.dilation)
+    # m windows of dilated extent d (k - 1) + 1 at stride s span (m - 1) s + d (k - 1) + 1 pixels, 2 p of them padding.
+    unread = [n - ((m - 1) * s - 2 * p + d * (k - 1) + 1) for n, m, k, s, p, d in geometry]
+    return F.conv_transpose2d(signal, conv.weight, None, conv.stride, conv.padding, unread, conv.groups, conv.dilation)
 
 
-def rectify(signal: Tensor, forward: Tensor, rule: Rule) -> Tensor:
-    """Pass a ReLU backwards. Its output is positive where its input was, and survives an in-place ReLU."""
+def rectify(signal: Tensor, output: Tensor, rule: Rule) -> Tensor:
+    """Pass a ReLU backwards.
+
+    The forward mask comes from the ReLU's output, which is positive exactly where its input was, and which an in-place
+    ReLU does not destroy.
+    """
     if rule.mask:
-        signal = signal * (forward > 0)
+        signal = signal * (output > 0)
     return signal.clamp(min=0) if rule.rectify else signal
 
 
-def derivative(module: nn.Module, value: Tensor, signal: Tensor) -> Tensor:
-    """Multiply `signal` by the transposed Jacobian of `module` at `value`; of a linear one this is the adjoint."""
+def vjp(module: nn.Module, x: Tensor, signal: Tensor) -> Tensor:
+    """Return `signal` times the Jacobian of `module` at `x`; for a linear module this is its adjoint."""
     with torch.enable_grad():
-        value = value.detach().requires_grad_()
-        # As a sum, since torch imports sympy (seconds) when it is given the signal itself.
-        return torch.autograd.grad((module(value) * signal).sum(), value)[0]
+        x = x.detach().requires_grad_()
+        # The gradient of the scalar <module(x), signal>: passing `signal` as grad_outputs makes torch import sympy,
+        # which takes seconds.
+        return torch.autograd.grad((module(x) * signal).sum(), x)[0]
 
 
-def _reverse(step: Step, signal: Tensor, rule: Rule) -> Tensor:
-    operation, size = step.operation, step.input.shape[2:]
+def _reverse(record: OpRecord, signal: Tensor, rule: Rule) -> Tensor:
+    operation, size = record.operation, record.input.shape[2:]
     match operation.kind:
         case "relu":
-            return rectify(signal, step.output, rule)
+            return rectify(signal, record.output, rule)
         case "conv":
             return transpose(signal, operation.module, size)
         case "pool":
-            switches = step.switches if rule.switches else centres(operation.module, step)
+            switches = record.switches if rule.switches else window_centres(operation.module, record)
             return unpool(signal, switches, size, rule.overlap)
         case "linear":
-            return signal @ operation.module.weight
+            return signal @ operation.module.weight  # (B, out) -> (B, in)
         case "dropout":
             return signal
         case "norm" if rule.skip_norm:
+            # The ECCV version says that contrast normalisation is not used here, arXiv v3 does not mention it (D14).
+            # The signal is a reconstruction, not a derivative; `RULES["norm"]` shows the difference.
             return signal
         case _:  # norm; pad, flatten and average, which are linear
-            return derivative(operation.module, step.input, signal)
+            return vjp(operation.module, record.input, signal)
 
 
-def centres(pool: nn.MaxPool2d, step: Step) -> Tensor:
-    """Switches that point to the middle of each window, moved inside where the window hangs over the edge."""
+def window_centres(pool: nn.MaxPool2d, record: OpRecord) -> Tensor:
+    """Return switches that point to the middle of each window, moved inside the map if it lies beyond the edge."""
     lines = []
     for axis in (0, 1):
         options = pool.kernel_size, pool.stride, pool.padding, pool.dilation
         kernel, stride, padding, dilation = (_pair(value)[axis] for value in options)
-        first = torch.arange(step.output.shape[2 + axis], device=step.output.device) * stride - padding
+        first = torch.arange(record.output.shape[2 + axis], device=record.output.device) * stride - padding
         middle = first + kernel // 2 * dilation
-        lines.append(middle.clamp(0, step.input.shape[2 + axis] - 1))
-    plane = lines[0][:, None] * step.input.shape[3] + lines[1]  # (h, w)
-    return plane.expand(step.output.shape)
+        lines.append(middle.clamp(0, record.input.shape[2 + axis] - 1))
+    plane = lines[0][:, None] * record.input.shape[3] + lines[1]  # (h, w)
+    return plane.expand(record.output.shape)  # (B, C, h, w)
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
-def _each(value: Any, batch: Tensor) -> Tensor:
-    """One index for each image, from one for all or one each."""
+def _one_per_image(value: Any, batch: Tensor) -> Tensor:
+    """Expand one index for all images to one index per image, (B,)."""
     return torch.as_tensor(value, device=batch.device).expand_as(batch)
 
 
-def _flat(position: Any, output: Tensor) -> Tensor:
+def _flat_index(position: Any, output: Tensor) -> Tensor:
+    """Convert (row, column) to an index into the flattened plane, (B,)."""
     height, width = output.shape[2:]
     place = torch.as_tensor(position, device=output.device).expand(len(output), 2)
-    return _checked(place[:, 0], height, "row") * width + _checked(place[:, 1], width, "column")
+    rows, columns = _require_in_range(place[:, 0], height, "row"), _require_in_range(place[:, 1], width, "column")
+    return rows * width + columns
 
 
-def _checked(index: Tensor, count: int, what: str) -> Tensor:
+def _require_in_range(index: Tensor, count: int, kind: str) -> Tensor:
     if index.numel() and not (index.min() >= 0 and index.max() < count):
-        raise ZfnetError(f"There is no {what} {index.tolist()}; expected 0 to {count - 1}.")
+        raise ZfnetError(f"There is no {kind} {index.tolist()}; expected 0 to {count - 1}.")
     return index

@@ -1,10 +1,10 @@
-"""What visual claims are held against (docs/claims.md): an untrained net, the forward mask, and neighbours in pixels.
+"""Controls of the visual claims (docs/claims.md): an untrained net, the forward mask, and nearest neighbours in pixels.
 
-The measures of Figure 2 are also taken of the net as it was before its first update, since maps of random filters too
-respond to pictures that are alike. Its strongest activations are projected once more with the ReLU mask of the forward
-pass, which the paper says is less clear (C41): clear is the Gini coefficient of a projection's energy, 0 where it is
-spread evenly, near 1 where it lies in few places. And for some pictures the nearest others are found in layer 7 and in
-pixels (C55; Krizhevsky's Figure 4: six neighbours by Euclidean distance).
+The measures of Figure 2 are also taken on the net before its first update, since even maps of random filters respond to
+similar images. The top activations are also projected with the ReLU mask of the forward pass, which the paper says is
+less clear (C41). Clarity is measured by the Gini coefficient of a projection's energy: 0 if it is spread evenly, near 1
+if it is concentrated in few places. And for some images the nearest neighbours are found in layer 7 and in pixels (C55;
+Krizhevsky's Figure 4: six neighbours by Euclidean distance).
 """
 
 import copy
@@ -23,16 +23,16 @@ from zfnet.training.experiments import RunSpec
 from zfnet.training.init_weights import initialise
 from zfnet.training.train_run import read_spec
 from zfnet.visualize.backward import RULES
-from zfnet.visualize.net_inputs import Gallery, open_gallery, some
-from zfnet.visualize.patches import look_again, tiles
-from zfnet.visualize.stage_files import Origin, write_arrays
-from zfnet.visualize.top_activations import LAYERS, Strongest, find_strongest, number, random_maps
+from zfnet.visualize.net_inputs import InputLoader, open_loader, sample_indices
+from zfnet.visualize.patches import render_tiles, tiles
+from zfnet.visualize.stage_files import StageProvenance, write_arrays
+from zfnet.visualize.top_activations import LAYERS, TopActivations, find_strongest, layer_number, random_maps
 from zfnet.visualize.top_patches import read_features, responding_first
 
-MASKED = (2, 3, 4, 5)  # layers with a ReLU on the way back
+MASKED = (2, 3, 4, 5)  # layers whose backward pass meets a ReLU
 NEIGHBOURS = 6
 QUERIES = 500
-_COLUMNS = 8192  # pixels at once
+_COLUMNS = 8192  # features per block of the matrix products
 
 
 def controls_stage(
@@ -42,109 +42,107 @@ def controls_stage(
 
     `spec` is the spec.json of the training, `features` the table of Figure 2. Arrays: for L = 1..5 of the untrained net
     untrained/layerL/patches, /projections (as in features.safetensors), /labels int64 and /activations float32
-    (M, top); layerL/gini float32 (M, 2), L = 2..5, of the strongest projections by deconvnet and by forward mask;
-    neighbours/pictures int64 (Q,), and the share of the six nearest pictures that have the same class: by
-    neighbours/trained, /untrained (layer 7) and /pixels, float32 (Q,).
+    (M, top); layerL/gini float32 (M, 2), L = 2..5, of the top projections by deconvnet and by forward mask;
+    neighbours/pictures int64 (Q,), indices of the query images, and the fraction of their six nearest neighbours that
+    have the same class: by neighbours/trained, /untrained (layer 7) and /pixels, float32 (Q,).
     """
-    origin = Origin(settings, weights=weights, spec=spec, manifest=manifest, features=features)
-    gallery = open_gallery(weights, manifest, threads)
-    table = read_features(features, gallery.shards)
-    bare = replace(gallery, net=untrained(gallery.net, own_spec(weights, spec)))
-    arrays = {f"untrained/{name}": array for name, array in _seen(bare, settings).items()}
-    arrays |= clearness(gallery, table)
-    arrays |= neighbours(gallery, bare.net, some(len(gallery), QUERIES, settings.seed))
+    provenance = StageProvenance(settings, weights=weights, spec=spec, manifest=manifest, features=features)
+    loader = open_loader(weights, manifest, threads)
+    table = read_features(features, loader.shards)
+    untrained = replace(loader, net=untrained_copy(loader.net, read_own_spec(weights, spec)))
+    arrays = {f"untrained/{name}": array for name, array in _top_tiles(untrained, settings).items()}
+    arrays |= projection_ginis(loader, table)
+    arrays |= neighbours(loader, untrained.net, sample_indices(len(loader), QUERIES, settings.seed))
     write_arrays(out, arrays)
-    origin.write(out.with_suffix(".json"), images=len(gallery))
+    provenance.write(out.with_suffix(".json"), images=len(loader))
 
 
-def own_spec(weights: Path, spec: Path) -> RunSpec:
-    """Read the spec of a training.
+def read_own_spec(weights: Path, spec: Path) -> RunSpec:
+    """Read the spec by which a net was trained.
 
     Raises
     ------
     ZfnetError
-        It is no spec, or the net was not trained by it.
+        The file is not a spec, or the net was trained by another one.
     """
-    found = read_spec(spec)
-    if load_metadata(weights).get("spec") != found.hash:
+    run_spec = read_spec(spec)
+    if load_metadata(weights).get("spec") != run_spec.hash:
         raise ZfnetError(
-            f"{spec}: not the spec by which {weights} was trained, so it does not say how that net began; give the "
-            "spec.json of its own run."
+            f"{spec}: not the spec by which {weights} was trained, so the initial weights of the net are unknown; give "
+            "the spec.json of its own run."
         )
-    return found
+    return run_spec
 
 
-def untrained(net: Network, spec: RunSpec) -> Network:
-    """A copy of a net with the weights it started from, which its spec says: recipe and random state."""
+def untrained_copy(net: Network, spec: RunSpec) -> Network:
+    """Copy a net and give it its initial weights, from the recipe and seed of its spec."""
     copied = copy.deepcopy(net)
     initialise(copied, spec.recipe, spec.seed)
     return copied
 
 
-def _seen(gallery: Gallery, settings: Visualize) -> dict[str, np.ndarray]:
-    """Strongest patches and projections of some maps, as for Figure 2."""
-    every, counts = random_maps(gallery.net, dict.fromkeys(LAYERS), settings.seed), settings.control_maps
-    strongest = find_strongest(gallery.net, gallery.views(), every, settings.top_k)
-    maps, found = responding_first(every, strongest, dict.fromkeys(LAYERS, counts))
+def _top_tiles(loader: InputLoader, settings: Visualize) -> dict[str, np.ndarray]:
+    """Return the top patches and projections of some maps, as for Figure 2."""
+    all_maps = random_maps(loader.net, dict.fromkeys(LAYERS), settings.seed)
+    strongest = find_strongest(loader.net, loader.batches(), all_maps, settings.top_k)
+    maps, best = responding_first(all_maps, strongest, dict.fromkeys(LAYERS, settings.control_maps))
+    labels = np.asarray(loader.shards.labels)
     arrays = {}
-    for layer, seen in look_again(gallery, found, maps).items():
-        name, best = f"layer{number(layer)}", found[layer]
-        arrays |= {f"{name}/patches": seen.patches, f"{name}/projections": seen.projections}
-        arrays |= {
-            f"{name}/labels": np.asarray(gallery.shards.labels)[best.images],
-            f"{name}/activations": best.values.numpy(),
-        }
+    for layer, rendered in render_tiles(loader, best, maps).items():
+        name, top = f"layer{layer_number(layer)}", best[layer]
+        arrays |= {f"{name}/patches": rendered.patches, f"{name}/projections": rendered.projections}
+        arrays |= {f"{name}/labels": labels[top.images], f"{name}/activations": top.values.numpy()}
     return arrays
 
 
-def clearness(gallery: Gallery, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Gini coefficients of the maps that Figure 2 shows, deconvnet beside forward mask: layerL/gini float32 (M, 2).
+def projection_ginis(loader: InputLoader, table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Compute Gini coefficients of the maps of Figure 2 by deconvnet and by forward mask: layerL/gini float32 (M, 2).
 
-    table : as `read_features` gives it.
+    table : from `zfnet.visualize.top_patches.read_features`.
     """
     first = table[(table["rank"] == 0) & (table["activation"] > 0)]
-    found = {}
+    arrays = {}
     for layer in MASKED:
         rows = first[first["layer"] == layer]
         if len(rows):
-            values = torch.tensor(rows["activation"].to_numpy(np.float32))
-            images = torch.tensor(rows["picture"].to_numpy())
-            parts = values, images, *(torch.tensor(rows[name].to_numpy()) for name in ("row", "column"))
-            best = Strongest(*(part[:, None] for part in parts))
-            ginis = [_ginis(gallery, layer, rows["map"], best, rule) for rule in ("deconvnet", "forward-mask")]
-            found[f"layer{layer}/gini"] = np.stack(ginis, 1)
-    return found
+            activations = torch.tensor(rows["activation"].to_numpy(np.float32))
+            places = (torch.tensor(rows[name].to_numpy()) for name in ("image", "row", "column"))
+            best = TopActivations(*(part[:, None] for part in (activations, *places)))  # (M, 1) each
+            ginis = [_ginis(loader, layer, rows["map"], best, rule) for rule in ("deconvnet", "forward-mask")]
+            arrays[f"layer{layer}/gini"] = np.stack(ginis, 1)
+    return arrays
 
 
-def _ginis(gallery: Gallery, layer: int, maps: pd.Series, best: Strongest, rule: str) -> np.ndarray:
-    projections = tiles(gallery, f"conv{layer}", maps.tolist(), best, RULES[rule]).projections[:, 0].astype(np.float32)
-    return np.array([gini(np.square(one).sum(2)) for one in projections], np.float32)
+def _ginis(loader: InputLoader, layer: int, maps: pd.Series, best: TopActivations, rule: str) -> np.ndarray:
+    projections = tiles(loader, f"conv{layer}", maps.tolist(), best, RULES[rule]).projections[:, 0].astype(np.float32)
+    return np.array([gini(np.square(projection).sum(2)) for projection in projections], np.float32)
 
 
 def gini(energy: np.ndarray) -> float:
-    """Gini coefficient of non-negative numbers: 0 where all are equal (or 0), 1 - 1/N where one has everything."""
+    """Compute the Gini coefficient of N non-negative numbers: 0 if all are equal (or 0), 1 - 1/N if one has it all."""
     ranked = np.sort(energy, axis=None).astype(float)
-    places, total = np.arange(1, ranked.size + 1), ranked.sum()
-    return float((2 * places - ranked.size - 1) @ ranked / (ranked.size * total)) if total > 0 else 0.0
+    ranks, total = np.arange(1, ranked.size + 1), ranked.sum()
+    return float((2 * ranks - ranked.size - 1) @ ranked / (ranked.size * total)) if total > 0 else 0.0
 
 
-def neighbours(gallery: Gallery, bare: Network, indices: list[int]) -> dict[str, np.ndarray]:
-    """Share of each picture's nearest others that have its class, by layer 7 of two nets and by pixels."""
-    seen: dict[str, list[Tensor]] = {"trained": [], "untrained": [], "pixels": []}
-    for view in gallery.views(indices):
-        for name, net in (("trained", gallery.net), ("untrained", bare)):
-            *_, last = net.walk(view.inputs, "fc7")
-            seen[name].append(last.output.detach().cpu())
-        seen["pixels"].append(view.pixels.flatten(1))
-    labels = torch.as_tensor(np.asarray(gallery.shards.labels)[indices])
-    shares = {f"neighbours/{name}": same_class(torch.cat(parts), labels) for name, parts in seen.items()}
-    return shares | {"neighbours/pictures": np.array(indices)}
+def neighbours(loader: InputLoader, untrained: Network, indices: list[int]) -> dict[str, np.ndarray]:
+    """Measure how many of each image's nearest neighbours share its class, by layer 7 of two nets and by pixels."""
+    features: dict[str, list[Tensor]] = {"trained": [], "untrained": [], "pixels": []}
+    for batch in loader.batches(indices):
+        for name, net in (("trained", loader.net), ("untrained", untrained)):
+            *_, last = net.iter_forward(batch.inputs, "fc7")
+            features[name].append(last.output.detach().cpu())
+        features["pixels"].append(batch.pixels.flatten(1))
+    labels = torch.as_tensor(np.asarray(loader.shards.labels)[indices])
+    fractions = {f"neighbours/{name}": same_class(torch.cat(parts), labels) for name, parts in features.items()}
+    return fractions | {"neighbours/pictures": np.array(indices)}
 
 
 def same_class(features: Tensor, labels: Tensor) -> np.ndarray:
-    """Share of the nearest others (six, Euclidean) that have the same label: (N, D), int64 (N,) -> float32 (N,)."""
-    alike = sum(part.double() @ part.double().T for part in features.split(_COLUMNS, 1))
-    squares = alike.diagonal()
-    distances = (squares[:, None] + squares[None] - 2 * alike).fill_diagonal_(torch.inf)
-    nearest = distances.topk(min(NEIGHBOURS, len(labels) - 1), largest=False).indices
+    """Return the fraction of the six nearest neighbours with the same label: (N, D), int64 (N,) -> float32 (N,)."""
+    # |a - b|^2 = a a + b b - 2 a b, in float64 and in blocks of columns
+    products = sum(block.double() @ block.double().T for block in features.split(_COLUMNS, 1))  # (N, N)
+    squares = products.diagonal()
+    distances = (squares[:, None] + squares[None] - 2 * products).fill_diagonal_(torch.inf)
+    nearest = distances.topk(min(NEIGHBOURS, len(labels) - 1), largest=False).indices  # (N, 6)
     return (labels[nearest] == labels[:, None]).float().mean(1).numpy()

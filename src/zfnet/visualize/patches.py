@@ -1,8 +1,8 @@
-"""Patches and projections of single activations: what Figures 2, 4, 6 and 7 are tiled with.
+"""Patches and projections of single activations, of which Figures 2, 4, 6 and 7 are composed.
 
-A tile is the receptive field of one unit, cut from the centre crop: of the picture itself and of the unit's projection.
+A tile is the receptive field of one unit, cut out of the centre crop: of the image itself and of the unit's projection.
 What lies outside the crop is 0 (D18). In small crops the fields of the upper layers are larger than the crop (139 px
-for layer 5); there a tile is the whole crop, since more than that the net never saw.
+for layer 5); then a tile is the whole crop, since the net sees nothing else.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,18 +15,18 @@ from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
 from zfnet.nets.geometry import Field, receptive_fields
-from zfnet.visualize.backward import DECONVNET, Rule, record, single_out
-from zfnet.visualize.net_inputs import Gallery
-from zfnet.visualize.top_activations import Strongest
-from zfnet.visualize.windowed_backward import descend_narrow
+from zfnet.visualize.backward import DECONVNET, Rule, forward_trace, select_unit
+from zfnet.visualize.net_inputs import InputLoader
+from zfnet.visualize.top_activations import TopActivations
+from zfnet.visualize.windowed_backward import backproject_windowed
 
 PEAK = 127  # largest absolute value of a stored projection: grey + projection stays within 0..255
-_TOGETHER = 32  # projections at once, at most
-_AGREE = 1e-2  # of an activation's size: reduced precision of a GPU stays below
+_BATCH_SIZE = 32  # projections computed at a time, at most
+_TOLERANCE = 1e-2  # of the activation; a GPU's reduced precision stays below it
 
 
 class Box(NamedTuple):
-    """Where a tile lies in the centre crop, pixels; negative or beyond the crop where it is padded."""
+    """Position of a tile in the centre crop, pixels; negative or beyond the crop where the tile is padded."""
 
     top: int
     left: int
@@ -34,7 +34,7 @@ class Box(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """Tiles of the k strongest of M maps."""
+    """Tiles of the k top activations of M maps; t is their side."""
 
     patches: np.ndarray  # uint8 (M, k, t, t, 3)
     projections: np.ndarray  # float16 (M, k, t, t, 3), signed, peak 127 (see `as_half`)
@@ -42,48 +42,56 @@ class Tiles(NamedTuple):
 
 
 def tile_size(field: Field, crop: int) -> int:
-    """Side of a layer's tiles: its receptive field, at most the crop."""
+    """Return the side of a layer's tiles: that of its receptive field, at most the crop."""
     return min(field.size, crop)
 
 
 def box(field: Field, row: int, column: int, crop: int) -> Box:
-    """The tile of the unit at (row, column)."""
+    """Return the box of the tile of the unit at (row, column)."""
     if field.size >= crop:
         return Box(0, 0, crop)
     return Box(field.offset + field.stride * row, field.offset + field.stride * column, field.size)
 
 
 def cut(image: np.ndarray, place: Box) -> np.ndarray:
-    """Cut a tile out of (H, W, C), zeros outside: -> (size, size, C)."""
+    """Cut a tile out of (H, W, C), with zeros outside: -> (size, size, C)."""
     tile = np.zeros((place.size, place.size, image.shape[2]), image.dtype)
     rows, columns = (_overlap(start, place.size, n) for start, n in zip(place[:2], image.shape[:2], strict=True))
-    tile[_moved(rows, place.top), _moved(columns, place.left)] = image[rows, columns]
+    tile[_shifted(rows, place.top), _shifted(columns, place.left)] = image[rows, columns]
     return tile
 
 
-def look_again(gallery: Gallery, found: Mapping[str, Strongest], maps: Mapping[str, Sequence[int]]) -> dict[str, Tiles]:
-    """Second pass: decode the winners only, check their activations and project them to pixels.
+def render_tiles(
+    loader: InputLoader, best: Mapping[str, TopActivations], maps: Mapping[str, Sequence[int]]
+) -> dict[str, Tiles]:
+    """Make the second pass over the data: decode only the top images, check their activations and project them.
 
     Raises
     ------
     ZfnetError
-        An activation is not what the first pass found.
+        An activation differs from that of the first pass.
     """
-    return {layer: tiles(gallery, layer, maps[layer], best) for layer, best in found.items()}
+    return {layer: tiles(loader, layer, maps[layer], top) for layer, top in best.items()}
 
 
-def tiles(gallery: Gallery, layer: str, maps: Sequence[int], best: Strongest, rule: Rule = DECONVNET) -> Tiles:
-    """Cut and project the strongest activations of one layer's maps."""
-    field, crop = receptive_fields(gallery.net)[layer], gallery.net.crop
+def tiles(loader: InputLoader, layer: str, maps: Sequence[int], best: TopActivations, rule: Rule = DECONVNET) -> Tiles:
+    """Project the top activations of M maps of one layer, and cut out their tiles.
+
+    Parameters
+    ----------
+    maps : the M maps.
+    best : their k top activations each, from `zfnet.visualize.find_strongest`.
+    """
+    field, crop = receptive_fields(loader.net)[layer], loader.net.crop
     count, k = best.images.shape
-    units = torch.as_tensor(maps).repeat_interleave(k)
+    units = torch.as_tensor(maps).repeat_interleave(k)  # (M k,)
     places = torch.stack([best.rows.flatten(), best.columns.flatten()], 1).tolist()
     boxes = [box(field, row, column, crop) for row, column in places]
     patches, projections = [], []
-    for pixels, projected in _projected(gallery, layer, units, best, rule):
-        for picture, projection in zip(pixels, projected, strict=True):
+    for pixels, projected in _project_batches(loader, layer, units, best, rule):
+        for image, projection in zip(pixels, projected, strict=True):
             place = boxes[len(patches)]
-            patches.append(cut(picture, place))
+            patches.append(cut(image, place))
             projections.append(as_half(cut(projection, place)))
     shape = (count, k, *[tile_size(field, crop)] * 2, 3)
     nested = [boxes[start : start + k] for start in range(0, count * k, k)]
@@ -91,45 +99,46 @@ def tiles(gallery: Gallery, layer: str, maps: Sequence[int], best: Strongest, ru
 
 
 def as_half(projection: np.ndarray) -> np.ndarray:
-    """Store a projection in half precision, its largest absolute value scaled to `PEAK` unless it is all zero.
+    """Convert a projection to float16, with its largest absolute value scaled to `PEAK` unless it is all zero.
 
-    The scale of a projection says nothing, for nothing on the way back restores that of pixels: it grows and shrinks
-    with the filters of every layer and may well leave the range of float16. Scaled so, grey + projection is a picture.
+    The scale of a projection carries no information: it grows and shrinks with the filters of every layer, and may
+    exceed the range of float16. At this scale grey + projection is an image.
     """
     peak = np.abs(projection).max()
     return (projection * (PEAK / peak) if peak > 0 else projection).astype(np.float16)
 
 
-def _projected(
-    gallery: Gallery, layer: str, units: Tensor, best: Strongest, rule: Rule
+def _project_batches(
+    loader: InputLoader, layer: str, units: Tensor, best: TopActivations, rule: Rule
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pixels uint8 and projections float32, both (b, crop, crop, 3), of the strongest, map by map and rank by rank."""
-    values, images, rows, columns = (part.flatten() for part in best)
-    positions = torch.stack([rows, columns], 1)
-    together = min(_TOGETHER, gallery.batch)
-    views = replace(gallery, batch=together).views(images.tolist())
-    for start, view in zip(range(0, len(images), together), views, strict=True):
-        part = slice(start, start + together)
-        steps = record(gallery.net, view.inputs, layer)
-        activation, signal = single_out(steps[-1].output, units[part], positions[part])
-        _check(layer, values[part], activation.float().cpu())
-        projected = descend_narrow(steps, signal, rule)
-        yield view.pixels.numpy(), projected.permute(0, 2, 3, 1).float().cpu().numpy()
+    """Yield pixels uint8 and projections float32, both (b, crop, crop, 3), map by map and rank by rank."""
+    values, images, rows, columns = (part.flatten() for part in best)  # (M k,) each
+    positions = torch.stack([rows, columns], 1)  # (M k, 2)
+    size = min(_BATCH_SIZE, loader.batch_size)
+    batches = replace(loader, batch_size=size).batches(images.tolist())
+    for start, batch in zip(range(0, len(images), size), batches, strict=True):
+        part = slice(start, start + size)
+        records = forward_trace(loader.net, batch.inputs, layer)
+        activation, signal = select_unit(records[-1].output, units[part], positions[part])
+        _require_close(layer, values[part], activation.float().cpu())
+        projected = backproject_windowed(records, signal, rule)  # (b, 3, crop, crop)
+        yield batch.pixels.numpy(), projected.permute(0, 2, 3, 1).float().cpu().numpy()
 
 
-def _check(layer: str, expected: Tensor, found: Tensor) -> None:
-    worst = (expected - found).abs().max().item()
-    if worst > _AGREE * (1e-3 + expected.abs().max().item()):
+def _require_close(layer: str, expected: Tensor, activation: Tensor) -> None:
+    worst = (expected - activation).abs().max().item()
+    if worst > _TOLERANCE * (1e-3 + expected.abs().max().item()):
         raise ZfnetError(
-            f"{layer}: a strongest activation differs by {worst:.3g} when computed again; the pictures or the net "
-            "changed meanwhile. Delete the output and run the step again."
+            f"{layer}: a top activation differs by {worst:.3g} when computed again, so the images or the net have "
+            "changed since. Delete the output and run this stage again."
         )
 
 
 def _overlap(start: int, size: int, limit: int) -> slice:
+    """Return the part of start … start + size that lies in 0 … limit."""
     begin = min(max(start, 0), limit)
     return slice(begin, max(begin, min(start + size, limit)))
 
 
-def _moved(part: slice, start: int) -> slice:
+def _shifted(part: slice, start: int) -> slice:
     return slice(part.start - start, part.stop - start)

@@ -1,9 +1,13 @@
-"""The way back from a single place, computed only where there is anything: the same pixels as `descend`, faster.
+"""The backward pass from a single position, computed only where it is not zero: the pixels of `backproject`, faster.
 
-One activation reaches a few units of the layer below, then a few more, and only its receptive field in the picture: for
-layer 5 of the ZF net a fifth of the multiplications of whole maps. Each image carries its own window, of the same size
-for all and placed where its activation is, from layer to layer; once the windows are as large as the maps, or a step is
-met that has no windows, whole maps go on.
+One activation reaches a few units of the layer below, then a few more, and in the image only its receptive field: for
+layer 5 of the ZF net this takes a fifth of the multiplications of whole maps. Each image carries its own window from
+layer to layer, of the same size for all images and placed at its activation. Once the windows are as large as the maps,
+or an operation has no windowed form, the pass continues on whole maps.
+
+Receptive-field arithmetic, along one axis: output i of a window of k units at stride s with padding p reads the inputs
+i s - p … i s - p + k - 1. So n outputs starting at i come from (n - 1) s + k inputs starting at i s - p. Going back,
+these are the size and the corner of the next window.
 """
 
 from collections.abc import Sequence
@@ -13,175 +17,178 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zfnet.nets.network import Step
-from zfnet.visualize.backward import DECONVNET, Rule, derivative, descend, unpool
+from zfnet.nets.network import OpRecord
+from zfnet.visualize.backward import DECONVNET, Rule, backproject, unpool, vjp
 
-_FEW = 16  # maps; fewer leave most lanes of the processor empty in a transposed convolution
-_KINDS = {"relu", "conv", "pool", "norm", "dropout", "pad"}
+_FEW = 16  # maps; a transposed convolution to fewer leaves most SIMD lanes unused
+_WINDOWED = {"relu", "conv", "pool", "norm", "dropout", "pad"}  # kinds of operations with a windowed form
 
 
 class Window(NamedTuple):
-    """Parts of maps, one an image; what hangs over the edge of a map is 0."""
+    """One part of the maps for each image; values beyond the edge of the map are 0."""
 
     values: Tensor  # float (B, C, h, w)
     corner: Tensor  # int64 (B, 2), row and column of the first value in the map; may be negative
 
 
-class WayBack:
-    """The way back from many places after one forward pass.
+class WindowedBackward:
+    """The backward pass from many positions after one forward pass.
 
     Parameters
     ----------
-    steps : what `zfnet.visualize.backward.record` gives.
-    rule : the flags of the way back.
+    records : the forward pass, from `zfnet.visualize.backward.forward_trace`.
+    rule : the rule of the backward pass.
     """
 
-    def __init__(self, steps: Sequence[Step], rule: Rule = DECONVNET) -> None:
-        self.steps, self.rule = steps, rule
-        self._turned: dict[tuple[str, int], Tensor] = {}  # switches of a pool for windows of a width
+    def __init__(self, records: Sequence[OpRecord], rule: Rule = DECONVNET) -> None:
+        self.records, self.rule = records, rule
+        self._reindexed: dict[tuple[str, int], Tensor] = {}  # (pool, width of the window) -> its switches
 
     @torch.no_grad()
-    def descend(self, start: Tensor) -> Tensor:
-        """Carry `start` back to the first step's input, as `zfnet.visualize.backward.descend` does.
+    def backproject(self, signal: Tensor) -> Tensor:
+        """Propagate `signal` back to the first record's input, as `zfnet.visualize.backward.backproject` does.
 
         Parameters
         ----------
-        start : shaped as the last step's output, nonzero at one place of each image at most (in any maps).
+        signal : shaped like the last record's output, nonzero at one position of each image at most (in any maps).
         """
-        if start.ndim != 4 or self.rule.overlap != "add" or not self.rule.switches:
-            return descend(self.steps, start, self.rule)
-        window, size, left = _single(start), start.shape[2:], list(self.steps)
-        while left and left[-1].operation.kind in _KINDS and _smaller(window, left[-1].output):
-            size = left[-1].input.shape[2:]
-            window = self._reverse(left.pop(), window)
-        return descend(left, paste(window, size), self.rule)
+        if signal.ndim != 4 or self.rule.overlap != "add" or not self.rule.switches:
+            return backproject(self.records, signal, self.rule)
+        window, size, remaining = _nonzero_position(signal), signal.shape[2:], list(self.records)
+        while remaining and remaining[-1].operation.kind in _WINDOWED and _is_smaller(window, remaining[-1].output):
+            size = remaining[-1].input.shape[2:]
+            window = self._reverse(remaining.pop(), window)
+        return backproject(remaining, paste(window, size), self.rule)
 
-    def _reverse(self, step: Step, window: Window) -> Window:
-        """Go back by a step; the values of `window` may be overwritten."""
-        module, (values, corner) = step.operation.module, window
-        match step.operation.kind:
+    def _reverse(self, record: OpRecord, window: Window) -> Window:
+        """Reverse one operation; may overwrite the values of `window`."""
+        module, (values, corner) = record.operation.module, window
+        match record.operation.kind:
             case "relu":
-                return Window(_rectify(step, window, self.rule), corner)
+                return Window(_rectify(record, window, self.rule), corner)
             case "conv":
-                low = corner * _pair(module.stride, corner) - _pair(module.padding, corner)
-                return _inside(Window(_transpose(values, module), low), step)
+                first = corner * _pair_like(module.stride, corner) - _pair_like(module.padding, corner)
+                return _zero_outside(Window(_transpose(values, module), first), record)
             case "pool":
-                return self._unpool(step, window)
+                return self._unpool(record, window)
             case "pad":
                 left, _, top, _ = module.padding
-                return _inside(Window(values, corner - _pair((top, left), corner)), step)
+                return _zero_outside(Window(values, corner - _pair_like((top, left), corner)), record)
             case "norm" if not self.rule.skip_norm:
-                return Window(derivative(module, cut_out(step.input, window), values), corner)
-        return window  # dropout, and a norm that is skipped
+                return Window(vjp(module, cut_out(record.input, window), values), corner)
+        return window  # dropout, or a norm that is skipped
 
-    def _unpool(self, step: Step, window: Window) -> Window:
-        """Unpool inside the windows: the switches count from the window's corner."""
-        pool, (values, corner) = step.operation.module, window
-        stride, kernel = _each(pool.stride), _each(pool.kernel_size)
-        low = corner * _pair(stride, corner) - _pair(pool.padding, corner)
+    def _unpool(self, record: OpRecord, window: Window) -> Window:
+        """Unpool inside the windows, with switches that count from the corner of the new window."""
+        pool, (values, corner) = record.operation.module, window
+        stride, kernel = _pair(pool.stride), _pair(pool.kernel_size)
+        first = corner * _pair_like(stride, corner) - _pair_like(pool.padding, corner)
         height, width = ((n - 1) * s + k for n, s, k in zip(values.shape[2:], stride, kernel, strict=True))
-        local = cut_out(self._switches(step, width), window)
-        local -= (low[:, 0] * width + low[:, 1])[:, None, None, None]
-        # Values over the edge are 0 and may be added anywhere.
+        local = cut_out(self._switches(record, width), window)  # (B, C, h, w), row * width + column in the map
+        local -= (first[:, 0] * width + first[:, 1])[:, None, None, None]  # the same in the new window
+        # A window position beyond the edge of the map has value 0, so its clamped switch adds 0 somewhere.
         local = local.clamp_(0, height * width - 1)
-        return Window(unpool(values, local, (height, width)), low)
+        return Window(unpool(values, local, (height, width)), first)  # (B, C, height, width)
 
-    def _switches(self, step: Step, width: int) -> Tensor:
-        """Switches as if the map were `width` wide: the same for all windows, so that they are turned once."""
-        key = step.operation.name, width
-        if key not in self._turned:
-            across = step.input.shape[3]
-            self._turned[key] = step.switches + (step.switches // across) * (width - across)
-        return self._turned[key]
+    def _switches(self, record: OpRecord, width: int) -> Tensor:
+        """Return the switches as indices into rows of `width`, which all windows share, so this is computed once.
 
-
-def descend_narrow(steps: Sequence[Step], start: Tensor, rule: Rule = DECONVNET) -> Tensor:
-    """Carry `start`, nonzero at one place of each image at most, back to the first step's input."""
-    return WayBack(steps, rule).descend(start)
+        A switch is row * W + column of the map; in rows of `width` it becomes row * width + column.
+        """
+        key = record.operation.name, width
+        if key not in self._reindexed:
+            map_width = record.input.shape[3]
+            self._reindexed[key] = record.switches + (record.switches // map_width) * (width - map_width)
+        return self._reindexed[key]
 
 
-def _single(start: Tensor) -> Window:
-    """The one place of each image that is not 0."""
-    place = start.abs().amax(1).flatten(1).argmax(1)  # (B,)
-    values = start.flatten(2).gather(2, place[:, None, None].expand(-1, start.shape[1], 1))
-    return Window(values[..., None], torch.stack([place // start.shape[3], place % start.shape[3]], 1))
+def backproject_windowed(records: Sequence[OpRecord], signal: Tensor, rule: Rule = DECONVNET) -> Tensor:
+    """Propagate `signal`, nonzero at one position of each image at most, back to the first record's input."""
+    return WindowedBackward(records, rule).backproject(signal)
 
 
-def _smaller(window: Window, output: Tensor) -> bool:
+def _nonzero_position(signal: Tensor) -> Window:
+    """Return the 1 × 1 window at the nonzero position of each image."""
+    place = signal.abs().amax(1).flatten(1).argmax(1)  # (B,)
+    values = signal.flatten(2).gather(2, place[:, None, None].expand(-1, signal.shape[1], 1))  # (B, C, 1)
+    return Window(values[..., None], torch.stack([place // signal.shape[3], place % signal.shape[3]], 1))
+
+
+def _is_smaller(window: Window, output: Tensor) -> bool:
     return window.values.shape[2] < output.shape[2] and window.values.shape[3] < output.shape[3]
 
 
-def _rectify(step: Step, window: Window, rule: Rule) -> Tensor:
-    """As `zfnet.visualize.backward.rectify`, in place: new memory costs more than the comparison."""
-    values = window.values.mul_(cut_out(step.output, window) > 0) if rule.mask else window.values
+def _rectify(record: OpRecord, window: Window, rule: Rule) -> Tensor:
+    """Do what `zfnet.visualize.backward.rectify` does, in place: allocating memory costs more than the comparison."""
+    values = window.values.mul_(cut_out(record.output, window) > 0) if rule.mask else window.values
     return values.clamp_(min=0) if rule.rectify else values
 
 
 def _transpose(values: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Apply conv's adjoint, without bias, to all that the windows reach."""
-    if conv.in_channels < _FEW and conv.groups == 1 and set(_each(conv.dilation)) == {1}:
-        return _transpose_to_few(values, conv.weight, *_each(conv.stride))
+    """Apply the adjoint of a convolution, without bias: (B, M, h, w) -> (B, C, (h - 1) s + k, (w - 1) s + k)."""
+    if conv.in_channels < _FEW and conv.groups == 1 and set(_pair(conv.dilation)) == {1}:
+        return _transpose_to_few(values, conv.weight, *_pair(conv.stride))
     return F.conv_transpose2d(values, conv.weight, None, conv.stride, 0, 0, conv.groups, conv.dilation)
 
 
 def _transpose_to_few(values: Tensor, weight: Tensor, down: int, across: int) -> Tensor:
-    """A transposed convolution to a few maps (colours) as a plain one, three times faster.
+    """Compute a transposed convolution to a few maps (colours) as a plain one, three times faster.
 
-    Every stride-th row and column of the result is a convolution with every stride-th row and column of the filters:
-    they are so many maps of one convolution, woven together afterwards.
+    Every stride-th row and column of the result is a plain convolution with every stride-th row and column of the
+    filters. These stride × stride phases become the output maps of one convolution, and are interleaved afterwards.
     """
     height = weight.shape[2] + (values.shape[2] - 1) * down
     width = weight.shape[3] + (values.shape[3] - 1) * across
-    weight = F.pad(weight, (0, -weight.shape[3] % across, 0, -weight.shape[2] % down))
-    parts = weight.unflatten(3, (-1, across)).unflatten(2, (-1, down))  # (M, C, k, down, l, across)
-    filters = parts.permute(1, 3, 5, 0, 2, 4).flip(4, 5).flatten(0, 2)  # (C down across, M, k, l)
-    woven = F.conv2d(values, filters, padding=(filters.shape[2] - 1, filters.shape[3] - 1))
-    woven = woven.unflatten(1, (-1, down, across)).permute(0, 1, 4, 2, 5, 3)  # (B, C, h, down, w, across)
-    return woven.flatten(4, 5).flatten(2, 3)[:, :, :height, :width].contiguous()
+    weight = F.pad(weight, (0, -weight.shape[3] % across, 0, -weight.shape[2] % down))  # sides: multiples of the stride
+    phases = weight.unflatten(3, (-1, across)).unflatten(2, (-1, down))  # (M, C, k, down, l, across)
+    filters = phases.permute(1, 3, 5, 0, 2, 4).flip(4, 5).flatten(0, 2)  # (C down across, M, k, l)
+    stacked = F.conv2d(values, filters, padding=(filters.shape[2] - 1, filters.shape[3] - 1))  # (B, C d a, h, w)
+    stacked = stacked.unflatten(1, (-1, down, across)).permute(0, 1, 4, 2, 5, 3)  # (B, C, h, down, w, across)
+    return stacked.flatten(4, 5).flatten(2, 3)[:, :, :height, :width].contiguous()  # (B, C, height, width)
 
 
 def cut_out(maps: Tensor, window: Window) -> Tensor:
-    """The part of maps (B, C, H, W) under each window; over the edge, what lies at the edge."""
+    """Return the part of maps (B, C, H, W) under each window; beyond the edge, the values at the edge."""
     rows, columns = (_lines(window, axis).clamp(0, maps.shape[2 + axis] - 1) for axis in (0, 1))
     place = (rows[:, :, None] * maps.shape[3] + columns[:, None]).flatten(1)  # (B, h w)
-    found = maps.flatten(2).gather(2, place[:, None].expand(-1, maps.shape[1], -1))
-    return found.unflatten(2, (rows.shape[1], columns.shape[1]))
+    values = maps.flatten(2).gather(2, place[:, None].expand(-1, maps.shape[1], -1))  # (B, C, h w)
+    return values.unflatten(2, (rows.shape[1], columns.shape[1]))  # (B, C, h, w)
 
 
 def paste(window: Window, size: Sequence[int]) -> Tensor:
-    """Whole maps (B, C, H, W) that are 0 but for the windows."""
+    """Return whole maps (B, C, H, W) that are 0 outside the windows."""
     values, corners = window
     count, channels, height, width = values.shape
-    whole = values.new_zeros(count, channels, *size)
+    maps = values.new_zeros(count, channels, *size)
     for image, (row, column) in enumerate(corners.tolist()):
         rows = slice(max(row, 0), max(min(row + height, size[0]), 0))
         columns = slice(max(column, 0), max(min(column + width, size[1]), 0))
         part = values[image, :, max(-row, 0) :, max(-column, 0) :]
-        target = whole[image, :, rows, columns]
+        target = maps[image, :, rows, columns]
         target.copy_(part[:, : target.shape[1], : target.shape[2]])
-    return whole
+    return maps
 
 
-def _inside(window: Window, step: Step) -> Window:
-    """Set what hangs over the edge of the step's input to 0."""
-    size = step.input.shape[2:]
-    rows, columns = (_valid(_lines(window, axis), size[axis]) for axis in (0, 1))
+def _zero_outside(window: Window, record: OpRecord) -> Window:
+    """Set the values beyond the edge of the record's input to 0: they belong to the padding."""
+    size = record.input.shape[2:]
+    rows, columns = (_is_valid(_lines(window, axis), size[axis]) for axis in (0, 1))
     return Window(window.values.mul_((rows[:, :, None] & columns[:, None])[:, None]), window.corner)
 
 
 def _lines(window: Window, axis: int) -> Tensor:
-    """Rows (axis 0) or columns (axis 1) of the map that each window covers: int64 (B, n)."""
+    """Return the rows (axis 0) or columns (axis 1) of the map that each window covers: int64 (B, n)."""
     along = torch.arange(window.values.shape[2 + axis], device=window.corner.device)
     return window.corner[:, axis, None] + along
 
 
-def _valid(lines: Tensor, count: int) -> Tensor:
+def _is_valid(lines: Tensor, count: int) -> Tensor:
     return (lines >= 0) & (lines < count)
 
 
-def _pair(value: int | tuple[int, int], like: Tensor) -> Tensor:
-    return torch.tensor(_each(value), device=like.device)
+def _pair_like(value: int | tuple[int, int], like: Tensor) -> Tensor:
+    return torch.tensor(_pair(value), device=like.device)
 
 
-def _each(value: int | tuple[int, int]) -> tuple[int, int]:
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else tuple(value)

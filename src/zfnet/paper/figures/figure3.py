@@ -9,7 +9,7 @@ from matplotlib.patches import Polygon
 
 from zfnet.core.errors import ZfnetError
 from zfnet.drawing.page import INK, WIDTH, Page
-from zfnet.nets.architecture import Architecture, Planned, describe
+from zfnet.nets.architecture import Architecture, OpSpec, describe
 from zfnet.paper.results import Results
 
 HEIGHT = 2.9
@@ -62,24 +62,22 @@ def architecture(results: Results) -> Architecture:
 def stages(net: Architecture) -> list[Stage]:
     """The picture, the layers 1-7 and the classifier."""
     found = [Stage("Input", ["picture crop", "per-pixel mean", "subtracted"], (3, net.crop, net.crop))]
-    plan = [planned for planned in net.plan() if planned.kind not in ("pad", "flatten")]
-    numbers = dict.fromkeys(int(re.search(r"\d+$", planned.name)[0]) for planned in plan)
+    plan = [spec for spec in net.plan() if spec.kind not in ("pad", "flatten")]
+    numbers = dict.fromkeys(int(re.search(r"\d+$", spec.name)[0]) for spec in plan)
     for number in numbers:
-        own = [planned for planned in plan if planned.name.endswith(str(number))]
+        own = [spec for spec in plan if spec.name.endswith(str(number))]
         name = "Output" if number == max(numbers) else f"Layer {number}"
-        found.append(
-            Stage(name, [_words(planned) for planned in own] + ["softmax"] * (name == "Output"), own[-1].shape)
-        )
+        found.append(Stage(name, [_words(spec) for spec in own] + ["softmax"] * (name == "Output"), own[-1].shape))
     return found
 
 
-def _words(planned: Planned) -> str:
-    options, side = planned.options, planned.shape[-1]
-    if planned.kind == "conv":
+def _words(spec: OpSpec) -> str:
+    options, side = spec.options, spec.shape[-1]
+    if spec.kind == "conv":
         return f"{options['kernel_size']}×{options['kernel_size']}, stride {options['stride']} → {side}"
-    if planned.kind == "pool":
+    if spec.kind == "pool":
         return f"max pool {options['kernel_size']}/{options['stride']} → {side}"
-    return "fully connected" if planned.kind == "linear" else SYMBOLS[planned.kind]
+    return "fully connected" if spec.kind == "linear" else SYMBOLS[spec.kind]
 
 
 def _stage(axes: Axes, stage: Stage, centre: float, step: float, crop: int, most: int) -> None:
