@@ -32,6 +32,7 @@ from zfnet.evaluation.predict import centre, ten_crop
 from zfnet.nets import load
 from zfnet.settings import Settings
 from zfnet.training.experiments import RunSpec, scratch_spec
+from zfnet.training.run_options import RunOptions
 from zfnet.training.trainer import train
 from zfnet.transfer.caltech_heads import caltech_splits, table_sizes
 from zfnet.transfer.metrics import class_accuracy
@@ -146,17 +147,8 @@ def _run(
         return stored["row"]
     train_shards = TrainingShards(shards.path, split.train, splits.classes, threads)
     no_validation = np.empty(0, np.int64)
-    metrics = train(
-        spec,
-        train_shards,
-        split.train,
-        train_shards,
-        no_validation,
-        work / "run",
-        work,
-        threads,
-        budget_minutes=budget,
-    )
+    options = RunOptions(work, threads, budget_minutes=budget)
+    metrics = train(spec, train_shards, split.train, train_shards, no_validation, work / "run", options)
     net = load(work / "run" / "weights.safetensors").to(device())
     predict = ten_crop if settings.transfer.crops == "ten" else centre
     probabilities = predict(net, train_shards, split.test, BATCH_SIZE, threads)  # (m, K)
