@@ -338,9 +338,7 @@ def test_a_missing_snapshot_is_reported_or_taken_from_the_results(train, tmp_pat
         path.unlink()
     assert train(run)["snapshots"] == ["epoch-01.safetensors", "epoch-03.safetensors"]
     (tmp_path / "run/snapshots/epoch-01.safetensors").unlink()
-    with pytest.raises(
-        ZfnetError, match=r"epoch-01.safetensors: the snapshot of epoch 1 .* is missing"
-    ):
+    with pytest.raises(ZfnetError, match=r"epoch-01.safetensors: the snapshot of epoch 1 .* is missing"):
         train(run)
 
 
