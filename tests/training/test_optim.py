@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zfnet.core.errors import ZfnetError
-from zfnet.core.seeds import derive_seed, generator
+from zfnet.core.seeds import generator, derive_seed
+from zfnet.evaluation.top_k import missed as evaluation_errors
 from zfnet.nets import build
 from zfnet.settings import Recipe
 from zfnet.training.filter_norm import conv_filters, rescale_filters
@@ -202,6 +203,25 @@ def test_errors_are_counted_as_top_1_and_top_5():
     logits = torch.tensor([[9.0, 8, 7, 6, 5, 4], [4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4]])
     assert count_errors(logits, torch.tensor([0, 0, 4])).tolist() == [2, 1]
     assert count_errors(logits[:, :3], torch.tensor([0, 0, 1])).tolist() == [2, 0]
+
+
+def test_ties_count_as_errors_as_they_do_in_the_evaluation():
+    draw = generator("ties")
+    logits = torch.randint(4, (50, 8), generator=draw).float()  # few values, so that ties are common
+    labels = torch.randint(8, (50,), generator=draw)
+    logits[0] = float("nan")
+    expected = [evaluation_errors(logits, labels, k).sum() for k in (1, 5)]
+    assert count_errors(logits, labels).tolist() == expected
+    assert expected[0] > sum(label not in row.topk(1).indices for row, label in zip(logits, labels, strict=True))
+
+
+def test_a_net_with_constant_logits_is_always_wrong(val_set):
+    net = build("zf", classes=10, width=1 / 16, crop=64, size=val_set.size)
+    net.fc8.weight.detach().zero_()
+    net.fc8.bias.detach().zero_()
+    assert validate(net, val_set, np.arange(8), Recipe(batch_size=4), 1) == (100.0, 100.0)
+    net.fc8.bias.detach()[:5] = 1  # the labels 0 … 3 tie with each other and a fifth class for the five guesses
+    assert validate(net, val_set, np.arange(8), Recipe(batch_size=4), 1) == (100.0, 0.0)
 
 
 def test_validation_without_images_is_none(val_set):

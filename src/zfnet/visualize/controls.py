@@ -21,6 +21,7 @@ from zfnet.nets import Network, load_metadata
 from zfnet.settings import Visualize
 from zfnet.training.experiments import RunSpec
 from zfnet.training.init_weights import initialise
+from zfnet.training.spec_format import known_hashes
 from zfnet.training.train_run import read_spec
 from zfnet.visualize.backward import RULES
 from zfnet.visualize.net_inputs import Gallery, open_gallery, some
@@ -66,7 +67,7 @@ def own_spec(weights: Path, spec: Path) -> RunSpec:
         It is no spec, or the net was not trained by it.
     """
     found = read_spec(spec)
-    if load_metadata(weights).get("spec") != found.hash:
+    if load_metadata(weights).get("spec") not in known_hashes(found.text):
         raise ZfnetError(
             f"{spec}: not the spec by which {weights} was trained, so it does not say how that net began; give the "
             "spec.json of its own run."
