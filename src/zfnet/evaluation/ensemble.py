@@ -25,4 +25,4 @@ def combine(probabilities: Sequence[ArrayLike]) -> np.ndarray:
     if len(shapes) != 1:
         received = ", ".join(map(str, sorted(shapes))) or "none"
         raise ZfnetError(f"an ensemble needs predictions of one shape (images, classes); received {received}.")
-    return np.mean(members, axis=0, dtype=np.float64).astype(np.float32)
+    return np.asarray(np.mean(members, axis=0, dtype=np.float64), dtype=np.float32)

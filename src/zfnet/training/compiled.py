@@ -88,7 +88,7 @@ class CudaGraphStep:
     def __call__(self, minibatch: Minibatch) -> None:
         """Do one step."""
         for static, value in zip(self.minibatch, minibatch, strict=True):
-            if static is not None:
+            if static is not None and value is not None:
                 static.copy_(value, non_blocking=True)
         self.graph.replay()
 

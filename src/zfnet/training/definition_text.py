@@ -73,7 +73,7 @@ class _Canonical(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         if self.scopes and node.value is None:
             return None
-        if node.annotation is FIELD:  # its place in the class counts
+        if node.annotation is FIELD or node.value is None:  # a field's place in the class counts
             return self.generic_visit(node)
         return self.visit(ast.Assign([node.target], node.value))
 
@@ -105,10 +105,11 @@ class _Canonical(ast.NodeTransformer):
         target = self._target(root.id) if isinstance(root, ast.Name) else None
         if isinstance(target, External):
             return ast.Name(".".join([target.name, *parts]), node.ctx)
-        for used in range(1, len(parts) + 1) if isinstance(target, Module) else ():
-            member = self.graph.member(target, parts[:used])
-            if member is not None and not isinstance(member, Module):
-                return ast.Name(".".join([self._text(member), *parts[used:]]), node.ctx)
+        if isinstance(target, Module):
+            for used in range(1, len(parts) + 1):
+                member = self.graph.member(target, parts[:used])
+                if member is not None and not isinstance(member, Module):
+                    return ast.Name(".".join([self._text(member), *parts[used:]]), node.ctx)
         node.attr = self.private.get(node.attr, node.attr)
         return self.generic_visit(node)
 
@@ -145,7 +146,8 @@ class _Canonical(ast.NodeTransformer):
         """Return what a name that is no local variable stands for."""
         for scope in reversed(self.scopes):
             if name in scope:
-                return None if isinstance(scope[name], str) else scope[name]
+                target = scope[name]
+                return None if isinstance(target, str) else target
         return self.graph.resolve(self.module, name)
 
     def _text(self, target: Target) -> str:
@@ -190,7 +192,7 @@ def _defined(node: ast.ClassDef) -> Iterator[str]:
             if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
                 yield part.attr
         if isinstance(statement, ast.Assign | ast.AnnAssign):
-            yield from (part.id for part in ast.walk(statement) if _is_stored(part))
+            yield from filter(None, map(_stored, ast.walk(statement)))
 
 
 def _bound(scope: ast.AST) -> Iterator[tuple[str, str | None]]:
@@ -202,16 +204,17 @@ def _bound(scope: ast.AST) -> Iterator[tuple[str, str | None]]:
         node = pending.pop(0)
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from imported(node).items()
-        elif _is_stored(node):
-            yield node.id, None
-        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)) or (isinstance(node, ast.ExceptHandler) and node.name):
+        elif name := _stored(node):
+            yield name, None
+        elif isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.ExceptHandler)) and node.name:
             yield node.name, None
         if not isinstance(node, (*SCOPES, ast.ClassDef)):
             pending = [*ast.iter_child_nodes(node), *pending]
 
 
-def _is_stored(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del)
+def _stored(node: ast.AST) -> str:
+    """Return the name that a node assigns or deletes, or ''."""
+    return node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del) else ""
 
 
 def _parameters(arguments: ast.arguments) -> list[ast.arg]:

@@ -6,12 +6,12 @@ renamed keys are those of `zfnet.renamed_settings`. Rows of history.jsonl in old
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from zfnet.core.files import canonical_json, text_hash
 from zfnet.renamed_settings import RENAMED
 
-FORMAT = 2  # written to spec.json
+FORMAT: Literal[2] = 2  # written to spec.json
 RECIPE, SCHEDULE = RENAMED["Recipe"], RENAMED["LRSchedule"]
 HISTORY = {"rate": "learning_rate"}
 

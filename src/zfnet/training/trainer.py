@@ -260,12 +260,14 @@ class Trainer:
 
     def _finish(self) -> dict[str, Any]:
         """Save the last checkpoint and write the results, metrics.json last."""
-        if self.progress.metrics is None:
-            self.progress = replace(self.progress, metrics=self._metrics())
+        metrics = self.progress.metrics
+        if metrics is None:
+            metrics = self._metrics()
+            self.progress = replace(self.progress, metrics=metrics)
             self._save()
         if self.files:
-            self.files.publish(self.net, self.progress.metrics)
-        return self.progress.metrics
+            self.files.publish(self.net, metrics)
+        return metrics
 
     def _metrics(self) -> dict[str, Any]:
         return final_metrics(

@@ -20,10 +20,11 @@ class Uploads:
             uploaded = minibatch.map(lambda tensor: tensor.to(self.device, non_blocking=True))
         current = torch.cuda.current_stream(self.device)
         current.wait_stream(self.stream)
-        for tensor in filter(lambda tensor: tensor is not None, uploaded):
+        for tensor in uploaded:
             # The allocator knows only the stream a tensor was created on. Without this it could reuse the memory for
             # the next upload while the current step still reads it.
-            tensor.record_stream(current)
+            if tensor is not None:
+                tensor.record_stream(current)
         return uploaded
 
     def wait(self) -> None:

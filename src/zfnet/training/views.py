@@ -33,7 +33,8 @@ class Minibatch(NamedTuple):
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Minibatch":
         """Return the minibatch with `function` applied to every tensor."""
-        return Minibatch(*(None if tensor is None else function(tensor) for tensor in self))
+        *tensors, colour = self
+        return Minibatch(*map(function, tensors), None if colour is None else function(colour))
 
 
 def draw_views(
@@ -61,7 +62,8 @@ def draw_views(
     strength = recipe.pca_noise if epochs_done < recipe.pca_noise_until else 0.0
     colour = colour_noise(count, covariance, strength, draw) if recipe.pca_noise else None
     local = slice(rank.rank * len(images), (rank.rank + 1) * len(images))
-    return Minibatch(images, labels, *(values[local] for values in crops), None if colour is None else colour[local])
+    tops, lefts, flips = (values[local] for values in crops)
+    return Minibatch(images, labels, tops, lefts, flips, None if colour is None else colour[local])
 
 
 def training_views(minibatch: Minibatch, net: Network) -> Tensor:
