@@ -74,7 +74,9 @@ def ours(name: str, width: float, crop: int, batch: int, device: str, compile: C
     labels = torch.randint(trainer.net.classes, (batch,))
     if device == "cuda":
         images, labels = images.pin_memory(), labels.pin_memory()
-    return _rate(lambda: trainer.train_step(images, labels, (1, 0, 0), 0.0), lambda: trainer.sums.tolist(), batch, device)
+    return _rate(
+        lambda: trainer.train_step(images, labels, (1, 0, 0), 0.0), lambda: trainer.sums.tolist(), batch, device
+    )
 
 
 def learner(name: str, width: float, crop: int, device: str, compile: Compile = "auto") -> Learner:

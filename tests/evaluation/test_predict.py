@@ -13,8 +13,8 @@ from zfnet.visualize.net_inputs import open_net
 
 def by_hand(net, shards, index, top, left, flip):
     """Return the softmax of one crop of one image, float32 (classes,)."""
-    picture = torch.from_numpy(shards.images[index]).permute(2, 0, 1).float() - net.mean  # (3, S, S)
-    cut = picture[:, top : top + net.crop, left : left + net.crop]
+    image = torch.from_numpy(shards.images[index]).permute(2, 0, 1).float() - net.mean  # (3, S, S)
+    cut = image[:, top : top + net.crop, left : left + net.crop]
     with torch.no_grad():
         return net((cut.flip(2) if flip else cut)[None]).softmax(1)[0]
 

@@ -55,7 +55,7 @@ def test_a_broken_net_is_never_right_by_luck():
         (np.zeros((2, 5)), [5, 1], "label 5"),
     ],
 )
-def test_wrong_input_is_told(rows, labels, words):
+def test_wrong_input_is_reported(rows, labels, words):
     with pytest.raises(ZfnetError, match=words):
         top_error(rows, labels, 1)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zfnet.core.errors import ZfnetError
-from zfnet.core.seeds import generator, derive_seed
+from zfnet.core.seeds import derive_seed, generator
 from zfnet.evaluation.top_k import missed as evaluation_errors
 from zfnet.nets import build
 from zfnet.settings import Recipe

@@ -183,7 +183,7 @@ def test_a_signal_to_one_of_two_stops_both_at_the_same_step(job, exact):
     assert "because SIGTERM was received" in long.log.read_text()
 
 
-def test_a_minibatch_that_cannot_be_shared_is_told(job, exact):
+def test_a_minibatch_that_cannot_be_split_is_reported(job, exact):
     three = job("three", exact)
     assert [ended(process) for process in three.together(3)] == [1, 1, 1]
     assert "a minibatch of 8 images cannot be split evenly among 3 processes" in three.log.read_text()

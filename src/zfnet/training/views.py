@@ -33,8 +33,9 @@ class Minibatch(NamedTuple):
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Minibatch":
         """Return the minibatch with `function` applied to every tensor."""
-        *tensors, colour = self
-        return Minibatch(*map(function, tensors), None if colour is None else function(colour))
+        images, labels, tops, lefts, flips = map(function, self[:5])
+        colour = None if self.colour is None else function(self.colour)
+        return Minibatch(images, labels, tops, lefts, flips, colour)
 
 
 def draw_views(
