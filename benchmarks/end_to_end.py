@@ -70,7 +70,7 @@ def _rate(batches: Callable[[], Iterable[Batch]], images: int, **size: Any) -> f
 
     def epoch() -> None:
         for step, batch in enumerate(batches()):
-            trainer.learn(batch.images, batch.labels, (1, 0, step), 0.0)
+            trainer.train_step(batch.images, batch.labels, (1, 0, step), 0.0)
         trainer.sums.tolist()  # waits for the device
 
     return images / seconds(epoch, rounds=2)

@@ -17,10 +17,10 @@ from benchmarks.harness import Bench, Row, Side
 from benchmarks.timing import seconds
 from zfnet.nets import Network, build
 from zfnet.nets.architecture import describe
-from zfnet.settings import KrizhevskyRecipe, Recipe
-from zfnet.training.filter_norm import renormalise
+from zfnet.settings import Compile, KrizhevskyRecipe, Recipe
+from zfnet.training.filter_norm import rescale_filters
 from zfnet.training.init_weights import initialise
-from zfnet.training.train_step import Learner
+from zfnet.training.learner import Learner
 
 RECIPES = {"zf": Recipe(precision="bf16"), "krizhevsky": KrizhevskyRecipe(precision="bf16")}
 FULL = {"width": 1.0, "crop": 224}
@@ -52,7 +52,7 @@ def _on(bench: Bench, device: str) -> Iterator[Row | str]:
         yield Row(case, ours.value, "images/s", plain.value, "eager float32, nn.LocalResponseNorm", ours.peak_mb)
         yield Row(case, ours.value, "images/s", alexnet.value, "torchvision alexnet, float32", ours.peak_mb)
         if device == "cuda":
-            eager = bench.side("step:ours", name=name, step="eager", **size)
+            eager = bench.side("step:ours", name=name, compile="eager", **size)
             yield Row(case, ours.value, "images/s", eager.value, "ours, neither compiled nor captured", ours.peak_mb)
         yield _roofline(name, case, size, ours)
 
@@ -67,22 +67,24 @@ def _roofline(name: str, case: str, size: dict[str, Any], ours: Side) -> str:
     )
 
 
-def ours(name: str, width: float, crop: int, batch: int, device: str, step: str = "auto") -> float:
+def ours(name: str, width: float, crop: int, batch: int, device: str, compile: Compile = "auto") -> float:
     """Return images per second of our training step, from uint8 squares in CPU memory."""
-    trainer = learner(name, width, crop, device, step)
+    trainer = learner(name, width, crop, device, compile)
     images = torch.randint(256, (batch, trainer.net.size, trainer.net.size, 3), dtype=torch.uint8)
     labels = torch.randint(trainer.net.classes, (batch,))
     if device == "cuda":
         images, labels = images.pin_memory(), labels.pin_memory()
-    return _rate(lambda: trainer.learn(images, labels, (1, 0, 0), 0.0), lambda: trainer.sums.tolist(), batch, device)
+    return _rate(
+        lambda: trainer.train_step(images, labels, (1, 0, 0), 0.0), lambda: trainer.sums.tolist(), batch, device
+    )
 
 
-def learner(name: str, width: float, crop: int, device: str, step: str = "auto") -> Learner:
+def learner(name: str, width: float, crop: int, device: str, compile: Compile = "auto") -> Learner:
     """Return a freshly initialised net, ready to be trained."""
     recipe, net = RECIPES[name], build(name, width=width, crop=crop, size=SQUARE)
     initialise(net, recipe, seed=1)
     net.mean.fill_(120)
-    return Learner(net.to(device), recipe, recipe.learning_rate, 3000 * torch.eye(3), step=step)
+    return Learner(net.to(device), recipe, recipe.learning_rate, 3000 * torch.eye(3), compile=compile)
 
 
 def plain(name: str, width: float, crop: int, batch: int, device: str) -> float:
@@ -95,7 +97,7 @@ def plain(name: str, width: float, crop: int, batch: int, device: str) -> float:
 
     def renormalise_filters() -> None:
         if recipe.max_filter_rms is not None:
-            renormalise(convolutions, recipe.max_filter_rms)
+            rescale_filters(convolutions, recipe.max_filter_rms)
 
     return _plain_rate(net, sgd, crop, batch, device, renormalise_filters)
 

@@ -16,7 +16,7 @@ class FakeShards:
         self.images = draw.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
         self.labels = draw.integers(0, classes, count)
         self.size, self.classes = size, [f"n{i:08}" for i in range(classes)]
-        self.keys = [f"picture_{i}" for i in range(count)]
+        self.keys = [f"image_{i}" for i in range(count)]
         self.manifest = SimpleNamespace(hash=f"hash {seed}")
 
     def __len__(self):

@@ -56,9 +56,9 @@ def test_an_evaluation_follows_from_its_predictions(net, evaluated):
     assert set(found["val"]) == {"images", "ten", "centre"} and set(found["train"]) == {"images", "centre"}
 
 
-def test_errors_do_not_depend_on_how_many_pictures_are_counted_together(net):
+def test_errors_do_not_depend_on_the_chunk_size(net):
     shards, every = FakeShards(20, seed=1), np.arange(20)
-    whole, pieces = (evaluate_run.centre_misses(net, shards, every, 4, together=together) for together in (20, 7))
+    whole, pieces = (evaluate_run.centre_errors(net, shards, every, 4, chunk=chunk) for chunk in (20, 7))
     for k in (1, 5):
         np.testing.assert_array_equal(pieces[k], whole[k])
         assert 100 * whole[k].mean() == top_error(centre(net, shards, every, 4), shards.labels, k)
@@ -70,7 +70,7 @@ def test_a_second_evaluation_gives_the_same_predictions(evaluated):
 
 
 def test_a_set_with_other_classes_is_refused(evaluated):
-    with pytest.raises(ZfnetError, match=r"train.manifest\.json has 8 classes, the net tells 7"):
+    with pytest.raises(ZfnetError, match=r"train.manifest\.json has 8 classes, but the net was trained on 7"):
         evaluated(train=FakeShards(classes=8))
 
 
@@ -81,7 +81,7 @@ def test_a_set_with_as_many_but_other_classes_is_refused(net, evaluated, tmp_pat
         evaluated()
 
 
-def test_the_part_of_the_training_set_is_fixed_by_its_seed():
+def test_the_subset_of_the_training_set_is_fixed_by_its_seed():
     part = evaluate_run.subset(100, 30, seed=1)
     assert len(set(part.tolist())) == 30 and (np.diff(part) > 0).all() and part.max() < 100
     assert (part == evaluate_run.subset(100, 30, seed=1)).all() and (part != evaluate_run.subset(100, 30, seed=2)).any()

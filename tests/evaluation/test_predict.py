@@ -12,9 +12,9 @@ from zfnet.visualize.net_inputs import open_net
 
 
 def by_hand(net, shards, index, top, left, flip):
-    """Softmax of one crop of one picture, float32 (classes,)."""
-    picture = torch.from_numpy(shards.images[index]).permute(2, 0, 1).float() - net.mean  # (3, S, S)
-    cut = picture[:, top : top + net.crop, left : left + net.crop]
+    """Return the softmax of one crop of one image, float32 (classes,)."""
+    image = torch.from_numpy(shards.images[index]).permute(2, 0, 1).float() - net.mean  # (3, S, S)
+    cut = image[:, top : top + net.crop, left : left + net.crop]
     with torch.no_grad():
         return net((cut.flip(2) if flip else cut)[None]).softmax(1)[0]
 
@@ -87,7 +87,7 @@ def test_modes_come_back_after_an_error(net):
     assert net.training and net.dropout6.training and torch.is_grad_enabled()
 
 
-def test_no_pictures_give_no_rows(net, shards):
+def test_no_images_give_no_rows(net, shards):
     assert ten_crop(net, shards, [], batch=4).shape == (0, 7)
 
 

@@ -40,9 +40,9 @@ def written(net, tmp_path, runs):
     return [[int(number) for number in line.split()] for line in (tmp_path / "out.txt").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("together", [4, 100])
-def test_guesses_are_of_ten_crops_in_order_of_the_names(net, shuffled, tmp_path, monkeypatch, together):
-    monkeypatch.setattr(predict_test_set, "TOGETHER", together)
+@pytest.mark.parametrize("chunk", [4, 100])
+def test_guesses_are_of_ten_crops_in_order_of_the_names(net, shuffled, tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(predict_test_set, "CHUNK", chunk)
     shards, order = shuffled
     lines = written(net, tmp_path, 1)
     probabilities = ten_crop(net, shards, order, 4).numpy()
@@ -70,5 +70,5 @@ def test_classes_have_the_devkits_numbers(tmp_path):
     assert read_devkit(kit).numbers == wnids
     assert predict_test_set.class_numbers(kit, sorted(wnids)) == [wnids[wnid] for wnid in sorted(wnids)]
     folder = builders.extract(builders.kaggle_files(), tmp_path / "kaggle")
-    with pytest.raises(ZfnetError, match=r"no number .* of 3 classes.* set archives: imagenet_devkit"):
+    with pytest.raises(ZfnetError, match=r"no number .* for 3 classes.* set archives: imagenet_devkit"):
         predict_test_set.class_numbers(folder, sorted(wnids))

@@ -15,7 +15,7 @@ few = st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0])  # few values, so that ties are
 
 
 def worst_place(row, label):
-    """Place of the label (from 0) in the ranking that puts it behind all its equals."""
+    """Return the rank (from 0) of the label in the ranking that puts it behind all ties."""
     return sorted(range(len(row)), key=lambda c: (-row[c], c == label)).index(label)
 
 
@@ -48,14 +48,14 @@ def test_a_broken_net_is_never_right_by_luck():
 @pytest.mark.parametrize(
     "rows, labels, words",
     [
-        (np.zeros((0, 5)), np.zeros(0, int), "at least one picture"),
-        (np.zeros((2, 5)), [1], "do not fit"),
-        (np.zeros(5), [1], "do not fit"),
-        (np.zeros((2, 5)), [1, -1], "Label -1"),
-        (np.zeros((2, 5)), [5, 1], "Label 5"),
+        (np.zeros((0, 5)), np.zeros(0, int), "at least one image"),
+        (np.zeros((2, 5)), [1], "do not match"),
+        (np.zeros(5), [1], "do not match"),
+        (np.zeros((2, 5)), [1, -1], "label -1"),
+        (np.zeros((2, 5)), [5, 1], "label 5"),
     ],
 )
-def test_wrong_input_is_told(rows, labels, words):
+def test_wrong_input_is_reported(rows, labels, words):
     with pytest.raises(ZfnetError, match=words):
         top_error(rows, labels, 1)
 

@@ -54,7 +54,7 @@ def test_curves_keep_their_order_and_scale(results):
 def test_the_rate_falls_where_the_history_says(results):
     found = Results(results)
     assert curves.rate_falls(found.history(found.runs["zf-s1"])) == [6]
-    assert curves.rate_falls([{"epoch": 1, "rate": 0.1}, {"epoch": 2, "rate": 0.1}]) == []
+    assert curves.rate_falls([{"epoch": 1, "learning_rate": 0.1}, {"epoch": 2, "learning_rate": 0.1}]) == []
 
 
 def test_the_curves_are_a_drawing_of_their_own(reported):

@@ -67,10 +67,10 @@ def val_set() -> FakeShards:
 
 @pytest.fixture(scope="session")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Shards of 24 training and 20 validation pictures in four colours."""
+    """Shards of 24 training and 20 validation images in four colours."""
     folder = tmp_path_factory.mktemp("data")
 
-    def pictures(count: int) -> Iterator[EncodedImage]:
+    def images(count: int) -> Iterator[EncodedImage]:
         random = np.random.default_rng(count)
         for i in range(count):
             colour = np.eye(4)[i % 4, :3] * 160 + 40
@@ -79,7 +79,7 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
     for name, count in (("train", 24), ("val", 20)):
         classes = ["n0", "n1", "n2", "n3"]
-        source = Source(name, classes, {}, [], lambda count=count: pictures(count), count)
+        source = Source(name, classes, {}, [], lambda count=count: images(count), count)
         write_shards(source, Data(image_size=72), folder / name / "manifest.json", square=True, threads=1)
     return folder / "train/manifest.json", folder / "val/manifest.json"
 

@@ -1,6 +1,7 @@
-"""Both nets at the published size and the 224 crop learn something within a bounded number of updates.
+"""Both nets at the published size and the 224 crop leave chance within a bounded number of steps.
 
-ZF as printed; the replica with biases of 0.1 instead of 1 and half the rate. docs/recipes.md tells what else was tried.
+ZF as published; the replica with biases of 0.1 instead of 1 and half the learning rate. docs/recipes.md lists what
+else was tried.
 """
 
 from math import log
@@ -15,7 +16,7 @@ from zfnet.data.shards.writer import write_shards
 from zfnet.nets import build
 from zfnet.settings import Data, KrizhevskyRecipe, Recipe, Subset
 from zfnet.training.init_weights import initialise
-from zfnet.training.train_step import Learner
+from zfnet.training.learner import Learner
 
 BATCH, LAST, ENOUGH = 32, 20, 0.96  # chance is left when the mean loss of the last updates is below 0.96 ln(classes)
 RECIPES = {
@@ -26,7 +27,7 @@ RECIPES = {
 
 @pytest.fixture(scope="module")
 def photographs(real_data, tmp_path_factory) -> Shards:
-    """Five classes of 320 pictures as squares of 256 pixels."""
+    """Prepare five classes of 320 images as squares of 256 pixels."""
     data = Data(imagenet=Subset(classes=5))
     archives = [real_data / "imagenet" / name for name in ("ILSVRC2012_img_train.tar", "ILSVRC2012_devkit_t12.tar.gz")]
     path = tmp_path_factory.mktemp("photographs") / "manifest.json"
@@ -48,12 +49,12 @@ def test_a_net_of_full_size_leaves_chance(photographs, name):
 
 
 def losses(learner: Learner, shards: Shards, updates: int) -> list[float]:
-    """Mean loss of each of the first updates."""
+    """Return the mean loss of each of the first steps."""
     per_epoch = len(shards) // BATCH
     orders = [epoch_order(len(shards), 1, epoch)[: per_epoch * BATCH] for epoch in range(1 + updates // per_epoch)]
-    found = []
+    means = []
     for step, batch in enumerate(shards.batches(np.concatenate(orders)[: updates * BATCH], BATCH)):
-        learner.learn(batch.images, batch.labels, (1, step // per_epoch, step), epochs_done=0)
-        found.append(learner.sums[0].item() / BATCH)
-        learner.clear()
-    return found
+        learner.train_step(batch.images, batch.labels, (1, step // per_epoch, step), epochs_done=0)
+        means.append(learner.sums[0].item() / BATCH)
+        learner.reset_sums()
+    return means

@@ -1,20 +1,20 @@
 import pytest
 
 from zfnet.settings import LRSchedule
-from zfnet.training.lr_schedule import Schedule, advance, rate
+from zfnet.training.lr_schedule import Schedule, advance, learning_rate
 
 
 def rates(settings, errors, start=0.01):
-    schedule, found = Schedule(), []
+    schedule, lrs = Schedule(), []
     for done, error in enumerate(errors, 1):
-        found.append(rate(schedule, settings, start))
+        lrs.append(learning_rate(schedule, settings, start))
         schedule = advance(schedule, settings, len(errors), done, error)
-    return found
+    return lrs
 
 
-def test_milestones_fall_after_their_share_of_the_epochs():
-    found = rates(LRSchedule(milestones=(0.6, 0.8)), [1.0] * 10)
-    assert found == pytest.approx([0.01] * 6 + [0.001] * 2 + [0.0001] * 2)
+def test_milestones_are_fractions_of_the_epochs():
+    lrs = rates(LRSchedule(milestones=(0.6, 0.8)), [1.0] * 10)
+    assert lrs == pytest.approx([0.01] * 6 + [0.001] * 2 + [0.0001] * 2)
 
 
 def test_a_milestone_between_two_epochs_waits_for_the_next_one():

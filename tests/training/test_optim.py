@@ -1,4 +1,4 @@
-"""Initial weights, renormalisation and one update, against their formulas."""
+"""Initial weights, filter rescaling and one training step, against their formulas."""
 
 from math import log, sqrt
 
@@ -11,13 +11,15 @@ from torch import nn
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.seeds import derive_seed, generator
+from zfnet.evaluation.top_k import missed as evaluation_errors
 from zfnet.nets import build
 from zfnet.settings import Recipe
-from zfnet.training.filter_norm import conv_filters, renormalise
-from zfnet.training.health import at_chance, check_finite, check_stuck, tell_early
+from zfnet.training.filter_norm import conv_filters, rescale_filters
+from zfnet.training.health import at_chance, check_finite, check_stuck, warn_if_at_chance
 from zfnet.training.init_weights import initial_gains, initialise
-from zfnet.training.optim import answer, momenta, optimiser, set_momenta, set_rate, update
-from zfnet.training.validation import missed, validate
+from zfnet.training.optim import change_lr, load_momentum_buffers, make_optimizer, momentum_buffers
+from zfnet.training.train_step import forward_loss, optimizer_step
+from zfnet.training.validation import count_errors, validate
 from zfnet.training.views import centre_views, draw_views, training_views
 
 
@@ -25,10 +27,17 @@ def small(name="zf", **changes):
     return build(name, classes=10, width=1 / 8, crop=64, **changes)
 
 
-def learn(net, sgd, images, labels, recipe):
-    loss, wrong = answer(net, images, labels, recipe.precision)
-    update(net, sgd, loss, recipe)
-    return loss.detach(), wrong
+def minibatch(net, seed=0, count=4):
+    """Return views of random squares, labelled 0, 1, 2 …"""
+    draw = generator("squares", seed)
+    squares = torch.randint(256, (count, net.size, net.size, 3), generator=draw, dtype=torch.uint8)
+    return draw_views(squares, torch.arange(count), net, Recipe(), torch.eye(3), (1, 0, seed), 0.0)
+
+
+def train(net, sgd, batch, recipe):
+    loss, errors = forward_loss(net, net, recipe.precision, batch)
+    optimizer_step(net, sgd, loss, recipe)
+    return loss.detach(), errors
 
 
 def test_at_full_size_the_published_deviation_stays():
@@ -69,92 +78,91 @@ def test_seeds_and_layers_differ():
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**31), st.floats(0.01, 10), st.sampled_from([1e-4, 0.1, 3.0]))
-def test_renormalisation_is_a_projection_on_filters_of_rms_at_most_the_limit(seed, limit, scale):
+def test_rescaling_is_a_projection_on_filters_of_rms_at_most_the_limit(seed, limit, scale):
     weight = scale * torch.randn(5, 3, 4, 4, generator=generator(seed), dtype=torch.float64)
     weight[0] = 0
     before = weight.clone()
-    renormalise([weight], limit)
+    rescale_filters([weight], limit)
     rms_before = before.square().mean((1, 2, 3)).sqrt()
     torch.testing.assert_close(weight.square().mean((1, 2, 3)).sqrt(), rms_before.clamp(max=limit), rtol=1e-12, atol=0)
     keep = rms_before <= limit
     assert torch.equal(weight[keep], before[keep])
-    renormalised = weight.clone()
-    renormalise([weight], limit)
-    torch.testing.assert_close(weight, renormalised, rtol=1e-12, atol=0)
+    rescaled = weight.clone()
+    rescale_filters([weight], limit)
+    torch.testing.assert_close(weight, rescaled, rtol=1e-12, atol=0)
 
 
-def test_renormalisation_is_the_maximum_norm_of_the_papers_table():
+def test_rescaling_is_the_maximum_norm_of_the_papers_table():
     """A maximum L2 norm of 0.1 sqrt(147) = 1.2124 for the filters of conv1."""
     conv1 = torch.randn(96, 3, 7, 7)
-    renormalise([conv1], 0.1)
+    rescale_filters([conv1], 0.1)
     torch.testing.assert_close(conv1.flatten(1).norm(dim=1), torch.full((96,), 1.2124), rtol=1e-4, atol=0)
 
 
-def test_only_convolutions_are_renormalised():
+def test_only_convolutions_are_rescaled():
     assert [tuple(w.shape[:1]) for w in conv_filters(small())] == [(12,), (32,), (48,), (48,), (32,)]
 
 
-def test_updates_are_krizhevskys_formula_also_where_the_rate_falls():
-    """v <- 0.9 v - decay rate w - rate gradient; w <- w + v; biases at twice the rate without decay."""
+def test_updates_are_krizhevskys_formula_also_where_the_learning_rate_drops():
+    """v <- 0.9 v - weight_decay lr w - lr gradient; w <- w + v; biases at twice the rate without decay."""
     net = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).double()
     recipe = Recipe(momentum=0.9, weight_decay=0.05, max_filter_rms=None)
-    sgd = optimiser(net, recipe, 0.1)
+    sgd = make_optimizer(net, recipe, 0.1)
     weight, bias = (p.detach().clone() for p in (net[1].weight, net[1].bias))
     v_weight, v_bias = torch.zeros_like(weight), torch.zeros_like(bias)
     draw = generator("test")
-    for rate in (0.1, 0.1, 0.01, 0.01, 0.001):
+    for lr in (0.1, 0.1, 0.01, 0.01, 0.001):
         images = torch.randn(6, 3, 2, 2, generator=draw, dtype=torch.float64)
         labels = torch.randint(3, (6,), generator=draw)
-        if rate != sgd.param_groups[0]["lr"]:
-            set_rate(sgd, rate)
+        if lr != sgd.param_groups[0]["lr"]:
+            change_lr(sgd, lr)
         x = images.flatten(1)
         error = torch.softmax(x @ weight.T + bias, 1) - nn.functional.one_hot(labels, 3)  # d loss / d logits
-        v_weight = 0.9 * v_weight - 0.05 * rate * weight - rate * error.T @ x / 6
-        v_bias = 0.9 * v_bias - 2 * rate * error.mean(0)
+        v_weight = 0.9 * v_weight - 0.05 * lr * weight - lr * error.T @ x / 6
+        v_bias = 0.9 * v_bias - 2 * lr * error.mean(0)
         weight, bias = weight + v_weight, bias + v_bias
-        learn(net, sgd, images, labels, recipe)
+        optimizer_step(net, sgd, nn.functional.cross_entropy(net(images), labels), recipe)
         torch.testing.assert_close(net[1].weight.detach(), weight, rtol=1e-6, atol=1e-8)
         torch.testing.assert_close(net[1].bias.detach(), bias, rtol=1e-6, atol=1e-8)
 
 
 def test_updates_do_not_depend_on_the_layout_in_memory():
-    """The fused update trusts that weights, gradients and momenta lie alike in memory."""
-    found = []
+    """Fused SGD assumes the same memory layout for weights, gradients and momentum buffers."""
+    weights = []
     for layout in (torch.contiguous_format, torch.channels_last):
         net, recipe = small().to(memory_format=layout).eval(), Recipe(learning_rate=0.1, init_std=0.05)
         initialise(net, recipe, seed=1)
-        sgd = optimiser(net, recipe, recipe.learning_rate)
+        sgd = make_optimizer(net, recipe, recipe.learning_rate)
         for step in range(3):
-            learn(net, sgd, torch.randn(4, 3, 64, 64, generator=generator(step)), torch.arange(4), recipe)
-            set_momenta(sgd, net, {name: buffer.contiguous() for name, buffer in momenta(sgd, net).items()})
-        found.append(net.conv2.weight.detach())
-    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
+            train(net, sgd, minibatch(net, step), recipe)
+            buffers = {name: buffer.contiguous() for name, buffer in momentum_buffers(sgd, net).items()}
+            load_momentum_buffers(sgd, net, buffers)
+        weights.append(net.conv2.weight.detach())
+    torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-5)
 
 
-def test_an_update_reports_the_loss_before_it_and_clips_filters():
+def test_a_step_reports_the_loss_before_it_and_rescales_filters():
     net = small()
     initialise(net, Recipe(init_std=1.0), seed=1)
     recipe = Recipe(dropout=0.0, learning_rate=1e-6, max_filter_rms=0.1)
     net.fc8.weight.detach().zero_()
-    labels = torch.zeros(4, dtype=torch.int64)
-    loss, wrong = learn(net, optimiser(net, recipe, recipe.learning_rate), torch.randn(4, 3, 64, 64), labels, recipe)
+    loss, errors = train(net, make_optimizer(net, recipe, recipe.learning_rate), minibatch(net), recipe)
     assert loss.item() == pytest.approx(log(10), rel=1e-5)
-    assert 0 <= wrong.item() <= 4
+    assert 0 <= errors.item() <= 4
     for weight in conv_filters(net):
         assert weight.square().mean((1, 2, 3)).sqrt().max() <= 0.1 + 1e-6
 
 
-def test_bf16_updates_agree_with_fp32():
-    labels = torch.arange(4)
-    images = 50 * torch.randn(4, 3, 64, 64, generator=generator("bf16"))
-    found = {}
+def test_bf16_steps_agree_with_fp32():
+    losses = {}
     for precision in ("fp32", "bf16"):
         net, recipe = small(), Recipe(precision=precision, init_std=0.02)
         initialise(net, recipe, seed=1)
         net.eval()
-        found[precision] = learn(net, optimiser(net, recipe, recipe.learning_rate), images, labels, recipe)[0]
+        optimizer = make_optimizer(net, recipe, recipe.learning_rate)
+        losses[precision] = train(net, optimizer, minibatch(net), recipe)[0]
         assert net.conv1.weight.dtype == torch.float32
-    torch.testing.assert_close(found["bf16"], found["fp32"], rtol=2e-2, atol=0)
+    torch.testing.assert_close(losses["bf16"], losses["fp32"], rtol=2e-2, atol=0)
 
 
 def views(net, place=(1, 0, 0), done=0.0, **recipe):
@@ -169,7 +177,7 @@ def test_views_are_set_by_their_place_alone():
     assert not torch.equal(views(net), views(net, place=(1, 0, 1)))
 
 
-def test_colour_noise_ends_with_its_share_of_the_epochs():
+def test_colour_noise_ends_after_its_fraction_of_the_epochs():
     net = small()
     plain, coloured = views(net), views(net, pca_noise=0.1, pca_noise_until=0.5, done=0.4)
     offsets = (coloured - plain).flatten(2)
@@ -191,17 +199,36 @@ def test_centre_views_are_the_middle():
     assert centre_views(images, net)[0, :, 0, 0].tolist() == [9, 9, 9]
 
 
-def test_missed_counts_top_1_and_top_5():
+def test_errors_are_counted_as_top_1_and_top_5():
     logits = torch.tensor([[9.0, 8, 7, 6, 5, 4], [4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4]])
-    assert missed(logits, torch.tensor([0, 0, 4])).tolist() == [2, 1]
-    assert missed(logits[:, :3], torch.tensor([0, 0, 1])).tolist() == [2, 0]
+    assert count_errors(logits, torch.tensor([0, 0, 4])).tolist() == [2, 1]
+    assert count_errors(logits[:, :3], torch.tensor([0, 0, 1])).tolist() == [2, 0]
+
+
+def test_ties_count_as_errors_as_they_do_in_the_evaluation():
+    draw = generator("ties")
+    logits = torch.randint(4, (50, 8), generator=draw).float()  # few values, so that ties are common
+    labels = torch.randint(8, (50,), generator=draw)
+    logits[0] = float("nan")
+    expected = [evaluation_errors(logits, labels, k).sum() for k in (1, 5)]
+    assert count_errors(logits, labels).tolist() == expected
+    assert expected[0] > sum(label not in row.topk(1).indices for row, label in zip(logits, labels, strict=True))
+
+
+def test_a_net_with_constant_logits_is_always_wrong(val_set):
+    net = build("zf", classes=10, width=1 / 16, crop=64, size=val_set.size)
+    net.fc8.weight.detach().zero_()
+    net.fc8.bias.detach().zero_()
+    assert validate(net, val_set, np.arange(8), Recipe(batch_size=4), 1) == (100.0, 100.0)
+    net.fc8.bias.detach()[:5] = 1  # the labels 0 … 3 tie with each other and a fifth class for the five guesses
+    assert validate(net, val_set, np.arange(8), Recipe(batch_size=4), 1) == (100.0, 0.0)
 
 
 def test_validation_without_images_is_none(val_set):
     assert validate(small(), val_set, np.arange(0), Recipe(), 1) == (None, None)
 
 
-def test_a_loss_that_is_no_number_is_told_with_its_place():
+def test_a_loss_that_is_not_finite_is_reported_with_its_step():
     with pytest.raises(ZfnetError, match=r"zf-s1: the loss became nan in epoch 3, .* step 17, with learning rate 0.01"):
         check_finite(float("nan"), "zf-s1", 3, 17, 0.01)
     check_finite(3.0, "zf-s1", 3, 17, 0.01)
@@ -213,14 +240,14 @@ def test_chance_is_the_logarithm_of_the_classes():
     assert not at_chance(0.98 * log(50), 50)
 
 
-def test_a_stall_is_told_early_and_once(capsys):
-    for since, updates in ((1900, 1950), (1950, 2000), (2000, 2050)):
-        tell_early(log(50), 50, "k", updates, since)
-        tell_early(3.0, 50, "k", updates, since)
-    assert capsys.readouterr().out.count("k: after 2000 updates the loss is 3.912, no better than chance") == 1
+def test_a_loss_at_chance_is_reported_early_and_once(capsys):
+    for previous, steps in ((1900, 1950), (1950, 2000), (2000, 2050)):
+        warn_if_at_chance(log(50), 50, "k", steps, previous)
+        warn_if_at_chance(3.0, 50, "k", steps, previous)
+    assert capsys.readouterr().out.count("k: after 2000 steps the loss is 3.912, no better than chance") == 1
 
 
-def test_a_stuck_training_stops_or_is_noted(capsys):
+def test_a_stuck_training_stops_or_warns(capsys):
     stop, warn = (Recipe(epochs=10, if_stuck=kind, stuck_after=0.3) for kind in ("stop", "warn"))
     assert not check_stuck(log(50), 50, "k", 2, stop)
     assert not check_stuck(3.0, 50, "k", 9, stop)

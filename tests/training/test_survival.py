@@ -1,4 +1,4 @@
-"""Trainings as processes of their own, through the command line: killed, told to stop, shared by several."""
+"""Trainings in processes of their own, through the command line: killed, stopped, shared by several processes."""
 
 import json
 import multiprocessing
@@ -25,7 +25,7 @@ SERVER.set_forkserver_preload(["zfnet.cli", "zfnet.training.train_run"])
 
 
 def zfnet(log: Path, environment: dict[str, str], *arguments: str) -> None:
-    """Be the command line, with all output in `log`."""
+    """Run the command line, with all output in `log`."""
     with log.open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -57,13 +57,13 @@ class Job:
         process.start()
         return process
 
-    def together(self, ranks, *more):
+    def together(self, world_size, *more):
         """Start the processes that torchrun would start."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        common = {"WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        return [self.start(*more, RANK=str(rank), LOCAL_RANK=str(rank), **common) for rank in range(ranks)]
+        common = {"WORLD_SIZE": str(world_size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        return [self.start(*more, RANK=str(rank), LOCAL_RANK=str(rank), **common) for rank in range(world_size)]
 
     def finish(self, *more, expected=0):
         assert ended(self.start(*more)) == expected, self.log.read_text()
@@ -120,7 +120,7 @@ def test_ten_kills_at_random_moments_change_nothing(job, restless):
     killed.finish()
 
     assert killed.history == whole.history
-    assert len({row["rate"] for row in whole.history}) > 1
+    assert len({row["learning_rate"] for row in whole.history}) > 1
     assert killed.weights.keys() == whole.weights.keys()
     assert all(torch.equal(killed.weights[name], tensor) for name, tensor in whole.weights.items())
     assert 3 <= read_json(killed.folder / "run/metrics.json")["resumptions"] <= 10
@@ -135,10 +135,10 @@ def test_a_signal_saves_and_exits_with_75_while_a_second_process_is_refused(job,
     assert ended(long.start()) == 1
     process.terminate()
     assert ended(process) == 75
-    told = long.log.read_text()
-    assert f"zfnet: zf-s1: process {process.pid} is training it now and holds" in told
-    assert "because SIGTERM was received. Everything is saved; the same command goes on from here." in told
-    assert "Traceback" not in told
+    output = long.log.read_text()
+    assert f"zfnet: zf-s1: process {process.pid} is already training it and holds" in output
+    assert "because SIGTERM was received. Everything is saved; run the same command to resume." in output
+    assert "Traceback" not in output
 
 
 @pytest.fixture
@@ -183,24 +183,24 @@ def test_a_signal_to_one_of_two_stops_both_at_the_same_step(job, exact):
     assert "because SIGTERM was received" in long.log.read_text()
 
 
-def test_a_minibatch_that_cannot_be_shared_is_told(job, exact):
+def test_a_minibatch_that_cannot_be_split_is_reported(job, exact):
     three = job("three", exact)
     assert [ended(process) for process in three.together(3)] == [1, 1, 1]
-    assert "a minibatch of 8 cannot be shared evenly by 3 processes" in three.log.read_text()
+    assert "a minibatch of 8 images cannot be split evenly among 3 processes" in three.log.read_text()
 
 
 def test_the_command_starts_its_own_processes(job, exact):
-    """`--ranks 2` through torchrun's library; the second start finds the training finished."""
+    """`--world-size 2` through torchrun's library; the second start finishes the training."""
     two = job("two", exact)
-    two.finish("--ranks", "2", "--budget", "0", expected=75)
+    two.finish("--world-size", "2", "--budget", "0", expected=75)
     assert "stopped in epoch 1 after step 1 of 3" in two.log.read_text()
-    two.finish("--ranks", "2")
+    two.finish("--world-size", "2")
     assert [row["epoch"] for row in two.history] == [1, 2, 3, 4]
 
 
 def test_a_signal_reaches_the_processes_that_the_command_started(job, exact):
     long = job("long", exact.model_copy(update={"recipe": exact.recipe.model_copy(update={"epochs": 10_000})}))
-    process = long.start("--ranks", "2", "--minutes", "1e-9")
+    process = long.start("--world-size", "2", "--minutes", "1e-9")
     long.wait_for_checkpoints(1)
     process.terminate()
     assert ended(process) == 75

@@ -1,4 +1,4 @@
-"""Event files, read back as TensorBoard reads them."""
+"""Event files, read back with TensorBoard's own reader."""
 
 import sys
 
@@ -7,6 +7,7 @@ import pytest
 
 from zfnet.core.errors import Stopped, ZfnetError
 from zfnet.training import trainer
+from zfnet.training.run_options import RunOptions
 from zfnet.training.tensorboard import CURVES, Events
 
 
@@ -28,10 +29,10 @@ def test_a_resumed_training_has_every_epoch_once(tmp_path):
     before = Events(tmp_path / "events")
     before.begin([])
     for epoch in (1, 2, 3):
-        before.add(row(epoch))
+        before.add_row(row(epoch))
     after = Events(tmp_path / "events")
-    after.begin([row(1)])  # its checkpoint knows one epoch only
-    after.add(row(2, val_top1=None))
+    after.begin([row(1)])  # its checkpoint contains one epoch only
+    after.add_row(row(2, val_top1=None))
     found = curves(tmp_path / "events")
     assert found.keys() == set(CURVES.values())
     assert found["loss/train"] == [(1, 1.0), (2, 2.0)]
@@ -43,7 +44,7 @@ def test_a_training_writes_its_history_as_curves(tmp_path, spec, train_set, val_
 
     def train(**options):
         sets = train_set, np.arange(28), val_set, np.arange(8)
-        return trainer.train(spec(), *sets, tmp_path / "run", tmp_path / "c", 1, events=True, **options)
+        return trainer.train(spec(), *sets, tmp_path / "run", RunOptions(tmp_path / "c", 1, events=True, **options))
 
     with pytest.raises(Stopped):
         train(budget_minutes=0)
@@ -53,7 +54,7 @@ def test_a_training_writes_its_history_as_curves(tmp_path, spec, train_set, val_
     assert found["loss/train"][-1][1] == pytest.approx(metrics["loss"])
 
 
-def test_a_missing_package_is_told_before_anything_is_learned(tmp_path, monkeypatch):
+def test_a_missing_package_is_reported_before_training(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ZfnetError, match=r"need the package tensorboard, .* install zfnet\[tensorboard\]"):
         Events(tmp_path)

@@ -8,19 +8,21 @@ from zfnet import nets
 from zfnet.core.errors import Stopped, ZfnetError
 from zfnet.core.files import read_json
 from zfnet.data.loader import Shards
+from zfnet.training.run_options import RunOptions
 from zfnet.training.train_run import kept_indices, read_spec, train_run
 
 
 @pytest.fixture
 def job(tmp_path, manifests, spec):
-    """Call the stage on a spec file."""
+    """Return a function that runs the training job on a spec file."""
 
     def call(exclude=None, **options):
         folder = tmp_path / "runs/zf-s1"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "spec.json").write_text(spec(epochs=2, snapshots=(1,)).text)
-        paths = tmp_path / "checkpoints", folder / "weights.safetensors", folder / "metrics.json"
-        return train_run(folder / "spec.json", *manifests, exclude, *paths, threads=1, **options)
+        outputs = folder / "weights.safetensors", folder / "metrics.json"
+        options = RunOptions(tmp_path / "checkpoints", threads=1, **options)
+        return train_run(folder / "spec.json", *manifests, exclude, *outputs, options)
 
     return call
 
@@ -53,13 +55,13 @@ def test_near_duplicates_are_left_out(job, manifests, tmp_path):
 
 
 def test_a_table_of_other_data_is_refused(job, tmp_path):
-    with pytest.raises(ZfnetError, match=r"names n9/n9_1 .* not in the training set train"):
+    with pytest.raises(ZfnetError, match=r"lists n9/n9_1 .* not in the training set train"):
         job(excluding(tmp_path / "duplicates.csv", "n9/n9_1"))
-    with pytest.raises(ZfnetError, match="found no column train_key"):
+    with pytest.raises(ZfnetError, match="no column train_key"):
         job(excluding(tmp_path / "duplicates.csv", column="other"))
 
 
-def test_a_spec_that_is_none_is_told(tmp_path):
+def test_a_file_that_is_no_spec_is_refused(tmp_path):
     path = tmp_path / "spec.json"
     path.write_text('{"run": "zf-s1"}')
     with pytest.raises(ZfnetError, match=r"spec.json: not a run's spec \(net: Field required\)"):
@@ -68,4 +70,5 @@ def test_a_spec_that_is_none_is_told(tmp_path):
 
 def test_outputs_elsewhere_are_refused(manifests, tmp_path):
     with pytest.raises(ZfnetError, match=r"expected weights.safetensors and metrics.json in one folder"):
-        train_run(tmp_path / "s", *manifests, None, tmp_path, tmp_path / "a.safetensors", tmp_path / "metrics.json")
+        outputs = tmp_path / "a.safetensors", tmp_path / "metrics.json"
+        train_run(tmp_path / "s", *manifests, None, *outputs, RunOptions(tmp_path))

@@ -1,4 +1,4 @@
-"""Whole trainings, stopped, killed and continued."""
+"""Whole trainings, stopped, killed and resumed."""
 
 import json
 import os
@@ -14,25 +14,26 @@ from safetensors.torch import load_file, save_file
 from zfnet import nets
 from zfnet.core.errors import Stopped, ZfnetError
 from zfnet.training import train_step, trainer, validation
-from zfnet.training.checkpoint import FILE, alone
+from zfnet.training.checkpoint import FILE, lock_run
 from zfnet.training.interrupt import Interrupt
+from zfnet.training.run_options import RunOptions
 
 
 @pytest.fixture
-def more_pictures(val_set):
-    """Validation pictures for several minibatches."""
+def more_images(val_set):
+    """Validation images for several minibatches."""
     return type(val_set)(20, seed=1)
 
 
 @pytest.fixture
 def train(tmp_path, train_set, val_set):
-    """Call the trainer in a folder `name`; each name is a run of its own."""
+    """Return a function that trains in a folder `name`; each name is a run of its own."""
 
     def call(spec, name="run", chosen=None, val=None, **options):
         chosen = np.arange(len(train_set)) if chosen is None else chosen
         val = np.arange(len(val_set)) if val is None else val
-        folder, checkpoints = tmp_path / name, tmp_path / f"{name}-checkpoints"
-        return trainer.train(spec, train_set, chosen, val_set, val, folder, checkpoints, threads=1, **options)
+        options = RunOptions(tmp_path / f"{name}-checkpoints", threads=1, **options)
+        return trainer.train(spec, train_set, chosen, val_set, val, tmp_path / name, options)
 
     return call
 
@@ -55,7 +56,7 @@ def assert_same(first, second):
 
 
 def in_slices(train, spec, name):
-    """Continue until it is finished; give how often it stopped."""
+    """Resume until it is finished and return how often it stopped."""
     for stops in range(100):
         try:
             train(spec, name, budget_minutes=0)
@@ -94,9 +95,8 @@ def test_seeds_and_dropout_matter(train, tmp_path, spec):
 
 def test_it_learns_colours(tmp_path, spec, larger_set, val_set):
     run = spec(epochs=15, dropout=0.0, learning_rate=0.02)
-    metrics = trainer.train(
-        run, larger_set, np.arange(64), val_set, np.arange(8), tmp_path, tmp_path / "checkpoints", 1
-    )
+    options = RunOptions(tmp_path / "checkpoints", threads=1)
+    metrics = trainer.train(run, larger_set, np.arange(64), val_set, np.arange(8), tmp_path, options)
     rows = history(tmp_path)
     assert metrics["loss"] < 0.5 * np.log(4) < 0.9 * rows[0]["loss"]
     assert metrics["val_top1"] < 50
@@ -120,7 +120,7 @@ def test_the_result_is_described(train, tmp_path, spec, train_set):
     assert_same(weights(folder), load_file(folder / "snapshots/epoch-02.safetensors"))
 
 
-def test_renormalised_filters_stay_below_the_limit(train, tmp_path, spec):
+def test_rescaled_filters_stay_below_the_limit(train, tmp_path, spec):
     metrics = train(spec(epochs=2, learning_rate=0.05, init_std=0.1, dropout=0.0, max_filter_rms=0.05))
     assert abs(metrics["largest_filter_rms"] - 0.05) < 1e-6
     for name, weight in weights(tmp_path / "run").items():
@@ -133,7 +133,7 @@ def test_a_finished_training_is_only_written_again(train, tmp_path, spec, monkey
     before = weights(tmp_path / "run")
     for path in (tmp_path / "run").iterdir():
         path.unlink()
-    monkeypatch.setattr(train_step, "update", lambda *_: pytest.fail("it learned again"))
+    monkeypatch.setattr(train_step, "optimizer_step", lambda *_: pytest.fail("it was trained again"))
     assert train(spec(), "run") == first
     assert_same(weights(tmp_path / "run"), before)
     assert len(history(tmp_path / "run")) == 3
@@ -145,13 +145,13 @@ def test_a_changed_recipe_trains_anew_and_says_why(train, tmp_path, spec, capsys
     assert "spec.recipe.epochs: 2 -> 1" in capsys.readouterr().out
     assert len(history(tmp_path / "run")) == 1
     train(spec(epochs=2))  # the old one was kept
-    assert "goes on from its checkpoint (epoch 3, step 0)" in capsys.readouterr().out
+    assert "resuming from its checkpoint (epoch 3, step 0)" in capsys.readouterr().out
 
 
 def test_other_images_train_anew(train, spec, capsys):
     train(spec(epochs=1))
     train(spec(epochs=1), chosen=np.arange(1, 28))
-    assert "since this changed: data:" in capsys.readouterr().out
+    assert "because this changed: data:" in capsys.readouterr().out
 
 
 def test_a_checkpoint_of_another_spec_is_refused(train, tmp_path, spec):
@@ -191,7 +191,7 @@ def test_a_damaged_checkpoint_of_another_training_is_no_hindrance(train, tmp_pat
     path.write_bytes(b"damaged")
     assert train(spec(epochs=1))["epochs"] == 1
     said = capsys.readouterr().out
-    assert "of other settings or data, and cannot be read. The old checkpoint stays in" in said and path.exists()
+    assert "to other settings or data, and cannot be read. The old checkpoint stays in" in said and path.exists()
 
 
 def test_a_history_that_ran_ahead_is_cut_back(train, tmp_path, spec):
@@ -205,22 +205,22 @@ def test_a_history_that_ran_ahead_is_cut_back(train, tmp_path, spec):
 
 def test_only_one_process_trains_a_run(train, tmp_path, spec):
     with (
-        alone(tmp_path / "run-checkpoints", "zf-s1"),
-        pytest.raises(ZfnetError, match=f"process {os.getpid()} is train"),
+        lock_run(tmp_path / "run-checkpoints", "zf-s1"),
+        pytest.raises(ZfnetError, match=f"process {os.getpid()} is already train"),
     ):
         train(spec())
 
 
 def test_a_signal_stops_in_good_order(train, tmp_path, spec, monkeypatch):
     train(spec(), "whole")
-    steps, learn = iter(range(100)), train_step.update
+    steps, optimizer_step = iter(range(100)), train_step.optimizer_step
 
-    def update(*arguments):
+    def interrupted(*arguments):
         if next(steps) == 4:
             os.kill(os.getpid(), signal.SIGTERM)
-        return learn(*arguments)
+        return optimizer_step(*arguments)
 
-    monkeypatch.setattr(train_step, "update", update)
+    monkeypatch.setattr(train_step, "optimizer_step", interrupted)
     with pytest.raises(Stopped, match=r"zf-s1: stopped in epoch 2 after step 2 of 3, because SIGTERM was received"):
         train(spec(), "stopped")
     assert not (tmp_path / "stopped/weights.safetensors").exists()
@@ -229,12 +229,12 @@ def test_a_signal_stops_in_good_order(train, tmp_path, spec, monkeypatch):
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
 
 
-def test_a_killed_training_goes_on_from_its_last_checkpoint(train, tmp_path, spec):
+def test_a_killed_training_resumes_from_its_last_checkpoint(train, tmp_path, spec):
     """SIGKILL at a random moment, in a process of its own, while checkpoints are written after every step."""
     train(spec(epochs=12), "whole")
     child = os.fork()
-    if child == 0:  # no cleaning up, no exit handlers: it is going to be killed
-        train(spec(epochs=12), "killed", minutes=1e-9)
+    if child == 0:  # no cleanup and no exit handlers: it will be killed
+        train(spec(epochs=12), "killed", checkpoint_minutes=1e-9)
         os._exit(0)
     while not list((tmp_path / "killed-checkpoints").glob(f"*/{FILE}")):
         time.sleep(0.01)
@@ -246,7 +246,7 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(train, tmp_path, spe
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
 
 
-def test_a_loss_that_is_no_number_ends_the_training(train, tmp_path, spec):
+def test_a_loss_that_is_not_finite_ends_the_training(train, tmp_path, spec):
     with pytest.raises(ZfnetError, match=r"the loss became \w+ in epoch \d, .* with learning rate 1e\+20"):
         train(spec(learning_rate=1e20, max_filter_rms=None))
     assert not (tmp_path / "run/weights.safetensors").exists()
@@ -256,7 +256,7 @@ def test_a_stuck_training_is_noted_or_ended(train, spec):
     stuck = {"learning_rate": 1e-12, "init_std": 1e-6, "epochs": 2}
     assert train(spec(**stuck), "warned")["stuck"]
     with pytest.raises(ZfnetError, match="no better than chance"):
-        train(spec(**stuck, **{"if_stuck": "stop"}), "stopped")
+        train(spec(**stuck, if_stuck="stop"), "stopped")
 
 
 def test_without_validation_the_loss_is_watched(train, tmp_path, spec):
@@ -297,25 +297,24 @@ def test_an_interrupt_outside_the_main_thread_only_keeps_time():
     assert reasons == ["the time budget of 0 minutes is used up"]
 
 
-def test_a_validation_can_be_stopped_and_is_repeated(tmp_path, spec, train_set, more_pictures, monkeypatch):
-    """A signal after the first of two minibatches of validation pictures, in epoch 2."""
+def test_a_validation_can_be_stopped_and_is_repeated(tmp_path, spec, train_set, more_images, monkeypatch):
+    """A signal after the first of two minibatches of validation images, in epoch 2."""
     seen = iter(range(100))
 
     def call(name):
-        places = tmp_path / name, tmp_path / f"{name}-checkpoints"
-        return trainer.train(
-            spec(dropout=0.5), train_set, np.arange(28), more_pictures, np.arange(20), *places, threads=1
-        )
+        options = RunOptions(tmp_path / f"{name}-checkpoints", threads=1)
+        sets = train_set, np.arange(28), more_images, np.arange(20)
+        return trainer.train(spec(dropout=0.5), *sets, tmp_path / name, options)
 
     call("whole")
-    count = validation.missed
+    count_errors = validation.count_errors
 
-    def missed(*arguments):
+    def interrupted(*arguments):
         if next(seen) == 3:  # three minibatches an epoch: the first of the second epoch
             os.kill(os.getpid(), signal.SIGTERM)
-        return count(*arguments)
+        return count_errors(*arguments)
 
-    monkeypatch.setattr(validation, "missed", missed)
+    monkeypatch.setattr(validation, "count_errors", interrupted)
     with pytest.raises(Stopped, match=r"stopped in epoch 2 after step 3 of 3, because SIGTERM"):
         call("stopped")
     assert next(seen) == 4, "the validation went on"
@@ -324,25 +323,22 @@ def test_a_validation_can_be_stopped_and_is_repeated(tmp_path, spec, train_set, 
     assert without_times(history(tmp_path / "whole")) == without_times(history(tmp_path / "stopped"))
 
 
-def test_a_used_up_budget_does_not_stop_each_validation_anew(tmp_path, spec, train_set, more_pictures):
-    places = (tmp_path / "run", tmp_path / "checkpoints")
-
+def test_a_used_up_budget_does_not_stop_each_validation_anew(tmp_path, spec, train_set, more_images):
     def call(*_, **options):
-        return trainer.train(
-            spec(), train_set, np.arange(28), more_pictures, np.arange(20), *places, threads=1, **options
-        )
+        options = RunOptions(tmp_path / "checkpoints", threads=1, **options)
+        return trainer.train(spec(), train_set, np.arange(28), more_images, np.arange(20), tmp_path / "run", options)
 
     assert in_slices(call, None, None) == 9
 
 
-def test_a_snapshot_that_is_gone_is_told_or_taken_from_the_results(train, tmp_path, spec):
+def test_a_missing_snapshot_is_reported_or_taken_from_the_results(train, tmp_path, spec):
     run = spec(snapshots=(1, 3))
     train(run)
     for path in (tmp_path / "run-checkpoints").glob("*/epoch-01.safetensors"):
         path.unlink()
     assert train(run)["snapshots"] == ["epoch-01.safetensors", "epoch-03.safetensors"]
     (tmp_path / "run/snapshots/epoch-01.safetensors").unlink()
-    with pytest.raises(ZfnetError, match=r"epoch-01.safetensors: the net of epoch 1 was kept here and is gone"):
+    with pytest.raises(ZfnetError, match=r"epoch-01.safetensors: the snapshot of epoch 1 .* is missing"):
         train(run)
 
 

@@ -120,7 +120,7 @@ def test_invariance(weights, manifest, tmp_path):
             [*(f"n{c:08d}" for c in range(3)), "n00000099"],
             r"manifest.json: .* other classes \(n00000099, not n00000003\)",
         ),
-        (None, r"manifest.json has 4 classes, the net tells 5 apart; use the data set it was trained for"),
+        (None, r"manifest.json has 4 classes, but the net was trained on 5; use the data set it was trained on"),
     ],
 )
 def test_images_of_other_classes_are_refused_where_labels_count(make_net, manifest, tmp_path, classes, message):

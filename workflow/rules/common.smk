@@ -163,7 +163,7 @@ TRAINING = HEAVY | dict(
     gpu=settings.jobs.gpus * settings.jobs.gpus_per_training,
     share=settings.jobs.trainings_per_gpu,
     compile=settings.jobs.compile,
-    ranks=settings.jobs.gpus_per_training,
+    world_size=settings.jobs.gpus_per_training,
     events="--events" if settings.jobs.tensorboard else "--no-events",
 )
 

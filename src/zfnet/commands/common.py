@@ -26,14 +26,14 @@ Results = Annotated[Path, typer.Option("--results", help="the results folder of 
 def on_gpu(command: Callable[..., None]) -> Callable[..., None]:
     """Lock a GPU while a command runs, so that parallel jobs do not all use the first one.
 
-    The options `ranks` (number of GPUs) and `share` (trainings per GPU) apply. Without a GPU it runs on the CPU.
+    The options `world_size` (number of GPUs) and `share` (trainings per GPU) apply. Without a GPU it runs on the CPU.
     """
 
     @wraps(command)
     def locked(*args: Any, **options: Any) -> None:
         from zfnet.core.gpu_lock import gpu_lock
 
-        with gpu_lock(options.get("ranks", 1), options.get("share", 1)):
+        with gpu_lock(options.get("world_size", 1), options.get("share", 1)):
             command(*args, **options)
 
     return locked

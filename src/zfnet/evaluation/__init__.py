@@ -1,1 +1,1 @@
-"""Errors of trained nets: ten crops, top-k, ensembles, submissions (Tables 2 and 3)."""
+"""Errors of trained nets: ten crops, top-k errors, ensembles, submissions (Tables 2 and 3)."""

@@ -1,4 +1,4 @@
-"""Several nets as one: the mean of their probabilities (Table 2, "5 convnets"; D22)."""
+"""Ensembles: the mean of the probabilities of several nets (Table 2, "5 convnets"; D22)."""
 
 from collections.abc import Sequence
 
@@ -9,20 +9,20 @@ from zfnet.core.errors import ZfnetError
 
 
 def combine(probabilities: Sequence[ArrayLike]) -> np.ndarray:
-    """Mean over nets, each with the same weight, whatever its size.
+    """Return the mean over nets, all with the same weight.
 
     Parameters
     ----------
-    probabilities : one (N, C) per net, ten-crop means, pictures in the same order.
+    probabilities : one (N, C) per net, ten-crop means, images in the same order.
 
     Returns
     -------
     np.ndarray
         float32 (N, C).
     """
-    members = [np.asarray(one) for one in probabilities]
+    members = [np.asarray(member) for member in probabilities]
     shapes = {member.shape for member in members}
     if len(shapes) != 1:
-        found = ", ".join(map(str, sorted(shapes))) or "none at all"
-        raise ZfnetError(f"An ensemble needs nets with predictions of one shape (pictures, classes); found {found}.")
-    return np.mean(members, axis=0, dtype=np.float64).astype(np.float32)
+        received = ", ".join(map(str, sorted(shapes))) or "none"
+        raise ZfnetError(f"an ensemble needs predictions of one shape (images, classes); received {received}.")
+    return np.asarray(np.mean(members, axis=0, dtype=np.float64), dtype=np.float32)

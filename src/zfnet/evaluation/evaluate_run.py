@@ -1,7 +1,7 @@
-"""Evaluate one trained net: ten-crop errors on the validation set, centre-crop error on training pictures.
+"""Evaluation of one trained net: ten-crop errors on the validation set, centre-crop error on training images.
 
-How the papers measured the training error is unstated (Table 3); here it is the centre crop with dropout off, on a
-fixed random part of the training set where the settings ask for one.
+The papers do not say how they measured the training error (Table 3); here it is the centre crop with dropout off, on a
+fixed random subset of the training set if `evaluation.train_images` asks for one.
 """
 
 import time
@@ -39,16 +39,16 @@ def evaluate_run(
 
     Parameters
     ----------
-    weights : runs/RUN/weights.safetensors; its folder gives the run's name.
+    weights : runs/RUN/weights.safetensors; the folder is the run's name.
     val_manifest, train_manifest : manifest.json of the prepared data sets.
-    out_json : errors, number of pictures, seconds, provenance.
-    predictions : `probabilities` float32 (N, C), ten-crop means, `labels` int64 (N,), and whether the centre crop alone
-        misses the label, `centre_missed1` and `centre_missed5` uint8 (N,); all in order of the manifest.
+    out_json : gets errors, numbers of images, seconds and provenance.
+    predictions : gets `probabilities` float32 (N, C), ten-crop means; `labels` int64 (N,); and the top-1 and top-5
+        errors of the centre crop alone, `centre_missed1` and `centre_missed5` uint8 (N,); all in order of the manifest.
 
     Returns
     -------
     dict
-        What `out_json` holds.
+        The content of `out_json`.
     """
     torch.set_num_threads(threads)
     start = time.monotonic()
@@ -57,8 +57,8 @@ def evaluate_run(
     for shards in (val, train):
         same_classes(net, weights, shards)
     arrays, errors = evaluate(net, val, train, settings, threads)
-    with atomic(predictions) as beside:
-        save_file({**arrays, "labels": np.asarray(val.labels, np.int64)}, beside)
+    with atomic(predictions) as temporary:
+        save_file({**arrays, "labels": np.asarray(val.labels, np.int64)}, temporary)
     seconds = round(time.monotonic() - start, 1)
     result = {"run": Path(weights).parent.name, **errors, "seconds": seconds}
     result["provenance"] = provenance(device=str(net.mean.device), val=val.manifest.hash, train=train.manifest.hash)
@@ -69,33 +69,36 @@ def evaluate_run(
 def evaluate(
     net: Network, val: Shards, train: Shards, settings: Evaluation, threads: int = 2
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """What is known of each validation picture (see `evaluate_run`), and all errors in per cent."""
-    every, part = np.arange(len(val)), subset(len(train), settings.train_images, settings.seed)
-    ten = ten_crop(net, val, every, settings.batch_size, threads).numpy()
-    middle = centre_misses(net, val, every, settings.batch_size, threads)
-    learnt = centre_misses(net, train, part, settings.batch_size, threads)
-    arrays = {"probabilities": ten, **{f"centre_missed{k}": wrong.astype(np.uint8) for k, wrong in middle.items()}}
+    """Return the arrays per validation image (see `evaluate_run`), and all errors in per cent."""
+    val_indices, train_indices = np.arange(len(val)), subset(len(train), settings.train_images, settings.seed)
+    ten = ten_crop(net, val, val_indices, settings.batch_size, threads).numpy()
+    val_errors = centre_errors(net, val, val_indices, settings.batch_size, threads)
+    train_errors = centre_errors(net, train, train_indices, settings.batch_size, threads)
+    arrays = {"probabilities": ten, **{f"centre_missed{k}": wrong.astype(np.uint8) for k, wrong in val_errors.items()}}
     return arrays, {
-        "val": {"images": len(val), "ten": _tops(ten, val.labels), "centre": _per_cent(middle)},
-        "train": {"images": len(part), "centre": _per_cent(learnt)},
+        "val": {"images": len(val), "ten": _tops(ten, val.labels), "centre": _per_cent(val_errors)},
+        "train": {"images": len(train_indices), "centre": _per_cent(train_errors)},
     }
 
 
-def centre_misses(
-    net: Network, shards: Shards, indices: np.ndarray, batch: int, threads: int = 2, together: int = 10_000
+def centre_errors(
+    net: Network, shards: Shards, indices: np.ndarray, batch: int, threads: int = 2, chunk: int = 10_000
 ) -> dict[int, np.ndarray]:
-    """Which labels the centre crops miss, {1: …, 5: …} bool (N,); `together` at a time, so memory stays flat."""
-    wrong: dict[int, list[np.ndarray]] = {k: [] for k in TOPS}
-    for start in range(0, len(indices), together):
-        piece = indices[start : start + together]
-        probabilities = centre(net, shards, piece, batch, threads)
+    """Return which centre crops are top-1 and top-5 errors, {1: …, 5: …} bool (N,).
+
+    Images are counted `chunk` at a time, so memory does not grow with their number.
+    """
+    errors: dict[int, list[np.ndarray]] = {k: [] for k in TOPS}
+    for start in range(0, len(indices), chunk):
+        part = indices[start : start + chunk]
+        probabilities = centre(net, shards, part, batch, threads)
         for k in TOPS:
-            wrong[k].append(missed(probabilities, shards.labels[piece], k))
-    return {k: np.concatenate(parts) for k, parts in wrong.items()}
+            errors[k].append(missed(probabilities, shards.labels[part], k))
+    return {k: np.concatenate(parts) for k, parts in errors.items()}
 
 
 def subset(count: int, wanted: int | None, seed: int) -> np.ndarray:
-    """`wanted` of `count` indices, drawn without replacement, in rising order; all where `wanted` is None or larger."""
+    """Draw `wanted` of `count` indices without replacement, sorted; return all if `wanted` is None or larger."""
     if wanted is None or wanted >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, wanted, replace=False))
@@ -105,20 +108,22 @@ def _tops(probabilities: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     return {f"top{k}": top_error(probabilities, labels, k) for k in TOPS}
 
 
-def _per_cent(wrong: dict[int, np.ndarray]) -> dict[str, float]:
-    return {f"top{k}": 100.0 * float(one.mean()) for k, one in wrong.items()}
+def _per_cent(errors: dict[int, np.ndarray]) -> dict[str, float]:
+    return {f"top{k}": 100.0 * float(wrong.mean()) for k, wrong in errors.items()}
 
 
 def same_classes(net: Network, weights: Path, shards: Shards) -> None:
-    """Refuse a data set whose classes are not those that the net was trained on."""
+    """Raise if the data set has other classes than the net was trained on."""
     if net.classes != len(shards.classes):
         raise ZfnetError(
-            f"{shards.path} has {len(shards.classes)} classes, the net tells {net.classes} apart; "
-            "use the data set it was trained for."
+            f"{shards.path} has {len(shards.classes)} classes, but the net was trained on {net.classes}; "
+            "use the data set it was trained on."
         )
     known = load_metadata(weights).get("classes")
     if known is not None and known != list(shards.classes):
-        other = next(
+        difference = next(
             f"{theirs}, not {ours}" for theirs, ours in zip(known, shards.classes, strict=True) if theirs != ours
         )
-        raise ZfnetError(f"{shards.path}: the net was trained on other classes ({other}); use its own data set.")
+        raise ZfnetError(
+            f"{shards.path}: the net was trained on other classes ({difference}); use the data set it was trained on."
+        )

@@ -1,8 +1,8 @@
-"""What a net says about pictures: its softmax, averaged over the ten test crops or from the centre crop alone.
+"""Predictions of a net: its softmax, averaged over the ten test crops or from the centre crop alone.
 
 The ten crops are the corners and the centre with their reflections; the mean is taken over probabilities, not logits
-(K sect. 4.1, D22). One crop after the other goes through the net, so memory does not depend on their number. Always
-in full precision and without dropout, whatever the state of the net, which is restored.
+(K sect. 4.1, D22). Crops pass through the net one at a time, so memory does not depend on their number. Prediction is
+always in full precision and without dropout; the mode of the net is restored afterwards.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ from zfnet.nets import Network
 
 
 def ten_crop(net: Network, shards: Shards, indices: ArrayLike, batch: int, threads: int = 2) -> Tensor:
-    """Mean softmax over the ten test crops.
+    """Return the mean softmax over the ten test crops.
 
     Parameters
     ----------
     net : on any device; its own mean image is subtracted.
-    shards : prepared pictures, squares of `net.size`.
-    indices : int (N,), which pictures, in which order.
-    batch : pictures at once; the result does not depend on it beyond rounding.
+    shards : prepared images, squares of `net.size` pixels.
+    indices : int (N,), the images to predict, in this order.
+    batch : images at a time; the result depends on it by rounding only.
     threads : decoding threads.
 
     Returns
@@ -39,33 +39,33 @@ def ten_crop(net: Network, shards: Shards, indices: ArrayLike, batch: int, threa
 
 
 def centre(net: Network, shards: Shards, indices: ArrayLike, batch: int, threads: int = 2) -> Tensor:
-    """Softmax of the centre crop; arguments and result as for `ten_crop`."""
+    """Return the softmax of the centre crop; arguments and result as for `ten_crop`."""
     return _predict(net, shards, indices, batch, threads, centre_views)
 
 
 def ten_crop_views(images: Tensor, net: Network) -> Iterator[Tensor]:
-    """The ten test crops of uint8 (B, S, S, 3), one float32 (B, 3, crop, crop) after the other."""
+    """Yield the ten test crops of uint8 (B, S, S, 3), each float32 (B, 3, crop, crop)."""
     for top, left, flip in zip(*ten_crops(net.size, net.crop), strict=True):
         crops = Crops(*(value.repeat(len(images)) for value in (top, left, flip)))
         yield prepare(images, crops, net.crop, net.mean)
 
 
 def centre_views(images: Tensor, net: Network) -> Iterator[Tensor]:
-    """The centre crop of uint8 (B, S, S, 3): float32 (B, 3, crop, crop), alone in its iterator."""
+    """Yield the centre crop of uint8 (B, S, S, 3): float32 (B, 3, crop, crop)."""
     yield prepare(images, centre_crops(len(images), net.size, net.crop), net.crop, net.mean)
 
 
 def full_precision() -> None:
-    """Let a GPU convolve in fp32 from here on; cuDNN's own choice, TF32, keeps 10 bits of 23.
+    """Disable TF32 in cuDNN convolutions, which would round mantissas from 23 to 10 bits.
 
-    Matrix products use no TF32 by themselves.
+    Matrix products do not use TF32 by default.
     """
     torch.backends.cudnn.allow_tf32 = False
 
 
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
-    """Eval mode, full precision and no gradients inside; afterwards every module is in the mode it was in."""
+    """Switch to eval mode, full precision and no gradients; restore the mode of every module afterwards."""
     full_precision()
     modes = {module: module.training for module in net.modules()}
     try:
@@ -83,15 +83,15 @@ Views = Callable[[Tensor, Network], Iterator[Tensor]]
 def _predict(net: Network, shards: Shards, indices: ArrayLike, batch: int, threads: int, views: Views) -> Tensor:
     indices = np.asarray(indices, dtype=np.int64)
     require_square_size(shards, net.size)
-    found = torch.empty(len(indices), net.classes)
+    probabilities = torch.empty(len(indices), net.classes)
     batches = track(shards.batches(indices, batch, threads), "Predicting", -(-len(indices) // batch))
     with evaluating(net):
         done = 0
         for images, _, _ in batches:
             rows = _probabilities(net, images.to(net.mean.device), views)
-            found[done : done + len(rows)] = rows.cpu()
+            probabilities[done : done + len(rows)] = rows.cpu()
             done += len(rows)
-    return found
+    return probabilities
 
 
 def _probabilities(net: Network, images: Tensor, views: Views) -> Tensor:

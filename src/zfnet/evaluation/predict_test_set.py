@@ -1,4 +1,4 @@
-"""Predictions of ILSVRC-2012's test set for its server, which alone knows the labels (Table 2, D28)."""
+"""Predictions for the ILSVRC-2012 test set, whose labels only the evaluation server has (Table 2, D28)."""
 
 import time
 from collections.abc import Sequence
@@ -20,34 +20,34 @@ from zfnet.evaluation.submission_file import submission
 from zfnet.nets import load
 from zfnet.settings import Evaluation
 
-TOGETHER = 10_000  # pictures whose probabilities are in memory at once
+CHUNK = 10_000  # images whose probabilities are in memory at once
 
 
 def submission_stage(
     weights: Sequence[Path], manifest: Path, devkit: Path, settings: Evaluation, out_txt: Path, threads: int = 2
 ) -> None:
-    """Write the file that the server takes: ten crops of every test picture, by one net or the mean of several.
+    """Write the file for the server: ten-crop predictions of every test image, by one net or the mean of several.
 
     Parameters
     ----------
     weights : runs/RUN/weights.safetensors of each net.
     manifest : manifest.json of the prepared test set.
-    devkit : of image-net.org, which has the numbers of the classes.
-    settings : `batch` counts here.
-    out_txt : the file; beside it a .json with the nets and provenance.
+    devkit : the archive or folder from image-net.org, which has the class numbers.
+    settings : only `batch_size` is used.
+    out_txt : the file to write; a .json with nets and provenance goes beside it.
 
     Raises
     ------
     ZfnetError
-        A net tells other classes apart, or the devkit does not number them.
+        A net was trained on other classes, or the devkit has no number for one.
     """
     torch.set_num_threads(threads)
     start, shards = time.monotonic(), Shards(manifest)
     ids = class_numbers(devkit, shards.classes)
     order = np.argsort(np.array(list(shards.keys)), kind="stable")  # of the file names
     lines = []
-    for some in np.array_split(order, -(-len(order) // TOGETHER)):
-        lines.append(submission(combine([_predict(path, shards, some, settings, threads) for path in weights]), ids))
+    for chunk in np.array_split(order, -(-len(order) // CHUNK)):
+        lines.append(submission(combine([_predict(path, shards, chunk, settings, threads) for path in weights]), ids))
     write_text(out_txt, "".join(lines))
     nets = [Path(path).parent.name for path in weights]
     origin = provenance(seconds=time.monotonic() - start, device=str(device()), test=shards.manifest.hash)
@@ -55,11 +55,11 @@ def submission_stage(
 
 
 def class_numbers(devkit: Path, classes: Sequence[str]) -> list[int]:
-    """Give the ILSVRC2012_ID of each class, as the devkit of image-net.org numbers them."""
+    """Return the ILSVRC2012_ID of each class from the devkit."""
     numbers = read_devkit(devkit).numbers
     if missing := [wnid for wnid in classes if wnid not in numbers]:
         raise ZfnetError(
-            f"{devkit}: no number (ILSVRC2012_ID) of {len(missing)} classes, such as {missing[0]}; the server takes "
+            f"{devkit}: no number (ILSVRC2012_ID) for {len(missing)} classes, such as {missing[0]}; the server uses "
             "the numbers of ILSVRC2012_devkit_t12.tar.gz: set archives: imagenet_devkit in config.yaml to it."
         )
     return [numbers[wnid] for wnid in classes]

@@ -1,1 +1,1 @@
-"""Training: run table, recipe, filter renormalisation, annealing, checkpoints, GPU lock (ZF sect. 3)."""
+"""Training of the nets: run table, training step, learning rate schedule, checkpoints (ZF sect. 3)."""

@@ -1,9 +1,12 @@
-"""Checkpoints: all a training needs to go on exactly where it was, in one file written in one step.
+"""Checkpoints: everything needed to resume a training exactly where it was, in one atomically written file.
 
-The file is safetensors: the net's tensors under `net.`, the momentum buffers under `momentum.`, and in its header the
-progress as JSON (epoch, step, schedule, sums, history), stamped with the run's spec and the hash of its data. Random
-states need no room (see randomness.py). Each spec and data set has a folder of its own within the run's checkpoint
-folder: a changed recipe never meets an old checkpoint, and going back to the old recipe finds its own again.
+The file is safetensors. Tensors: the net under `net.`, the momentum buffers under `momentum.`. Header: the progress as
+JSON (epoch, step, schedule, sums, history), and a stamp: the run's spec and the hash of its data. Generator states are
+not stored, since every draw is seeded by its epoch and step (see zfnet.core.seeds).
+
+Each pair of spec and data has a folder of its own within the run's checkpoint folder. So a changed recipe never loads
+an old checkpoint, and changing the recipe back finds the old one again. Specs of an older format are compared after
+upgrading them (see spec_format.py).
 """
 
 import json
@@ -19,15 +22,16 @@ from torch import Tensor
 from zfnet.core.errors import ZfnetError
 from zfnet.core.file_lock import exclusive, holder
 from zfnet.core.files import atomic, remove_unfinished, text_hash
+from zfnet.training.spec_format import upgrade_history, upgrade_spec
 
 FILE = "checkpoint.safetensors"
 
 
 class Stamp(NamedTuple):
-    """What a checkpoint belongs to."""
+    """Identity of the training that a checkpoint belongs to."""
 
     spec: dict[str, Any]  # as read from spec.json
-    data: str  # hash of the images trained and validated on
+    data: str  # hash of the training and validation images
 
     @property
     def name(self) -> str:
@@ -36,46 +40,46 @@ class Stamp(NamedTuple):
 
 
 @contextmanager
-def alone(folder: Path, run: str) -> Iterator[None]:
-    """Hold the lock of a run's checkpoint folder, so that no other process trains the same run.
+def lock_run(folder: Path, run: str) -> Iterator[None]:
+    """Lock a run's checkpoint folder, so that no other process trains the same run.
 
     Raises
     ------
     ZfnetError
-        Another process holds it.
+        Another process holds the lock.
     """
     path = folder / "lock"
-    with exclusive(path) as free:
-        if not free:
+    with exclusive(path) as acquired:
+        if not acquired:
             raise ZfnetError(
-                f"{run}: process {holder(path)} is training it now and holds {path}; "
-                "wait until it ends, or end it: this command then goes on from its checkpoint."
+                f"{run}: process {holder(path)} is already training it and holds {path}; wait until it ends, or stop "
+                "it: this command then resumes from its checkpoint."
             )
-        for own in folder.iterdir():
-            remove_unfinished(own / FILE)
+        for stamp_folder in folder.iterdir():
+            remove_unfinished(stamp_folder / FILE)
         yield
 
 
 def save(folder: Path, stamp: Stamp, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
-    """Write the checkpoint of `stamp` into `folder`, replacing the one before."""
+    """Write the checkpoint of `stamp` into `folder`, replacing the previous one."""
     header = {"stamp": json.dumps(stamp._asdict()), "progress": json.dumps(progress)}
-    with atomic(folder / stamp.name / FILE) as beside:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, beside, metadata=header)
+    with atomic(folder / stamp.name / FILE) as temporary:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata=header)
 
 
 def load(folder: Path, stamp: Stamp) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Read the checkpoint of `stamp` (tensors on the CPU, progress); None if there is none.
+    """Return tensors (on the CPU) and progress of the checkpoint of `stamp`; None if there is none.
 
     Raises
     ------
     ZfnetError
-        The file is damaged, or was made for another spec or other data.
+        The file is damaged, or belongs to another spec or other data.
     """
     path = folder / stamp.name / FILE
     if not path.exists():
         return None
-    before, progress, tensors = _read(path)
-    if changes := differences(before, stamp._asdict()):
+    saved_stamp, progress, tensors = _read(path)
+    if changes := differences(saved_stamp, stamp._asdict()):
         raise ZfnetError(
             f"{path}: this checkpoint belongs to another training ({'; '.join(changes)}); "
             "remove it to train from the start."
@@ -83,39 +87,63 @@ def load(folder: Path, stamp: Stamp) -> tuple[dict[str, Tensor], dict[str, Any]]
     return tensors, progress
 
 
-def tell_others(folder: Path, stamp: Stamp, run: str) -> None:
-    """Say how the newest checkpoint of the same run but another stamp differs from this training."""
-    others = sorted(folder.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
-    if others:
-        print(f"{run}: trained anew{_why(others[-1], stamp)}. The old checkpoint stays in {others[-1].parent}.")
+def adopt_older_format(folder: Path, stamp: Stamp) -> None:
+    """Rename the folder of a checkpoint whose stamp equals `stamp` once its spec is upgraded, so that `load` finds it.
+
+    The caller holds the run's lock. Snapshots in the same folder move with it.
+    """
+    if (folder / stamp.name).exists():
+        return
+    for path in folder.glob(f"*/{FILE}"):
+        try:
+            saved_stamp, *_ = _read(path, tensors=False)
+        except ZfnetError:  # unreadable: report_stale_checkpoints says so
+            continue
+        if saved_stamp == stamp._asdict():
+            path.parent.rename(folder / stamp.name)
+            return
 
 
-def _why(other: Path, stamp: Stamp) -> str:
+def report_stale_checkpoints(folder: Path, stamp: Stamp, run: str) -> None:
+    """Print how the run's newest checkpoint, which has another stamp, differs from this training."""
+    paths = sorted(folder.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
+    if paths:
+        print(
+            f"{run}: training from the start{_why(paths[-1], stamp)}. The old checkpoint stays in {paths[-1].parent}."
+        )
+
+
+def _why(path: Path, stamp: Stamp) -> str:
     try:
-        before, *_ = _read(other, tensors=False)
-    except ZfnetError:  # nothing to this training
-        return "; the last checkpoint is of other settings or data, and cannot be read"
-    return f", since this changed: {'; '.join(differences(before, stamp._asdict()))}"
+        saved_stamp, *_ = _read(path, tensors=False)
+    except ZfnetError:  # a damaged checkpoint of another training does no harm
+        return "; the last checkpoint belongs to other settings or data, and cannot be read"
+    return f", because this changed: {'; '.join(differences(saved_stamp, stamp._asdict()))}"
 
 
 def differences(before: Any, after: Any, name: str = "") -> list[str]:
     """List what changed between two JSON values, as `recipe.epochs: 70 -> 60`."""
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return [] if before == after else [f"{name}: {before} -> {after}"]
-    found = []
+    changes = []
     for key in sorted(before.keys() | after.keys()):
-        found += differences(before.get(key), after.get(key), f"{name}.{key}" if name else key)
-    return found
+        changes += differences(before.get(key), after.get(key), f"{name}.{key}" if name else key)
+    return changes
 
 
-def _read(path: Path, tensors: bool = True) -> tuple[Any, Any, dict[str, Tensor]]:
-    """Stamp, progress and tensors of a checkpoint."""
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Any], dict[str, Tensor]]:
+    """Read stamp and progress, in the present format, and tensors of a checkpoint."""
     try:
         with safe_open(str(path), framework="pt") as file:
             header = file.metadata() or {}
             if not {"stamp", "progress"} <= header.keys():
                 raise SafetensorError("its header has no stamp")
             stamp, progress = json.loads(header["stamp"]), json.loads(header["progress"])
-            return stamp, progress, {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+            values = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise ZfnetError(f"{path}: not a readable checkpoint ({error}); remove it to train from the start.") from None
+    if isinstance(stamp.get("spec"), dict):
+        stamp["spec"] = upgrade_spec(stamp["spec"])
+    if "history" in progress:
+        progress["history"] = upgrade_history(progress["history"])
+    return stamp, progress, values

@@ -1,10 +1,11 @@
-"""The update at the speed of the machine: compiled, and on a GPU recorded as one CUDA graph.
+"""The training step, compiled, and on a GPU captured as one CUDA graph.
 
-From uint8 squares to the loss everything is one compiled function, as is the way back; SGD, renormalisation and the
-sums follow. On a GPU all of it is recorded once and replayed with new contents of the same memory: the minibatch, the
-learning rate and, through the generator that is seeded before each replay, the dropout. Rounding, and which units
-drop out, differ from the plain update; crops, flips and colours do not. Only recipes in bf16 are compiled: fp32 is
-always the plain update. Where compiling fails, the plain update goes on in its place.
+Everything from uint8 squares to the loss is one compiled function, and so is its backward pass; SGD, filter rescaling
+and the sums follow. On a GPU the whole step is captured once as a CUDA graph and then replayed. A replay repeats the
+same kernels on the same memory addresses, so whatever changes between steps must live at a fixed address: the
+minibatch and the learning rate are copied into captured tensors, and dropout reads a generator state that is seeded
+before each replay. Rounding and dropout masks differ from the eager step; crops, flips and colours do not. Only bf16
+recipes are compiled, fp32 always runs eagerly. If compilation fails, training continues with the eager step.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,85 +18,85 @@ from torch import Tensor
 from zfnet.core.errors import first_line
 from zfnet.nets.contrast_norm import kernels_work
 from zfnet.settings import Compile, Recipe
+from zfnet.training.train_step import ForwardLoss
 from zfnet.training.views import Minibatch
 
-Answer = Callable[[Minibatch], tuple[Tensor, Tensor]]  # gives loss and wrong answers
-Update = Callable[[Minibatch], None]
+Step = Callable[[Minibatch], None]
+StepWith = Callable[[ForwardLoss, Minibatch], None]  # a step with the given forward function
 
-WARM_UP = 3  # updates before the recording, in which libraries choose their kernels
+WARM_UP_STEPS = 3  # before the capture, while cuDNN, cuBLAS and the allocator choose kernels and buffers
 
 
-def may_compile(step: Compile, recipe: Recipe, device: torch.device) -> bool:
-    """Tell whether the update is to be compiled: with `auto` on a GPU only, since a CPU's compiled way back is slow."""
-    wanted = step == "compiled" or (step == "auto" and device.type == "cuda")
+def should_compile(compile: Compile, recipe: Recipe, device: torch.device) -> bool:
+    """Return whether to compile the step; `auto` does on a GPU only, as compiled backward passes are slow on a CPU."""
+    wanted = compile == "compiled" or (compile == "auto" and device.type == "cuda")
     return wanted and recipe.precision == "bf16"
 
 
-def fastest(
-    learn: Callable[[Answer, Minibatch], None], answer: Answer, example: Minibatch, kept: list[Tensor]
-) -> Update:
-    """Compile an update, and record it where there is a GPU.
+def compile_step(step: StepWith, forward: ForwardLoss, example: Minibatch, state: list[Tensor]) -> Step:
+    """Compile a training step, and capture it as a CUDA graph if it runs on a GPU.
 
     Parameters
     ----------
-    learn : does one update with the given way to answer.
-    answer : the plain way.
+    step : does one step with the given forward function.
+    forward : the eager forward function.
     example : a minibatch on the device; all others must have its shapes.
-    kept : everything that an update changes. It is tried on these tensors, which afterwards are as they were before.
+    state : every tensor that a step changes. Compilation runs trial steps on them and then restores their values.
 
     Returns
     -------
-    Update
-        The plain update, after a sentence on standard output, if it could not be compiled.
+    Step
+        The eager step, after a message on standard output, if compilation failed.
     """
-    before = [tensor.detach().clone() for tensor in kept]
+    before = [tensor.detach().clone() for tensor in state]
     try:
-        update = _compiled(learn, answer, example)
+        compiled = _compile(step, forward, example)
     except (RuntimeError, ImportError, OSError, SubprocessError) as error:
-        print(f"The update runs uncompiled, which is slower: {first_line(error)}", flush=True)
-        update = partial(learn, answer)
-    _restore(kept, before)
-    return update
+        print(f"The training step runs uncompiled, which is slower: {first_line(error)}", flush=True)
+        compiled = partial(step, forward)
+    _restore(state, before)
+    return compiled
 
 
-def _compiled(learn: Callable[[Answer, Minibatch], None], answer: Answer, example: Minibatch) -> Update:
+def _compile(step: StepWith, forward: ForwardLoss, example: Minibatch) -> Step:
     on_gpu = example.images.is_cuda
     if on_gpu:
         torch.backends.cudnn.benchmark = True
-        kernels_work()  # found out before the compiler asks
-    update = partial(learn, torch.compile(answer, fullgraph=True, dynamic=False))
-    update(example)
-    return Recording(update, example) if on_gpu else update
+        kernels_work()  # cache the answer now: the check launches a kernel, which tracing must not do
+    compiled = partial(step, torch.compile(forward, fullgraph=True, dynamic=False))
+    compiled(example)
+    return CudaGraphStep(compiled, example) if on_gpu else compiled
 
 
 @torch.no_grad()
-def _restore(tensors: Iterable[Tensor], contents: Iterable[Tensor]) -> None:
-    for tensor, content in zip(tensors, contents, strict=True):
-        tensor.copy_(content)
+def _restore(tensors: Iterable[Tensor], values: Iterable[Tensor]) -> None:
+    for tensor, value in zip(tensors, values, strict=True):
+        tensor.copy_(value)
 
 
-class Recording:
-    """An update as a CUDA graph, which reads its minibatch from memory of its own."""
+class CudaGraphStep:
+    """A training step as a CUDA graph, which reads its minibatch from static tensors of its own."""
 
-    def __init__(self, update: Update, example: Minibatch) -> None:
-        self.minibatch = example.each(torch.clone)
-        self._warm_up(update)
+    def __init__(self, step: Step, example: Minibatch) -> None:
+        self.minibatch = example.map(torch.clone)  # the graph's static inputs
+        self._warm_up(step)
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):  # the loader's threads may go on
-            update(self.minibatch)
+        # "thread_local": the loader's threads may call CUDA during the capture, which "global" mode would forbid
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+            step(self.minibatch)
 
     def __call__(self, minibatch: Minibatch) -> None:
-        """Do one update."""
-        for place, content in zip(self.minibatch, minibatch, strict=True):
-            if place is not None:
-                place.copy_(content, non_blocking=True)
+        """Do one step."""
+        for static, value in zip(self.minibatch, minibatch, strict=True):
+            if static is not None and value is not None:
+                static.copy_(value, non_blocking=True)
         self.graph.replay()
 
-    def _warm_up(self, update: Update) -> None:
-        """Nothing may be chosen or loaded during the recording; torch asks for a stream that is not the default."""
-        side, work = torch.cuda.Stream(), torch.cuda.current_stream()
-        side.wait_stream(work)
+    def _warm_up(self, step: Step) -> None:
+        """Run the step on a side stream, as torch requires before a capture: nothing may be allocated lazily in it."""
+        side, current = torch.cuda.Stream(), torch.cuda.current_stream()
+        side.wait_stream(current)
         with torch.cuda.stream(side):
-            for _ in range(WARM_UP):
-                update(self.minibatch)
-        work.wait_stream(side)
+            for _ in range(WARM_UP_STEPS):
+                step(self.minibatch)
+        current.wait_stream(side)

@@ -1,9 +1,10 @@
-"""Data parallelism: the processes that share one training, and what they must agree on.
+"""Data-parallel training: the processes that share one training, and the values they exchange.
 
-torchrun, or `zfnet train --ranks N`, starts N processes. Each learns from its own rows of every global minibatch,
-which is as large as with one process; gradients are averaged, so all hold the same net at every step. The first
-process alone writes. All stop at the same step, whichever of them was told to. A checkpoint knows nothing of ranks,
-so that a training goes on with any number of them.
+torchrun, or `zfnet train --world-size N`, starts N processes. Each computes the gradient on its own rows of every
+global minibatch, which is as large as with a single process. DistributedDataParallel averages the gradients, so all
+processes hold the same weights at every step. Only the main process writes files. A request to stop that reaches any
+process stops all of them at the same step. Checkpoints do not depend on the number of processes, so a training can be
+resumed with another number.
 """
 
 import os
@@ -21,109 +22,116 @@ from torch.nn.parallel import DistributedDataParallel
 
 from zfnet.core.errors import ZfnetError
 from zfnet.nets import Network
-from zfnet.training.train_step import ALONE, Part
 
-PATIENCE = timedelta(hours=2)  # how long the others wait for a process; torchrun notices at once when one ends
+COLLECTIVE_TIMEOUT = timedelta(hours=2)  # generous, because torchrun itself notices at once when a process dies
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """This process among those that share a training; by default the only one."""
+class Rank:
+    """This process among those that share a training; the default is a single process."""
 
-    part: Part = ALONE
-
-    @property
-    def first(self) -> bool:
-        """Whether this process is the one that writes."""
-        return self.part.rank == 0
+    rank: int = 0
+    world_size: int = 1
 
     @property
-    def several(self) -> bool:
-        """Whether there is anything to agree on."""
-        return self.part.ranks > 1
+    def is_main(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
 
-    def share(self, batch: int) -> int:
-        """Give this process's part of a minibatch of `batch` images.
+    @property
+    def is_distributed(self) -> bool:
+        """Whether several processes share the training."""
+        return self.world_size > 1
+
+    def local_batch_size(self, batch_size: int) -> int:
+        """Return the number of images that each process takes from a minibatch.
 
         Raises
         ------
         ZfnetError
-            The processes cannot share it evenly.
+            `batch_size` is not a multiple of the number of processes.
         """
-        if batch % self.part.ranks:
+        if batch_size % self.world_size:
             raise ZfnetError(
-                f"a minibatch of {batch} cannot be shared evenly by {self.part.ranks} processes; choose a number of "
-                "processes (jobs.gpus_per_training) that divides it."
+                f"a minibatch of {batch_size} images cannot be split evenly among {self.world_size} processes; choose "
+                "a number of processes (jobs.gpus_per_training) that divides it."
             )
-        return batch // self.part.ranks
+        return batch_size // self.world_size
 
-    def rows(self, indices: np.ndarray, batch: int) -> np.ndarray:
-        """Give this process's rows of whole minibatches: int64 (steps · batch,) -> (steps · share,)."""
-        return indices.reshape(-1, self.part.ranks, self.share(batch))[:, self.part.rank].reshape(-1)
+    def local_rows(self, indices: np.ndarray, batch_size: int) -> np.ndarray:
+        """Select this process's rows of whole minibatches: int64 (steps * batch_size,) -> (steps * local batch,)."""
+        local = self.local_batch_size(batch_size)
+        return indices.reshape(-1, self.world_size, local)[:, self.rank].reshape(-1)
 
-    def averaging(self, net: Network) -> nn.Module | None:
-        """Wrap `net` so that its gradients are averaged over all processes; None for one alone."""
-        if not self.several:
+    def wrap_ddp(self, net: Network) -> nn.Module | None:
+        """Wrap `net` in DistributedDataParallel, which averages gradients; return None for a single process."""
+        if not self.is_distributed:
             return None
         devices = [net.mean.device] if net.mean.device.type == "cuda" else None
         return DistributedDataParallel(net, device_ids=devices, broadcast_buffers=False)
 
-    def total(self, sums: Tensor) -> Tensor:
-        """Add up `sums` of all processes; `sums` itself is left alone."""
-        if self.several:
-            sums = sums.clone()
-            dist.all_reduce(sums)
-        return sums
+    def all_reduce_sum(self, values: Tensor) -> Tensor:
+        """Return the sum of `values` over all processes, leaving `values` itself unchanged."""
+        if self.is_distributed:
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
 
-    def agree(self, reason: str | None, due: bool = False) -> tuple[str | None, bool]:
-        """Give the first process's reason to stop that has one, and whether saving is due on any."""
-        if not self.several:
-            return reason, due
-        wishes = torch.tensor([reason is not None, due], dtype=torch.uint8)
-        dist.all_reduce(wishes, dist.ReduceOp.MAX)
-        if wishes[0]:
-            reasons: list[str | None] = [None] * self.part.ranks
-            dist.all_gather_object(reasons, reason)
-            reason = next(filter(None, reasons))
-        return reason, bool(wishes[1])
+    def any_rank(self, stop_reason: str | None, save_due: bool = False) -> tuple[str | None, bool]:
+        """Return the stop reason of the lowest rank that has one, and whether a save is due on any rank."""
+        if not self.is_distributed:
+            return stop_reason, save_due
+        flags = torch.tensor([stop_reason is not None, save_due], dtype=torch.uint8)
+        dist.all_reduce(flags, dist.ReduceOp.MAX)
+        if flags[0]:  # exchange the texts only when there is one
+            reasons: list[str | None] = [None] * self.world_size
+            dist.all_gather_object(reasons, stop_reason)
+            stop_reason = next(filter(None, reasons))
+        return stop_reason, bool(flags[1])
 
-    def meet(self) -> None:
-        """Wait until all processes are here."""
-        self.agree(None)
+    def barrier(self) -> None:
+        """Wait until all processes have reached this point."""
+        self.any_rank(None)
+
+
+SINGLE_PROCESS = Rank()
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
-    """Join the processes that torchrun started for this training, if it did; all but the first are silent.
+def process_group() -> Iterator[Rank]:
+    """Join the process group that torchrun started, if any; silence standard output on all but the main process.
 
     Raises
     ------
     ZfnetError
-        There are fewer GPUs than processes on this machine.
+        This machine has fewer visible GPUs than processes.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
-        yield Ranks()
+        yield SINGLE_PROCESS
         return
-    backend = _own_device()
-    dist.init_process_group(backend, timeout=PATIENCE)
+    backend = _select_device()
+    dist.init_process_group(backend, timeout=COLLECTIVE_TIMEOUT)
     try:
-        ranks = Ranks(Part(dist.get_rank(), dist.get_world_size()))
-        with Path(os.devnull).open("w") as nowhere:
-            if ranks.first:
-                yield ranks
+        rank = Rank(dist.get_rank(), dist.get_world_size())
+        with Path(os.devnull).open("w") as devnull:
+            if rank.is_main:
+                yield rank
             else:
-                with redirect_stdout(nowhere):
-                    yield ranks
+                with redirect_stdout(devnull):
+                    yield rank
     finally:
         dist.destroy_process_group()
 
 
-def _own_device() -> str:
-    """Choose this process's GPU, where there is one, and give the backends to talk through."""
+def _select_device() -> str:
+    """Select the GPU of this process's local rank, if there is one, and return the backends to use."""
     if not torch.cuda.is_available():
         return "gloo"
-    local, here = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
-    if local >= here:
-        raise ZfnetError(f"{local + 1} or more processes share this training and {here} GPUs are visible to them.")
-    torch.cuda.set_device(local)
-    return "cpu:gloo,cuda:nccl"
+    local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if local_rank >= gpus:
+        raise ZfnetError(
+            f"this training has at least {local_rank + 1} processes, but only {gpus} GPUs are visible; start fewer "
+            "processes (jobs.gpus_per_training) or make more GPUs visible."
+        )
+    torch.cuda.set_device(local_rank)
+    return "cpu:gloo,cuda:nccl"  # gloo for the flags and texts of `any_rank`, which live on the CPU

@@ -1,12 +1,12 @@
-"""The table of all trainings: which net, which recipe, which random state (ZF Tables 2 and 3, Figures 4 and 6).
+"""The table of all trainings: which net, which recipe, which seed (ZF Tables 2 and 3, Figures 4 and 6).
 
 A run is described completely by its `RunSpec`. Its canonical text is written to runs/RUN/spec.json; the same text
-means the same training, so a run whose spec did not change is never trained again. This module needs no torch,
-because the workflow reads it before any job starts.
+means the same training, so a run whose spec did not change is never trained again. This module does not import
+torch, because the workflow reads it before any job starts.
 
-Every variant is trained with the random states 1 … `training.variant_seeds`, so that it is paired with its base: the
-same order of images, the same crops and the same initial weights where the shapes agree (docs/claims.md). The first
-state has no suffix (`zf-wide`, `zf-wide-s2` …), but for the two bases (`zf-s1`, `krizhevsky-s1`).
+Every variant is trained with the seeds 1 … `training.variant_seeds`, so that it is paired with its base net: the same
+order of images, the same crops and the same initial weights where the shapes agree (docs/claims.md). Seed 1 has no
+suffix (`zf-wide`, `zf-wide-s2` …), except for the two base nets (`zf-s1`, `krizhevsky-s1`).
 """
 
 import re
@@ -17,28 +17,29 @@ from pydantic import Field
 from zfnet.core.files import canonical_json, text_hash
 from zfnet.settings import Recipe, Settings, Strict
 from zfnet.training.fingerprint import fingerprint
+from zfnet.training.spec_format import FORMAT
 
-PAPER_EPOCHS = 70  # the length that settings.training.snapshots refers to
-WIDE = {3: 512, 4: 1024, 5: 512}  # ZF Table 2 (b): maps of layers 3, 4, 5
+PAPER_EPOCHS = 70  # what settings.training.snapshot_epochs refers to
+WIDE = {3: 512, 4: 1024, 5: 512}  # ZF Table 2 (b): feature maps of layers 3, 4, 5
 REMOVED = {"no34": (3, 4), "no7": (7,), "no67": (6, 7), "no3467": (3, 4, 6, 7)}  # Table 3
 UNITS = (2048, 8192)  # Table 3: units of layers 6 and 7 at full width
 
 
 class Changes(Strict):
-    """How a net differs from the published one; sizes are those at full width."""
+    """Differences of a net from the published one; sizes are those at full width."""
 
     remove: tuple[int, ...] = Field((), description="layers left out (Table 3)")
     units: int | None = Field(None, description="units of layers 6 and 7; None: as published")
-    maps: dict[int, int] = Field(default_factory=dict, description="maps of single conv layers, {layer: maps}")
+    maps: dict[int, int] = Field(default_factory=dict, description="feature maps of single conv layers, {layer: maps}")
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The changes as arguments of `zfnet.nets.build`: only what differs from the published net."""
+        """The changes as arguments of `zfnet.nets.build`, defaults omitted."""
         return self.model_dump(exclude_defaults=True)
 
 
 class NetSpec(Strict):
-    """A net before its classes are known."""
+    """A net, apart from its number of classes."""
 
     name: str
     width: float
@@ -48,16 +49,17 @@ class NetSpec(Strict):
 
 
 class RunSpec(Strict):
-    """Everything that decides the result of one training, besides the data."""
+    """Everything that determines the result of one training, besides the data."""
 
     run: str
     net: NetSpec
     recipe: Recipe
     seed: int
-    snapshots: tuple[int, ...] = Field((), description="epochs after which the net is kept")
-    decode: Literal["cpu", "gpu"] = Field("cpu", description="what decodes the pictures; the two round otherwise")
+    snapshots: tuple[int, ...] = Field((), description="epochs after which a snapshot is saved")
+    decode: Literal["cpu", "gpu"] = Field("cpu", description="where JPEGs are decoded; the two round differently")
     exclude_duplicates: bool = Field(False, description="leave out near-duplicates of the transfer sets")
-    code: str = Field(description="fingerprint of the code that trains")
+    code: str = Field(description="fingerprint of the code that trains (see fingerprint.py)")
+    format: Literal[2] = Field(FORMAT, description="version of the keys (see spec_format.py)")
 
     @property
     def text(self) -> str:
@@ -71,29 +73,29 @@ class RunSpec(Strict):
 
 
 def specs(settings: Settings) -> dict[str, RunSpec]:
-    """Give every training of the paper, keyed by its name."""
+    """Return every training of the paper, keyed by its name."""
     runs = [*_zf_runs(settings), *_krizhevsky_runs(settings)]
     return {spec.run: spec.model_copy(update={"decode": settings.training.decode}) for spec in runs}
 
 
 def scratch_spec(settings: Settings, dataset: str, size: int, fold: int) -> RunSpec:
-    """Give the training without pre-training on `size` pictures per class of a transfer set (ZF Tables 4 and 5)."""
+    """Return the spec of a net trained from scratch on `size` images per class of a transfer set (ZF Tables 4, 5)."""
     return _spec(settings, f"scratch-{dataset}-{size}-{fold}", "zf", settings.transfer.scratch, seed=fold)
 
 
 def snapshot_epochs(epochs: int, published: tuple[int, ...]) -> tuple[int, ...]:
-    """Move the epochs of Figure 4, `published` out of 70, into a training of `epochs`."""
-    moved = {min(epochs, max(1, round(epoch * epochs / PAPER_EPOCHS))) for epoch in published}
-    return tuple(sorted(moved))
+    """Scale the epochs of Figure 4, `published` out of 70, to a training of `epochs`."""
+    scaled = {min(epochs, max(1, round(epoch * epochs / PAPER_EPOCHS))) for epoch in published}
+    return tuple(sorted(scaled))
 
 
 def variant_of(run: str) -> str:
-    """The net that a training is one of: `zf-wide` of `zf-wide` and of `zf-wide-s2`, `zf` of `zf-s1`."""
+    """Return a run's name without its seed: `zf-wide` for `zf-wide` and `zf-wide-s2`, `zf` for `zf-s1`."""
     return re.sub(r"-s\d+$", "", run)
 
 
 def _zf_runs(settings: Settings) -> list[RunSpec]:
-    training, looked_at = settings.training, settings.visualize.nets
+    training, visualized = settings.training, settings.visualize.nets
     recipe = training.zf
     variants: dict[str, dict[str, Any]] = {
         "wide": {"changes": Changes(maps=WIDE)},
@@ -102,14 +104,14 @@ def _zf_runs(settings: Settings) -> list[RunSpec]:
         "unclipped": {"recipe": recipe.model_copy(update={"max_filter_rms": None})},
         "clean": {"exclude_duplicates": True},
     }
-    kept = snapshot_epochs(recipe.epochs, training.snapshot_epochs)
+    snapshots = snapshot_epochs(recipe.epochs, training.snapshot_epochs)
     base = [
-        _spec(settings, f"zf-s{seed}", "zf", recipe, seed, snapshots=kept if seed <= looked_at else ())
+        _spec(settings, f"zf-s{seed}", "zf", recipe, seed, snapshots=snapshots if seed <= visualized else ())
         for seed in range(1, training.seeds + 1)
     ]
     return base + [
-        _spec(settings, run, "zf", **{"recipe": recipe, **how}, seed=seed)
-        for variant, how in variants.items()
+        _spec(settings, run, "zf", **{"recipe": recipe, **changes}, seed=seed)
+        for variant, changes in variants.items()
         for run, seed in _repeated(settings, f"zf-{variant}")
     ]
 
@@ -130,7 +132,7 @@ def _krizhevsky_runs(settings: Settings) -> list[RunSpec]:
 
 
 def _repeated(settings: Settings, variant: str) -> list[tuple[str, int]]:
-    """Names and random states of the trainings of a variant."""
+    """Return names and seeds of the trainings of a variant."""
     more = range(2, settings.training.variant_seeds + 1)
     return [(variant, 1), *((f"{variant}-s{seed}", seed) for seed in more)]
 

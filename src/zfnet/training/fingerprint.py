@@ -1,60 +1,75 @@
-"""Fingerprint of the code that decides the result of a training.
+"""Fingerprint of the code that decides the result of a training, part of every run's spec.
 
-Part of every run's spec: a training is repeated when the code that made it changed, but not for a comment, a
-docstring or a line break. The syntax trees of the deciding modules are hashed through `ast.unparse`, whose text,
-unlike that of `ast.dump`, is the same on all supported versions of Python. Files are read by path, never imported.
+It starts from the definitions in ROOTS and follows every reference to another definition of this package, however
+deep, except into EXEMPT. Each definition is reduced to what it does: no docstrings, comments, annotations, messages or
+layout; local variables and private attributes are numbered by order of appearance, and a reference to another
+definition is its number. So nothing changes when code is moved to another module, a module-level or private name
+changes, or definitions are reordered; every other change of a constant, an operator or a call changes the fingerprint.
+Parameters keep their names, because callers may pass them by keyword.
+
+Methods are reached through their class, since a parser cannot tell the type of an object: a class that is not named in
+the code reached (it comes in as an argument) must be a root. Modules are parsed, never imported. `ast.unparse` gives
+the same text on all supported versions of Python, except for f-strings, which are replaced by tuples.
 """
 
-import ast
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from zfnet.training.code_graph import CodeGraph, Definition
+from zfnet.training.definition_text import definition_text
+
 PACKAGE = Path(__file__).parents[1]
-DECIDING = ("data/loader.py", "data/buffers.py", "data/gpu_loader.py", "data/augment.py", "nets/*.py", "training/*.py")
-EXEMPT = (  # they say what is trained, when it may run and what is told about it, but not what comes out
-    "nets/__init__.py",
-    "nets/adapter.py",
-    "nets/chain_spec.py",
-    "nets/geometry.py",
-    "training/__init__.py",
-    "training/checkpoint.py",
-    "training/tensorboard.py",
-    "training/fingerprint.py",
-    "training/interrupt.py",
-    "training/torchrun.py",
-    "training/run_files.py",
-    "training/history.py",
-    "training/experiments.py",
-    "training/health.py",
+ROOTS = (  # relative to the package; the order counts
+    "training.trainer.train",
+    "training.train_run.kept_indices",
+    "data.gpu_loader.open_shards",
+    "nets.contrast_norm_triton.contrast_norm",  # registered with torch under a string
+    "nets.contrast_norm_triton.contrast_norm_backward",
+)
+EXEMPT = (  # modules and definitions that do not influence the result
+    "core.errors",
+    "core.file_lock",
+    "core.files",
+    "core.memory",
+    "core.progress",
+    "core.provenance",
+    "data.shards",  # reads files that the hash of the manifest covers
+    "nets.weights_file",
+    "settings",  # values are in the spec
+    "training.checkpoint",
+    "training.experiments",
+    "training.health",
+    "training.history",
+    "training.interrupt",
+    "training.run_files",
+    "training.run_options",
+    "training.spec_format",
+    "training.tensorboard",
+    "training.train_run.train_run",
 )
 
 
 @cache
-def fingerprint(package: Path = PACKAGE) -> str:
-    """Give 16 hexadecimal digits for what the deciding modules of `package` do."""
-    digest = hashlib.sha256()
-    for path in deciding(package):
-        digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(essence(path.read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:16]
+def fingerprint(package: Path = PACKAGE, roots: Sequence[str] = ROOTS, exempt: Sequence[str] = EXEMPT) -> str:
+    """Return 16 hexadecimal digits for what the definitions reachable from `roots` do."""
+    texts = canonical_texts(package, roots, exempt)
+    return hashlib.sha256("\0".join(texts.values()).encode()).hexdigest()[:16]
 
 
-def deciding(package: Path = PACKAGE) -> list[Path]:
-    """List the modules of `package` that decide a training's result, sorted."""
-    exempt = {package / name for name in EXEMPT}
-    return sorted({path for pattern in DECIDING for path in package.glob(pattern)} - exempt)
+def canonical_texts(package: Path, roots: Sequence[str], exempt: Sequence[str]) -> dict[Definition, str]:
+    """Return the canonical text of every definition reachable from `roots`, in order of first reference.
 
-
-def essence(source: str) -> str:
-    """Give a module's source without comments, docstrings and layout."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if _has_docstring(node):
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def _has_docstring(node: ast.AST) -> bool:
-    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    return isinstance(node, documented) and ast.get_docstring(node) is not None
+    Raises
+    ------
+    LookupError
+        A root does not exist.
+    """
+    graph = CodeGraph(package, exempt)
+    numbers: dict[Definition, int] = {graph.find(root): number for number, root in enumerate(roots)}
+    texts: dict[Definition, str] = {}
+    while pending := numbers.keys() - texts.keys():
+        definition = min(pending, key=numbers.__getitem__)
+        texts[definition] = definition_text(graph, definition, lambda other: numbers.setdefault(other, len(numbers)))
+    return texts

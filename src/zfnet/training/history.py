@@ -1,4 +1,4 @@
-"""What a training tells: a line of history per epoch, a line of log, and the metrics at its end."""
+"""Records of a training: a row of history and a log line per epoch, and the metrics at its end."""
 
 import json
 from statistics import median
@@ -17,51 +17,51 @@ def history_row(
     images: int,
     sums: tuple[float, float],
     errors: tuple[float, float] | tuple[None, None],
-    rate: float,
+    learning_rate: float,
     times: tuple[float, float, float],
 ) -> dict[str, Any]:
-    """Give the line of history.jsonl for one epoch.
+    """Return the row of history.jsonl for one epoch.
 
     Parameters
     ----------
     epoch : counted from 1.
-    images : learned from in this epoch.
-    sums : loss (nats) and wrong answers, summed over these images as they were learned from.
+    images : number trained on in this epoch.
+    sums : loss (nats) and errors, summed over these images, each before the step it takes part in.
     errors : top-1 and top-5 validation error in per cent, or None twice.
-    times : seconds learning, of these waiting for data, and validating.
+    times : seconds spent training, of these waiting for data, and seconds spent validating.
     """
-    learning, waiting, validating = times
+    training, waiting, validating = times
     return {
         "epoch": epoch,
         "loss": sums[0] / images,
         "train_top1": 100 * sums[1] / images,
         "val_top1": errors[0],
         "val_top5": errors[1],
-        "rate": rate,
-        "images_per_second": images / learning,
-        "wait_share": waiting / learning,
-        "seconds": learning + validating,
+        "learning_rate": learning_rate,
+        "images_per_second": images / training,
+        "wait_share": waiting / training,
+        "seconds": training + validating,
     }
 
 
 def json_line(row: dict[str, Any]) -> str:
-    """Give `row` as a line of a JSON-lines file."""
+    """Return `row` as a line of a JSON-lines file."""
     return json.dumps(row) + "\n"
 
 
 def log_line(run: str, row: dict[str, Any], epochs: int) -> str:
-    """Give the epoch's line in the log."""
+    """Return the log line of an epoch."""
     val = "" if row["val_top1"] is None else f", val {row['val_top1']:.1f} / {row['val_top5']:.1f} %"
     left = _duration((epochs - row["epoch"]) * row["seconds"])
     return (
         f"{run}: epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, train error {row['train_top1']:.1f} %{val}, "
-        f"rate {row['rate']:.2g}, {row['images_per_second']:.0f} images/s, "
+        f"learning rate {row['learning_rate']:.2g}, {row['images_per_second']:.0f} images/s, "
         f"{100 * row['wait_share']:.0f} % waiting for data, {left} left"
     )
 
 
 def final_metrics(spec: RunSpec, net: Network, history: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """Give the content of metrics.json: errors in per cent, speed as the median epoch's, memory in MB."""
+    """Return the content of metrics.json: errors in per cent, median speed of the epochs, memory in MB."""
     return {
         "run": spec.run,
         "spec": spec.hash,
@@ -88,7 +88,7 @@ def _duration(seconds: float) -> str:
 
 
 def _memory(device: torch.device) -> dict[str, float]:
-    """Peak memory of the process and of the GPU."""
+    """Return the peak memory of the process and of the GPU."""
     peak = {"peak_memory_mb": peak_memory_mb()}
     if device.type == "cuda":
         peak["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated(device) / 2**20

@@ -2,8 +2,8 @@
 
 Weights are drawn from N(0, 0.01²), reading "initialised to 10⁻²" as a standard deviation (D6). The biases
 of layers 2, 4, 5, 6, 7 start at the recipe's value, all others at 0 (D7). In a net of reduced width or crop the
-standard deviation grows by sqrt(fan-in at full size / fan-in here), which keeps the signal's gain from layer to
-layer; at full size that is the published value (D33).
+standard deviation is multiplied by sqrt(fan-in at full size / actual fan-in), which preserves the gain of the signal
+from layer to layer; at full size it is the published value (D33).
 """
 
 from math import sqrt
@@ -14,15 +14,15 @@ from zfnet.core.seeds import generator
 from zfnet.nets import Network
 from zfnet.settings import Recipe
 
-RAISED = ("conv2", "conv4", "conv5", "fc6", "fc7")  # layers whose biases are 1 in Krizhevsky's net
+RAISED = ("conv2", "conv4", "conv5", "fc6", "fc7")  # layers whose biases start at 1 in Krizhevsky's net
 
 
 @torch.no_grad()
 def initialise(net: Network, recipe: Recipe, seed: int) -> None:
-    """Fill all weights and biases of `net`.
+    """Initialise all weights and biases of `net`.
 
-    Every parameter has a random state of its own, given by `seed` and its name: variants of a net start from the
-    same values, up to their gain, wherever their shapes agree.
+    Every parameter has a generator of its own, seeded by `seed` and its name: variants of a net start from the same
+    values, up to their gain, wherever their shapes agree.
     """
     gains = initial_gains(net) if recipe.scale_init_std else {}
     for name, parameter in net.named_parameters():
@@ -35,7 +35,7 @@ def initialise(net: Network, recipe: Recipe, seed: int) -> None:
 
 
 def initial_gains(net: Network) -> dict[str, float]:
-    """Give the factor on the published standard deviation for each learned layer; 1 in a net of full size."""
-    here = net.architecture.fan_ins()
+    """Return the multiplier of the published standard deviation for each learned layer; 1 in a net of full size."""
+    actual = net.architecture.fan_ins()
     published = net.architecture.full_size().fan_ins()
-    return {layer: sqrt(published[layer] / here[layer]) for layer in here}
+    return {layer: sqrt(published[layer] / actual[layer]) for layer in actual}

@@ -1,7 +1,7 @@
-"""Event files for TensorBoard: the history's rows as curves.
+"""Event files for TensorBoard: the rows of the history as curves.
 
-They are written anew from the history whenever a training starts, so that one that was stopped or killed shows no
-epoch twice and none that its checkpoint does not know. The package tensorboard is optional.
+They are rewritten from the history whenever a training starts, so that a resumed training shows no epoch twice and
+none that its checkpoint does not contain. The package tensorboard is optional.
 """
 
 import shutil
@@ -10,14 +10,14 @@ from typing import Any
 
 from zfnet.core.errors import ZfnetError
 
-CURVES = {  # a row's entry -> its name in TensorBoard
+CURVES = {  # key of a history row -> name in TensorBoard
     "loss": "loss/train",
     "train_top1": "error/train top-1",
     "val_top1": "error/validation top-1",
     "val_top5": "error/validation top-5",
-    "rate": "learning rate",
+    "learning_rate": "learning rate",
     "images_per_second": "speed/images per second",
-    "wait_share": "speed/share waiting for data",
+    "wait_share": "speed/fraction waiting for data",
 }
 
 
@@ -38,18 +38,18 @@ class Events:
                 "event files (jobs.tensorboard) need the package tensorboard, which is not installed; "
                 "install zfnet[tensorboard], or set jobs: {tensorboard: false}."
             ) from None
-        self.folder, self._open = folder, SummaryWriter
+        self.folder, self._open_writer = folder, SummaryWriter
 
     def begin(self, history: list[dict[str, Any]]) -> None:
         """Start new files with the rows of `history`."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._writer = self._open(str(self.folder))
+        self._writer = self._open_writer(str(self.folder))
         for row in history:
-            self.add(row)
+            self.add_row(row)
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add_row(self, row: dict[str, Any]) -> None:
         """Add one epoch."""
-        for entry, name in CURVES.items():
-            if row[entry] is not None:
-                self._writer.add_scalar(name, row[entry], row["epoch"])
+        for key, name in CURVES.items():
+            if row[key] is not None:
+                self._writer.add_scalar(name, row[key], row["epoch"])
         self._writer.flush()

@@ -1,7 +1,7 @@
-"""Starting the processes of a parallel training through torchrun's own library.
+"""Start of the processes of a data-parallel training, through torchrun's own library.
 
-The caller holds all GPUs of the training; each process takes the one of its local rank. What ends the processes ends
-the caller: an error, a stop in good order (75), or a signal, which is passed on to all of them.
+The caller holds all GPUs of the training; each process uses the one of its local rank. The caller exits as the
+processes do: with 1 after an error, with 75 after a graceful stop. A signal is passed on to all of them.
 """
 
 import sys
@@ -14,12 +14,12 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from zfnet.core.errors import Stopped
 
 
-def launch(ranks: int, arguments: list[str]) -> None:
-    """Run `zfnet ARGUMENTS` in `ranks` processes on this machine; exit as they do, unless all succeed."""
+def launch(world_size: int, arguments: list[str]) -> None:
+    """Run `zfnet ARGUMENTS` in `world_size` processes on this machine; exit with their code unless all succeed."""
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
-        nproc_per_node=ranks,
+        nproc_per_node=world_size,
         run_id=uuid.uuid4().hex,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",  # any free port
@@ -31,5 +31,5 @@ def launch(ranks: int, arguments: list[str]) -> None:
     except ChildFailedError as error:
         codes = {failure.exitcode for failure in error.failures.values()}
         sys.exit(Stopped.exit_code if Stopped.exit_code in codes else 1)
-    except SignalException:  # the first process has said where it stopped
+    except SignalException:  # the main process has printed where it stopped
         sys.exit(Stopped.exit_code)

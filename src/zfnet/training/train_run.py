@@ -1,4 +1,4 @@
-"""The workflow's training job: files in, files out. Everything else is in trainer.py."""
+"""The workflow's training job: opens the input files and calls trainer.py."""
 
 import csv
 from pathlib import Path
@@ -11,8 +11,9 @@ from zfnet.core.errors import ZfnetError
 from zfnet.core.files import read_json
 from zfnet.data.gpu_loader import open_shards
 from zfnet.data.loader import Shards
-from zfnet.settings import Compile
 from zfnet.training.experiments import RunSpec
+from zfnet.training.run_options import RunOptions
+from zfnet.training.spec_format import upgrade_spec
 from zfnet.training.trainer import train
 
 
@@ -21,48 +22,42 @@ def train_run(
     train_manifest: Path,
     val_manifest: Path,
     exclude_csv: Path | None,
-    checkpoints: Path,
     weights: Path,
     metrics: Path,
-    threads: int = 2,
-    minutes: float = 10,
-    budget_minutes: float | None = None,
-    step: Compile = "auto",
-    events: bool = False,
+    options: RunOptions,
 ) -> dict[str, Any]:
     """Train the run that spec.json describes and write weights.safetensors and metrics.json; see `trainer.train`.
 
     Parameters
     ----------
-    exclude_csv : duplicates.csv, of which the column `train_key` names training images to leave out; None keeps all.
-    weights, metrics : files of these names in one folder, that of the run.
+    exclude_csv : duplicates.csv, whose column `train_key` names training images to leave out; None keeps all.
+    weights, metrics : weights.safetensors and metrics.json in the folder of the run.
     """
     folder = _run_folder(Path(weights), Path(metrics))
     spec = read_spec(spec_path)
     shards, val = (open_shards(path, spec.decode) for path in (train_manifest, val_manifest))
-    kept = kept_indices(shards, exclude_csv)
-    places, options = (folder, Path(checkpoints)), (threads, minutes, budget_minutes, step, events)
-    return train(spec, shards, kept, val, np.arange(len(val)), *places, *options)
+    return train(spec, shards, kept_indices(shards, exclude_csv), val, np.arange(len(val)), folder, options)
 
 
 def read_spec(path: Path) -> RunSpec:
-    """Read spec.json.
+    """Read spec.json, of this or an older format.
 
     Raises
     ------
     ZfnetError
-        It is missing or not a run's spec.
+        The file is missing or is not a run's spec.
     """
     try:
-        return RunSpec.model_validate(read_json(path))
+        content = read_json(path)
+        return RunSpec.model_validate(upgrade_spec(content) if isinstance(content, dict) else content)
     except ValidationError as error:
         first = error.errors()[0]
-        found = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise ZfnetError(f"{path}: not a run's spec ({found}); run snakemake to write it again.") from None
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ZfnetError(f"{path}: not a run's spec ({problem}); run snakemake to write it again.") from None
 
 
 def kept_indices(train: Shards, exclude_csv: Path | None) -> np.ndarray:
-    """Give int64 indices of all training images but the near-duplicates that a table names.
+    """Return int64 (N,) indices of all training images except the near-duplicates that a table names.
 
     Raises
     ------
@@ -74,8 +69,8 @@ def kept_indices(train: Shards, exclude_csv: Path | None) -> np.ndarray:
     excluded = _train_keys(exclude_csv)
     if missing := excluded.difference(train.keys):
         raise ZfnetError(
-            f"{exclude_csv}: names {min(missing)} and {len(missing) - 1} others that are not in the training set "
-            f"{train.manifest.name}; it was made for other data, so make it again."
+            f"{exclude_csv}: lists {min(missing)} and {len(missing) - 1} other images that are not in the training set "
+            f"{train.manifest.name}; it was made for other data: delete it and run snakemake again."
         )
     return np.flatnonzero([key not in excluded for key in train.keys])
 
@@ -84,7 +79,7 @@ def _train_keys(path: Path) -> set[str]:
     with Path(path).open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)
         if "train_key" not in (table.fieldnames or ()):
-            raise ZfnetError(f"{path}: found no column train_key; expected the table of near-duplicates.")
+            raise ZfnetError(f"{path}: no column train_key; expected the table of near-duplicates.")
         return {row["train_key"] for row in table}
 
 

@@ -1,4 +1,4 @@
-"""Minibatches on their way to the device: on a GPU they travel while the update before still runs."""
+"""Copies of minibatches to the device; on a GPU they overlap with the previous step."""
 
 import torch
 
@@ -6,25 +6,28 @@ from zfnet.training.views import Minibatch
 
 
 class Uploads:
-    """Bring minibatches to a device, on a CUDA stream of their own."""
+    """Copies minibatches to a device, on a GPU through a CUDA stream of their own."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def __call__(self, minibatch: Minibatch) -> Minibatch:
-        """Give the minibatch on the device; what is queued from now on sees it whole."""
+        """Return the minibatch on the device; kernels launched from now on see the complete copy."""
         if self.stream is None:
-            return minibatch.each(lambda tensor: tensor.to(self.device))
+            return minibatch.map(lambda tensor: tensor.to(self.device))
         with torch.cuda.stream(self.stream):
-            there = minibatch.each(lambda tensor: tensor.to(self.device, non_blocking=True))
-        work = torch.cuda.current_stream(self.device)
-        work.wait_stream(self.stream)
-        for tensor in filter(lambda tensor: tensor is not None, there):
-            tensor.record_stream(work)  # its memory is not given away while the update still reads it
-        return there
+            uploaded = minibatch.map(lambda tensor: tensor.to(self.device, non_blocking=True))
+        current = torch.cuda.current_stream(self.device)
+        current.wait_stream(self.stream)
+        for tensor in uploaded:
+            # The allocator knows only the stream a tensor was created on. Without this it could reuse the memory for
+            # the next upload while the current step still reads it.
+            if tensor is not None:
+                tensor.record_stream(current)
+        return uploaded
 
     def wait(self) -> None:
-        """Wait until all minibatches have left the CPU's memory, not for the updates that follow."""
+        """Wait until all minibatches have left CPU memory, but not for the steps that use them."""
         if self.stream is not None:
             self.stream.synchronize()

@@ -1,4 +1,4 @@
-"""Validation error during training: central crops only, for the history and for annealing."""
+"""Validation error during training: centre crops only, for the history and for the learning rate schedule."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from zfnet.core.device import autocast
+from zfnet.core.ranking import is_top_k_error
 from zfnet.data.loader import Shards
 from zfnet.nets import Network
 from zfnet.settings import Recipe
-from zfnet.training.distributed import Ranks
+from zfnet.training.distributed import SINGLE_PROCESS, Rank
 from zfnet.training.views import centre_views
 
 
@@ -21,36 +22,34 @@ def validate(
     indices: np.ndarray,
     recipe: Recipe,
     threads: int,
-    ranks: Ranks | None = None,
-    pause: Callable[[], None] = lambda: None,
+    rank: Rank = SINGLE_PROCESS,
+    on_minibatch: Callable[[], None] = lambda: None,
 ) -> tuple[float, float] | tuple[None, None]:
-    """Give top-1 and top-5 error in per cent over `indices`; (None, None) where there are none.
+    """Return top-1 and top-5 error in per cent over `indices`; (None, None) if there are none.
 
     Parameters
     ----------
-    ranks : the processes that share the work; None is this one alone.
-    pause : called after every minibatch that all processes have; may raise to end the validation.
+    rank : this process among those that share the work.
+    on_minibatch : called after every minibatch that all processes have; may raise to end the validation.
     """
-    ranks = ranks or Ranks()
     if len(indices) == 0:
         return None, None
     net.eval()
-    wrong = torch.zeros(2, dtype=torch.int64, device=net.mean.device)
-    own = indices[ranks.part.rank :: ranks.part.ranks]
-    common = len(indices) // (ranks.part.ranks * recipe.batch_size)
-    for number, batch in enumerate(shards.batches(own, recipe.batch_size, threads)):
-        images, labels = batch.images.to(wrong.device), batch.labels.to(wrong.device)
-        with autocast(wrong.device, recipe.precision):
-            logits = net(centre_views(images, net))
-        wrong += missed(logits.float(), labels)
+    errors = torch.zeros(2, dtype=torch.int64, device=net.mean.device)  # top-1, top-5
+    local_indices = indices[rank.rank :: rank.world_size]
+    common = len(indices) // (rank.world_size * recipe.batch_size)  # minibatches that every process has
+    for number, batch in enumerate(shards.batches(local_indices, recipe.batch_size, threads)):
+        images, labels = batch.images.to(errors.device), batch.labels.to(errors.device)
+        with autocast(errors.device, recipe.precision):
+            logits = net(centre_views(images, net))  # (B, classes)
+        errors += count_errors(logits.float(), labels)
         if number < common:
-            pause()
-    top1, top5 = (100 * ranks.total(wrong).double() / len(indices)).tolist()
+            on_minibatch()
+    top1, top5 = (100 * rank.all_reduce_sum(errors).double() / len(indices)).tolist()
     return top1, top5
 
 
-def missed(logits: Tensor, labels: Tensor) -> Tensor:
-    """Count the rows whose label is not the strongest, and not among the five strongest: int64 (2,)."""
-    ranked = logits.topk(min(5, logits.shape[1])).indices  # (B, 5), strongest first
-    hit = ranked == labels[:, None]
-    return torch.stack([(~hit[:, 0]).sum(), (~hit.any(1)).sum()])
+def count_errors(logits: Tensor, labels: Tensor) -> Tensor:
+    """Count top-1 and top-5 errors of logits (B, C) against labels (B,): int64 (2,); ties count as errors."""
+    label_scores = logits.gather(1, labels[:, None])[:, 0]  # (B,)
+    return torch.stack([is_top_k_error(logits, label_scores, k).sum() for k in (1, 5)])

@@ -32,6 +32,8 @@ from zfnet.evaluation.predict import centre, ten_crop
 from zfnet.nets import load
 from zfnet.settings import Settings
 from zfnet.training.experiments import RunSpec, scratch_spec
+from zfnet.training.run_options import RunOptions
+from zfnet.training.spec_format import format1_text
 from zfnet.training.trainer import train
 from zfnet.transfer.caltech_heads import caltech_splits, table_sizes
 from zfnet.transfer.metrics import class_accuracy
@@ -140,23 +142,15 @@ def _run(
     """Train and test one net, or return its stored row if the settings and images have not changed."""
     spec = _spec(settings, shards.manifest.name, split)
     images = str([numbers.tolist() for numbers in (split.train, split.test, splits.classes)])
-    stamp = text_hash(spec.text + shards.manifest.hash + images + STATISTICS + settings.transfer.crops)
+    inputs = shards.manifest.hash + images + STATISTICS + settings.transfer.crops
+    stamp, stamp_format1 = (text_hash(text + inputs) for text in (spec.text, format1_text(spec.text)))
     row_file, work = checkpoints / f"{spec.run}.json", checkpoints / spec.run
-    if row_file.exists() and (stored := read_json(row_file)).get("stamp") == stamp:
+    if row_file.exists() and (stored := read_json(row_file)).get("stamp") in (stamp, stamp_format1):
         return stored["row"]
     train_shards = TrainingShards(shards.path, split.train, splits.classes, threads)
     no_validation = np.empty(0, np.int64)
-    metrics = train(
-        spec,
-        train_shards,
-        split.train,
-        train_shards,
-        no_validation,
-        work / "run",
-        work,
-        threads,
-        budget_minutes=budget,
-    )
+    options = RunOptions(work, threads, budget_minutes=budget)
+    metrics = train(spec, train_shards, split.train, train_shards, no_validation, work / "run", options)
     net = load(work / "run" / "weights.safetensors").to(device())
     predict = ten_crop if settings.transfer.crops == "ten" else centre
     probabilities = predict(net, train_shards, split.test, BATCH_SIZE, threads)  # (m, K)

@@ -21,6 +21,7 @@ from zfnet.nets import Network, load_metadata
 from zfnet.settings import Visualize
 from zfnet.training.experiments import RunSpec
 from zfnet.training.init_weights import initialise
+from zfnet.training.spec_format import known_hashes
 from zfnet.training.train_run import read_spec
 from zfnet.visualize.backward import RULES
 from zfnet.visualize.net_inputs import InputLoader, open_loader, sample_indices
@@ -66,7 +67,7 @@ def read_own_spec(weights: Path, spec: Path) -> RunSpec:
         The file is not a spec, or the net was trained by another one.
     """
     run_spec = read_spec(spec)
-    if load_metadata(weights).get("spec") != run_spec.hash:
+    if load_metadata(weights).get("spec") not in known_hashes(run_spec.text):
         raise ZfnetError(
             f"{spec}: not the spec by which {weights} was trained, so the initial weights of the net are unknown; give "
             "the spec.json of its own run."

@@ -118,7 +118,11 @@ def _points(rows: History, key: str) -> list[Point]:
 
 def rate_falls(rows: Sequence[dict[str, Any]]) -> list[int]:
     """Epochs that are the first with a lower learning rate."""
-    return [after["epoch"] for before, after in pairwise(rows) if after.get("rate", 0) < before.get("rate", 0)]
+    return [after["epoch"] for before, after in pairwise(rows) if _lr(after) < _lr(before)]
+
+
+def _lr(row: dict[str, Any]) -> float:
+    return row.get("learning_rate", 0)
 
 
 def _alt(title: str, nets: dict[str, dict[str, History]], key: str) -> str:
