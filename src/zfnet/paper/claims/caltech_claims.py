@@ -15,7 +15,7 @@ from zfnet.paper import published
 from zfnet.paper.claims.verdicts import Contrast, Evidence, Finding, conclude, contrast, equivalence, not_run, paired
 from zfnet.paper.results import Results
 from zfnet.paper.statistics import holm
-from zfnet.paper.tables.paired import head_folds, scratch_folds, share_tested
+from zfnet.paper.tables.paired import head_folds, scratch_folds, test_train_ratio
 from zfnet.paper.tables.table7 import NAMES
 from zfnet.paper.tables.table7 import size as layer_size
 
@@ -42,7 +42,7 @@ def scratch_fails(evidence: Evidence) -> Finding:
     contrasts, slopes, missing = [], [], []
     for dataset, name in NAMES.items():
         gaps = _gaps(evidence.results, dataset)
-        shares = [share_tested(evidence.results, dataset, size) for size in gaps]
+        shares = [test_train_ratio(evidence.results, dataset, size) for size in gaps]
         contrasts += [
             Contrast(f"{name}, {size}", gaps[size].dropna(), True, share)
             for size, share in zip(gaps, shares, strict=True)
@@ -102,7 +102,7 @@ def six_images_are_enough(evidence: Evidence) -> Finding:
         return not_run(
             f"the printed {best:g} counts on the full archive only, and no hand-made baseline is trained", text
         )
-    one = Contrast(f"6 per class - {best:g}", six - best, True, share_tested(results, "caltech256", 6))
+    one = Contrast(f"6 per class - {best:g}", six - best, True, test_train_ratio(results, "caltech256", 6))
     return _decide(evidence, [one], "against the printed Bo et al. at 60 per class")
 
 
@@ -114,7 +114,7 @@ def features_improve_with_depth(evidence: Evidence) -> Finding:
         size = layer_size(evidence.results, dataset)
         for head, low, high in steps:
             deeper, below = (head_folds(evidence.results, dataset, head, layer, size) for layer in (high, low))
-            share = share_tested(evidence.results, dataset, size)
+            share = test_train_ratio(evidence.results, dataset, size)
             contrasts.append(Contrast(f"{NAMES[dataset]} {head} {high} - {low}", paired(deeper, below), True, share))
     if not all(len(one.values) for one in contrasts):
         return not_run("needs heads on layers 1-5 and 7 of both Caltech sets")
@@ -127,7 +127,7 @@ def heads_are_alike(evidence: Evidence) -> Finding:
     for dataset in NAMES:
         size = layer_size(evidence.results, dataset)
         softmax, svm = (head_folds(evidence.results, dataset, head, 7, size) for head in ("softmax", "svm"))
-        share = share_tested(evidence.results, dataset, size)
+        share = test_train_ratio(evidence.results, dataset, size)
         contrasts.append(Contrast(NAMES[dataset], paired(softmax, svm), True, share))
     if not all(len(one.values) for one in contrasts):
         return not_run("needs both heads on layer 7 of both Caltech sets")
@@ -162,7 +162,10 @@ def _against_printed(evidence: Evidence, dataset: str, baseline: dict[int, float
         return not_run("printed numbers count on the full archives only, and no hand-made baseline is trained", shown)
     contrasts = [
         Contrast(
-            f"{size} - {baseline[size]:g}", values - baseline[size], True, share_tested(evidence.results, dataset, size)
+            f"{size} - {baseline[size]:g}",
+            values - baseline[size],
+            True,
+            test_train_ratio(evidence.results, dataset, size),
         )
         for size, values in folds.items()
     ]
