@@ -143,7 +143,7 @@ class Results:
         return next((run.name for run in self.seeds(variant)), first_run(variant))
 
     def shown(self, name: str, variant: str = SHOWN) -> str:
-        """Return the path visualize/RUN/`name` of a variant's first training; by default of the net that figures show."""
+        """Return visualize/RUN/`name` of the first training of a variant, by default the net that figures show."""
         return f"visualize/{self.first(variant)}/{name}"
 
     def looked_at(self, name: str) -> list[Run]:
@@ -166,7 +166,7 @@ class Results:
         return [record for record in map(_parsed, lines) if record is not None]
 
     def error(self, run: Run, measure: str) -> float | None:
-        """Return one error in per cent: `val_top1`, `val_top5` (ten crops), `centre_top1`, `centre_top5`, `train_top1` …"""
+        """Return an error in per cent: `val_top1`, `val_top5` (ten crops), `centre_top1`, `centre_top5`, `train_top1` …"""
         evaluation = self.of_run(run, "evaluation")
         if evaluation is None:
             return None

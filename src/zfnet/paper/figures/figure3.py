@@ -54,9 +54,7 @@ def architecture(results: Results) -> Architecture:
     run = results.runs.get(name)
     spec = results.of_run(run, "spec") if run else None
     if spec is None:
-        raise ZfnetError(
-            f"{results.root}/runs/{name}/spec.json: no such file; start the workflow once, which writes it."
-        )
+        raise ZfnetError(f"{results.root}/runs/{name}/spec.json: no such file; start the workflow, which writes it.")
     predictions = results.predictions(run)
     classes = {} if predictions is None else {"classes": predictions[0].shape[1]}
     net = spec["net"]

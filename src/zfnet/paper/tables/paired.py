@@ -1,4 +1,4 @@
-"""Compare methods within folds (below Tables 4, 5 and 7): pre-trained and from scratch, layer by layer, SVM and softmax.
+"""Compare methods within folds, for Tables 4, 5 and 7: pre-trained and from scratch, layer by layer, SVM and softmax.
 
 All methods use the same folds, so their difference is taken within each fold. Its mean has a 95 % interval by the
 corrected resampled t-test (Nadeau & Bengio 2003): with k folds, n training and m test images,
@@ -65,13 +65,13 @@ def check_folds(results: Results, dataset: str) -> None:
     heads, scratch = (record.get("folds") for record in records)
     if heads and scratch and heads != scratch:
         raise ZfnetError(
-            f"{results.root}/transfer: heads and nets from scratch on {dataset} have different folds, so they cannot be "
+            f"{results.root}/transfer: heads and nets from scratch on {dataset} have different folds and cannot be "
             f"paired; make transfer/heads/{dataset}.csv and transfer/scratch/{dataset}.csv again."
         )
 
 
 def layers_and_heads(results: Results, sizes: dict[str, int]) -> pd.DataFrame:
-    """Compare each layer with the one before, and softmax with SVM on layers 5 and 7, at one size per data set (Table 7)."""
+    """Compare each layer with the one before, and on layers 5 and 7 softmax with SVM, at one size per set (Table 7)."""
     pairs = [(("svm", high), ("svm", low)) for low, high in pairwise(LAYERS)] + [(("softmax", 7), ("softmax", 5))]
     pairs += [(("softmax", layer), ("svm", layer)) for layer in (5, 7)]
     rows = [

@@ -174,7 +174,7 @@ def _repetitions(frame: pd.DataFrame, table: Table) -> list[str]:
 
 
 def footnotes(frame: pd.DataFrame) -> list[str]:
-    """Return why cells of ours are empty and which published values are wrong: one sentence per cause, with its rows."""
+    """Return why cells of ours are empty and which published values are wrong, one sentence per cause."""
     own = frame[frame["reason"] != PUBLISHED_ONLY]
     causes = own["reason"].str.split("; ").explode()
     return [
