@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zfnet.paper.claims.verdicts import Contrast, conclude, contrast, equivalence
+from zfnet.paper.claims.verdicts import conclude, directed, equal, equivalence_level
 from zfnet.paper.claims.visual_measures import difference_terms
 from zfnet.paper.statistics import nets_interval, t_interval, units_interval
 
@@ -159,20 +159,20 @@ def test_pairs_on_one_net_are_about_right():
 
 def claims(make, worlds: int = 800) -> list[str]:
     """Verdicts of a claim in worlds without truth."""
-    return [conclude(make(), LEVEL).verdict for _ in range(worlds)]
+    return [conclude(make(), LEVEL).outcome for _ in range(worlds)]
 
 
 @pytest.mark.parametrize("count", [2, 6])
 def test_a_claim_of_many_parts_neither_holds_nor_fails_by_chance(count):
     """All parts must agree to hold; that one part of many lies on the other side by chance is not a failure."""
     rng = np.random.default_rng(count)
-    found = claims(lambda: [contrast(Contrast("", rng.normal(size=5)), LEVEL) for _ in range(count)])
+    found = claims(lambda: [directed("", t_interval(rng.normal(size=5), LEVEL), True) for _ in range(count)])
     assert rarely(found.count("holds"), 800) and rarely(found.count("fails"), 800)
 
 
 def test_a_claim_that_just_misses_in_one_part_rarely_holds():
     rng = np.random.default_rng(7)
-    found = claims(lambda: [contrast(Contrast("", rng.normal(at, 1, 5)), LEVEL) for at in (50, 50, 0)])
+    found = claims(lambda: [directed("", t_interval(rng.normal(at, 1, 5), LEVEL), True) for at in (50, 50, 0)])
     assert rarely(found.count("holds"), 800)
 
 
@@ -181,7 +181,7 @@ def test_a_claim_that_just_misses_in_one_part_rarely_holds():
 def test_a_difference_as_large_as_the_margin_is_rarely_called_none(n, spread):
     """Two one-sided tests have the level 5 %, and a difference inside the margin rarely fails."""
     rng = np.random.default_rng(n)
-    found = claims(lambda: [equivalence(Contrast("", rng.normal(2.0, spread, n)), 2.0, LEVEL)])
+    found = claims(lambda: [equal("", t_interval(rng.normal(2.0, spread, n), equivalence_level(LEVEL)), 2.0)])
     assert rarely(found.count("holds"), 800, 2 * SIDE) and rarely(found.count("fails"), 800)
 
 
@@ -189,12 +189,12 @@ def test_a_difference_as_large_as_the_margin_is_rarely_called_none(n, spread):
 def test_what_is_there_is_found(effect):
     """An effect of three standard deviations is decided with five nets nearly always, and never the wrong way."""
     rng = np.random.default_rng(3)
-    found = claims(lambda: [contrast(Contrast("", rng.normal(3 * effect, 1, 5)), LEVEL)], 400)
+    found = claims(lambda: [directed("", t_interval(rng.normal(3 * effect, 1, 5), LEVEL), True)], 400)
     right, wrong = ("holds", "fails") if effect > 0 else ("fails", "holds")
     assert found.count(right) > 0.95 * 400 and found.count(wrong) == 0
 
 
 def test_what_is_too_noisy_stays_open():
     rng = np.random.default_rng(4)
-    found = claims(lambda: [contrast(Contrast("", rng.normal(0.3, 1, 5)), LEVEL)], 400)
+    found = claims(lambda: [directed("", t_interval(rng.normal(0.3, 1, 5), LEVEL), True)], 400)
     assert found.count("undecided") > 0.85 * 400

@@ -166,7 +166,7 @@ class Results:
         return [record for record in map(_parsed, lines) if record is not None]
 
     def error(self, run: Run, measure: str) -> float | None:
-        """Return an error in per cent: `val_top1`, `val_top5` (ten crops), `centre_top1`, `centre_top5`, `train_top1` …"""
+        """Return an error in per cent: `val_top1` or `val_top5` (ten crops), `centre_top1`, `train_top1` …"""
         evaluation = self.of_run(run, "evaluation")
         if evaluation is None:
             return None
