@@ -30,7 +30,7 @@ def untrained_arrays(controls: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def over_nets(
-    evidence: Evidence,
+    level: float,
     name: str,
     values: Sequence[np.ndarray] | Sequence[pd.Series],
     above: bool = True,
@@ -40,10 +40,11 @@ def over_nets(
 
     Parameters
     ----------
+    level : of the interval.
     values : (N,) per net. The index of a series names the unit of each value (an image, or both animals of a pair),
         which several nets share; every value of an array is a unit of its own (a feature map).
     """
-    flat, level = np.concatenate([np.asarray(own) for own in values]), evidence.level
+    flat = np.concatenate([np.asarray(own) for own in values])
     units = np.concatenate([_units(own) for own in values]) if _named(values) else np.arange(flat.size)
     if len(values) < FEWEST:
         return directed(name, units_interval(flat, units, level), above, digits)
@@ -62,7 +63,7 @@ def _units(values: pd.Series) -> np.ndarray:
 
 
 def against_untrained(
-    evidence: Evidence,
+    level: float,
     name: str,
     trained: Sequence[np.ndarray],
     untrained: Sequence[np.ndarray],
@@ -75,4 +76,4 @@ def against_untrained(
     if len(untrained) != len(trained) or any(values.size < 2 for values in untrained):
         return []
     terms = [difference_terms(*pair) for pair in zip(trained, untrained, strict=True)]
-    return [control(over_nets(evidence, f"{name}, trained - untrained", terms, above))]
+    return [control(over_nets(level, f"{name}, trained - untrained", terms, above))]

@@ -33,12 +33,12 @@ def maps_become_class_specific(evidence: Evidence) -> Verdict:
         [_slopes(table["layer"], table["bits"]) for table in nets] for nets in (trained, untrained)
     )
     parts = [
-        over_nets(evidence, "bits, random - strongest", [chance - values for values in bits]),
-        over_nets(evidence, "bits per layer", slopes, False),
+        over_nets(evidence.level, "bits, random - strongest", [chance - values for values in bits]),
+        over_nets(evidence.level, "bits per layer", slopes, False),
     ]
     controls = [
-        *against_untrained(evidence, "bits", bits, bits_untrained, False),
-        *against_untrained(evidence, "bits per layer", slopes, slopes_untrained, False),
+        *against_untrained(evidence.level, "bits", bits, bits_untrained, False),
+        *against_untrained(evidence.level, "bits per layer", slopes, slopes_untrained, False),
     ]
     partial = "" if len(controls) == 2 else NO_CONTROL
     return conclude(parts + controls, evidence.level, partial=partial, nets=len(trained))
@@ -75,7 +75,7 @@ def rectifying_is_clearer(evidence: Evidence) -> Verdict:
     values = [measures.clearer(array) for array in arrays(evidence, "controls.safetensors")]
     if not values or not all(own.size for own in values):
         return not_run(f"needs {evidence.results.shown('controls.safetensors')} with maps that respond")
-    part = over_nets(evidence, "Gini, deconvnet - mask", values)
+    part = over_nets(evidence.level, "Gini, deconvnet - mask", values)
     return conclude([part], evidence.level, partial="C38's ratio needs boxes around objects", nets=len(values))
 
 
@@ -94,7 +94,7 @@ def top_layers_develop_later(evidence: Evidence) -> Verdict:
         name = evidence.results.shown("evolution.safetensors")
         return not_run(f"needs {name} with two maps of layers 1 and 5 that respond")
     parts = [
-        over_nets(evidence, "epochs by projections, layer 5 - layer 1", terms, digits=1),
+        over_nets(evidence.level, "epochs by projections, layer 5 - layer 1", terms, digits=1),
         directed("by CKA", t_interval(wholes, evidence.level), True),
     ]
     reason = f"cosine of projections and CKA from {measures.SIMILAR:g}"
@@ -112,7 +112,7 @@ def jumps_are_changes_of_the_image(evidence: Evidence) -> Verdict:
             terms.append(measures.difference_terms(changed, same))
     if not terms:
         return not_run("needs two changes of the strongest image and two snapshots without a change")
-    part = over_nets(evidence, "changed - same image", terms)
+    part = over_nets(evidence.level, "changed - same image", terms)
     return conclude([part], evidence.level, nets=len(terms))
 
 
@@ -130,8 +130,8 @@ def _beside_untrained(
     evidence: Evidence, name: str, trained: Sequence[np.ndarray], untrained: Sequence[np.ndarray]
 ) -> Verdict:
     """Decide that a mean over maps is above zero, and above that of the untrained nets."""
-    controls = against_untrained(evidence, name, trained, untrained)
-    parts = [over_nets(evidence, name, trained), *controls]
+    controls = against_untrained(evidence.level, name, trained, untrained)
+    parts = [over_nets(evidence.level, name, trained), *controls]
     return conclude(parts, evidence.level, partial="" if controls else NO_CONTROL, nets=len(trained))
 
 

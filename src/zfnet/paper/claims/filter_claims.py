@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from zfnet.paper.claims.verdicts import Evidence, Part, Verdict, conclude, directed, not_run, paired
-from zfnet.paper.claims.visual_measures import colour_share, group_excess
+from zfnet.paper.claims.visual_measures import colour_fraction, group_excess
 from zfnet.paper.results import Run
 from zfnet.paper.statistics import t_interval
 
@@ -118,4 +118,4 @@ def _excesses(evidence: Evidence, variant: str) -> pd.DataFrame:
 
 def _excess(evidence: Evidence, run: Run) -> tuple[float, float]:
     filters = evidence.results.arrays(f"runs/{run.name}/weights.safetensors")["conv1.weight"]  # (maps, 3, k, k)
-    return group_excess(colour_share(np.asarray(filters)), evidence.settings.resamples)
+    return group_excess(colour_fraction(np.asarray(filters)), evidence.settings.resamples)

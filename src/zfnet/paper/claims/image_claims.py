@@ -28,8 +28,8 @@ def layer_one_jumps_layer_seven_glides(evidence: Evidence) -> Verdict:
         shapes = [measures.shapes(table, transform) for table in curves]
         jumps = [shape["jump1"] - shape["jump7"] for shape in shapes]
         lines = [shape["line7"] - shape["line1"] for shape in shapes]
-        parts += [over_nets(evidence, f"{transform}: first step, layer 1 - 7", jumps)]
-        parts += [over_nets(evidence, f"{transform}: R² of a line, layer 7 - 1", lines)]
+        parts += [over_nets(evidence.level, f"{transform}: first step, layer 1 - 7", jumps)]
+        parts += [over_nets(evidence.level, f"{transform}: R² of a line, layer 7 - 1", lines)]
     return conclude(parts, evidence.level, nets=len(curves))
 
 
@@ -39,7 +39,7 @@ def output_is_stable_to_shift_and_scale(evidence: Evidence) -> Verdict:
     if not losses:
         return not_run(f"needs {evidence.results.shown('invariance.csv')}")
     parts = [
-        over_nets(evidence, f"rotation - {name}", [loss["rotation"] - loss[name] for loss in losses])
+        over_nets(evidence.level, f"rotation - {name}", [loss["rotation"] - loss[name] for loss in losses])
         for name in ("vertical", "scale")
     ]
     return conclude(parts, evidence.level, "mean loss of P(true class)", nets=len(losses))
@@ -50,7 +50,7 @@ def output_is_not_invariant_to_rotation(evidence: Evidence) -> Verdict:
     losses = [measures.losses(table) for table in tables(evidence, "invariance.csv")]
     if not losses:
         return not_run(f"needs {evidence.results.shown('invariance.csv')}")
-    part = over_nets(evidence, "loss under rotation", [loss["rotation"] for loss in losses])
+    part = over_nets(evidence.level, "loss under rotation", [loss["rotation"] for loss in losses])
     partial = "no objects were labelled symmetric beforehand"
     return conclude([part], evidence.level, partial=partial, nets=len(losses))
 
@@ -61,7 +61,7 @@ def horizontal_moves_less(evidence: Evidence) -> Verdict:
     if not curves or not all("horizontal" in set(table["transform"]) for table in curves):
         return not_run(f"needs {evidence.results.shown('invariance.csv')} with both translations")
     means = [table.groupby(["transform", "key"])["layer7_relative"].mean() for table in curves]
-    part = over_nets(evidence, "vertical - horizontal", [mean["vertical"] - mean["horizontal"] for mean in means])
+    part = over_nets(evidence.level, "vertical - horizontal", [mean["vertical"] - mean["horizontal"] for mean in means])
     return conclude([part], evidence.level, nets=len(curves))
 
 
@@ -72,8 +72,10 @@ def projections_show_what_the_map_needs(evidence: Evidence) -> Verdict:
     if not covered:
         return not_run(f"needs {evidence.results.shown('occlusion.csv')} with images to which two maps respond")
     parts = [
-        over_nets(evidence, "rank correlation", [table["own"] for table in covered]),
-        over_nets(evidence, "own - another map's projection", [table["own"] - table["control"] for table in covered]),
+        over_nets(evidence.level, "rank correlation", [table["own"] for table in covered]),
+        over_nets(
+            evidence.level, "own - another map's projection", [table["own"] - table["control"] for table in covered]
+        ),
     ]
     return conclude(parts, evidence.level, nets=len(covered))
 
@@ -84,8 +86,8 @@ def map_and_classifier_can_differ(evidence: Evidence) -> Verdict:
     if not covered:
         return not_run(f"needs {evidence.results.shown('occlusion.csv')} with images to which two maps respond")
     parts = [
-        over_nets(evidence, f"fraction apart - {few:g}", [_apart(table) - few for table in covered]),
-        over_nets(evidence, "P(true) left without the map - 0.5", [_left(table) - 0.5 for table in covered]),
+        over_nets(evidence.level, f"fraction apart - {few:g}", [_apart(table) - few for table in covered]),
+        over_nets(evidence.level, "P(true) left without the map - 0.5", [_left(table) - 0.5 for table in covered]),
     ]
     alike = np.mean([table["alike"].mean() for table in covered])
     reason = f"mean rank correlation of map and classifier {alike:+.2f}"
@@ -113,7 +115,7 @@ def parts_correspond(evidence: Evidence) -> Verdict:
     distances = [_distances(pairs) for pairs in tables(evidence, "correspondence-pairs.csv")]
     if not distances:
         return not_run(f"needs {evidence.results.shown('correspondence-pairs.csv')}")
-    parts = [over_nets(evidence, column, [net[column] for net in distances], digits=3) for column in distances[0]]
+    parts = [over_nets(evidence.level, column, [net[column] for net in distances], digits=3) for column in distances[0]]
     animals = np.unique(distances[0].index.to_list()).size
     objection = f"fewer than {ANIMALS} animals" if animals < ANIMALS else ""
     reason = "pairs of one animal go together"
@@ -137,8 +139,8 @@ def neighbours_are_of_one_class(evidence: Evidence) -> Verdict:
     against_pixels = [net["trained"] - net["pixels"] for net in fractions]
     against_untrained = [net["trained"] - net["untrained"] for net in fractions]
     parts = [
-        over_nets(evidence, "layer 7 - pixels", against_pixels),
-        control(over_nets(evidence, "trained - untrained", against_untrained)),
+        over_nets(evidence.level, "layer 7 - pixels", against_pixels),
+        control(over_nets(evidence.level, "trained - untrained", against_untrained)),
     ]
     return conclude(parts, evidence.level, "fraction of six neighbours with the same class", nets=len(fractions))
 

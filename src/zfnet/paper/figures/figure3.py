@@ -63,7 +63,7 @@ def architecture(results: Results) -> Architecture:
 
 def stages(net: Architecture) -> list[Stage]:
     """Return the input, layers 1-7 and the classifier."""
-    drawn = [Stage("Input", ["picture crop", "per-pixel mean", "subtracted"], (3, net.crop, net.crop))]
+    drawn = [Stage("Input", ["image crop", "per-pixel mean", "subtracted"], (3, net.crop, net.crop))]
     plan = [planned for planned in net.plan() if planned.kind not in ("pad", "flatten")]
     numbers = dict.fromkeys(int(re.search(r"\d+$", planned.name)[0]) for planned in plan)
     for number in numbers:

@@ -68,7 +68,7 @@ def _projections(page: Page, projections: np.ndarray, own: int, top: float) -> N
     row, column = divmod(own, 2)
     corner = (column * (side + 2) - 0.5, row * (side + 2) - 0.5)
     axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor="black", lw=2.2))
-    page.text("framed: this picture", _left(2), top + SIDE + 0.16, size=7, color="#555555")
+    page.text("framed: this image", _left(2), top + SIDE + 0.16, size=7, color="#555555")
 
 
 def _probability(page: Page, probability: np.ndarray, top: float) -> None:

@@ -13,9 +13,9 @@ from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 
 PUBLISHED = {
-    "ours": ("Zeiler & Fergus, printed", "#7fa6d6"),
-    "bo": ("Bo et al., printed", "#c44e52"),
-    "sohn": ("Sohn et al., printed", "#55a868"),
+    "ours": ("Zeiler & Fergus, published", "#7fa6d6"),
+    "bo": ("Bo et al., published", "#c44e52"),
+    "sohn": ("Sohn et al., published", "#55a868"),
 }
 OURS, DASH = "#1f3f77", "#444444"
 
@@ -51,7 +51,7 @@ def _published(axes: Axes) -> None:
         points = curve[column].dropna()
         spread = curve["ours_spread"] if column == "ours" else None
         axes.errorbar(points.index, points, yerr=spread, color=colour, marker="s", ms=3.5, lw=1.2, label=label)
-    axes.axhline(best, color=DASH, ls="--", lw=1, label=f"Bo et al., printed, 60 images per class: {best}")
+    axes.axhline(best, color=DASH, ls="--", lw=1, label=f"Bo et al., published, 60 images per class: {best}")
 
 
 FIGURE = Figure("figure9", draw)

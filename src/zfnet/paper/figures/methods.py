@@ -13,7 +13,7 @@ from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 
 METHODS = {
-    "patch": "picture",
+    "patch": "image",
     "deconvnet": "deconvnet",
     "guided": "guided\nbackpropagation",
     "gradient": "gradient",
@@ -94,7 +94,7 @@ def _measure(method: str, own: pd.DataFrame) -> str:
         return ""
     row = own.loc[method]
     if method.startswith("maximised"):
-        return "" if pd.isna(row["gain"]) else f"{row['gain']:.1f}× the picture's"
+        return "" if pd.isna(row["gain"]) else f"{row['gain']:.1f}× the image's"
     return f"cosine {row['cosine']:.2f}"
 
 

@@ -18,7 +18,7 @@ from zfnet.paper.results import Results
 from zfnet.paper.tables.table4 import NAMES
 
 CURVE, SUMMARY = "transfer/duplicates-curve.csv", "transfer/duplicates.json"
-TITLES = {"copies found": "copies found (%)", "pictures with a match": "pictures with a match in training (%)"}
+TITLES = {"copies found": "copies found (%)", "pictures with a match": "images with a match in training (%)"}
 
 
 def draw(results: Results) -> Page:
@@ -45,8 +45,8 @@ def _lines(axes: Axes, points: pd.DataFrame, threshold: float) -> None:
 
 def _counts(counts: dict[str, dict[str, int]]) -> str:
     lines = [
-        f"{NAMES[name]}: {of['found']} of {of['images']} pictures, at most {of['most_in_one_class']} in a class "
-        f"(printed: {_published(name)} and {_published(f'{name}_class')})"
+        f"{NAMES[name]}: {of['found']} of {of['images']} images, at most {of['most_in_one_class']} in a class "
+        f"(published: {_published(name)} and {_published(f'{name}_class')})"
         for name, of in counts.items()
     ]
     return "At the dashed threshold:\n" + "\n".join(lines)
