@@ -19,7 +19,7 @@ def table(
 
 
 def figure(
-    name: Annotated[str, typer.Argument(help="figure2 … figure9, methods or near_duplicates")],
+    name: Annotated[str, typer.Argument(help="figure2 … figure9, or another figure of paper/items.yaml")],
     results: Results,
     out: Out,
 ) -> None:
