@@ -57,7 +57,9 @@ def data_stages():
     """Write the settings file of every data set: changing the ImageNet subset prepares only ImageNet again."""
     others = {"imagenet": {"background_class"}, "caltech": {"imagenet"}}
     for name in ARCHIVES_OF:
-        unused = next((fields for kind, fields in others.items() if name.startswith(kind)), {"background_class", "imagenet"})
+        unused = next(
+            (fields for kind, fields in others.items() if name.startswith(kind)), {"background_class", "imagenet"}
+        )
         stage(f"data-{name}", data=" ".join(field for field in type(settings.data).model_fields if field not in unused))
 
 
