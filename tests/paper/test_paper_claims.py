@@ -32,7 +32,7 @@ def write_csv(path, rows, names):
 
 
 def write_errors(root, variant, top5, seeds=(1, 2, 3, 4, 5)):
-    """Evaluations of a variant, one per random state; all measures are the same number."""
+    """Evaluations of a variant, one per seed; all measures are the same number."""
     for seed, error in zip(seeds, top5, strict=True):
         both = {"top1": error, "top5": error}
         folder = root / "runs" / f"{variant}-s{seed}"
@@ -116,7 +116,7 @@ def test_one_training_of_each_kind_is_undecided_and_shows_the_difference(tmp_pat
     assert "no interval" in found.reason
 
 
-def test_variants_are_paired_by_random_state(tmp_path):
+def test_variants_are_paired_by_seed(tmp_path):
     """Trainings differ widely but the difference is always near -2: only pairing can see it."""
     write_errors(tmp_path, "krizhevsky", [10, 30, 50, 70, 90])
     write_errors(tmp_path, "zf", [7.9, 28.1, 47.9, 68.1, 87.9])
@@ -130,7 +130,7 @@ def write_cuts(root, no34, no7, no67, no3467):
         write_errors(root, f"krizhevsky-{variant}", error + np.roll(noise, shift))
 
 
-def test_the_printed_numbers_of_table_3_support_the_claims_made_of_them(tmp_path):
+def test_the_published_numbers_of_table_3_support_the_claims_made_of_them(tmp_path):
     write_cuts(tmp_path, no34=22.1, no7=18.4, no67=22.4, no3467=50.1)
     assert [decided(name, tmp_path).outcome for name in ("C6", "C7", "C8", "C11")] == ["holds"] * 4
 
@@ -141,7 +141,7 @@ def test_a_flat_table_3_contradicts_them(tmp_path):
 
 
 def test_claims_are_not_moved_by_the_paper_s_own_numbers(tmp_path):
-    """C17 needs a baseline of ours; a small archive is never compared with printed numbers."""
+    """C17 needs a baseline of ours; a small archive is never compared with published numbers."""
     rows = [("caltech101", "softmax", 7, size, fold, 99.0, 1, 6, 90, 60) for size in (15, 30) for fold in range(5)]
     names = "set head layer size fold accuracy c classes train_images test_images"
     write_csv(tmp_path / "transfer/heads/caltech101.csv", rows, names)
@@ -150,7 +150,7 @@ def test_claims_are_not_moved_by_the_paper_s_own_numbers(tmp_path):
     assert "99.0" in found.ours
 
 
-def test_printed_numbers_count_where_nets_and_heads_know_all_classes(tmp_path):
+def test_published_numbers_count_where_nets_and_heads_know_all_classes(tmp_path):
     rows = [
         ("caltech101", "softmax", 7, size, fold, 99.0 + fold / 9, 1, 102, 90, 60)
         for size in (15, 30)
@@ -225,7 +225,7 @@ def test_three_nets_decide_what_nets_see(tmp_path, gaps, verdict):
 
 
 @pytest.mark.parametrize(("loss", "verdict"), [(0.5, "holds"), (0.0, "undecided")])
-def test_pictures_of_several_nets_decide_how_stable_the_output_is(tmp_path, loss, verdict):
+def test_images_of_several_nets_decide_how_stable_the_output_is(tmp_path, loss, verdict):
     """C27; under shifts and scales the true class loses nothing."""
     rng = np.random.default_rng(0)
     for seed in (1, 2, 3):
@@ -244,7 +244,7 @@ def test_pictures_of_several_nets_decide_how_stable_the_output_is(tmp_path, loss
 
 
 def write_covered(root, control, apart, loss=0.9):
-    """Thirty pictures on three nets: rank correlations of 0.6, and of `control`; minima apart in a share `apart`."""
+    """Thirty images on three nets: rank correlations of 0.6, and of `control`; minima apart in a share `apart`."""
     lost = np.full(30, loss)
     for seed in (1, 2, 3):
         write_net(root, seed)
@@ -259,7 +259,7 @@ def write_covered(root, control, apart, loss=0.9):
     ("control", "apart", "verdicts"),
     [(0.1, 0.5, ("holds", "holds")), (0.6, 0.05, ("undecided", "undecided")), (0.9, 0.5, ("fails", "holds"))],
 )
-def test_covered_pictures_decide_whether_projections_are_genuine(tmp_path, control, apart, verdicts):
+def test_covered_images_decide_whether_projections_are_genuine(tmp_path, control, apart, verdicts):
     write_covered(tmp_path, control, apart)
     assert tuple(decided(name, tmp_path).outcome for name in ("C32", "C33")) == verdicts
 
@@ -271,7 +271,7 @@ def test_where_covering_costs_the_classifier_little_no_place_is_its_own(tmp_path
 
 
 def write_labels(root, labels):
-    """Strongest pictures of maps: {(layer, map): labels of those it responds to}, out of nine."""
+    """Strongest images of maps: {(layer, map): labels of those it responds to}, out of nine."""
     rows = [
         (layer, one, known[rank] if rank < len(known) else 0, 9.0 - rank if rank < len(known) else 0.0)
         for (layer, one), known in labels.items() for rank in range(9)
@@ -279,10 +279,10 @@ def write_labels(root, labels):
     write_csv(root / "visualize/zf-s1/features.csv", rows, "layer map label activation")
 
 
-def test_maps_that_respond_to_few_pictures_say_nothing_about_classes(tmp_path):
+def test_maps_that_respond_to_few_images_say_nothing_about_classes(tmp_path):
     full = {(layer, one): list(range(9)) for layer in range(1, 6) for one in range(6)}
     write_predictions(tmp_path, "zf-s1", np.random.default_rng(0), labels=np.arange(400) % 10)
-    write_labels(tmp_path, full | {(5, one): [1] for one in range(5)})  # one picture alone is always of one class
+    write_labels(tmp_path, full | {(5, one): [1] for one in range(5)})  # one image alone is always of one class
     assert decided("C35", tmp_path).outcome == "undecided"
     write_labels(tmp_path, {key: [1, 2] for key in full})
     assert decided("C35", tmp_path).outcome == "not run"
@@ -378,7 +378,7 @@ def test_rising_accuracy_supports_c24_and_a_fall_contradicts_it(tmp_path):
 
 
 def write_predictions(root, run, rng, labels, skill=0.3, noise=0.6, centre=0.0):
-    """Predictions of a net whose errors are its own; the centre crop misses `centre` more of the pictures."""
+    """Predictions of a net whose errors are its own; the centre crop misses `centre` more of the images."""
     folder = root / "runs" / run
     folder.mkdir(parents=True, exist_ok=True)
     scores = rng.random((labels.size, 10)) * noise
@@ -412,8 +412,8 @@ def test_the_wide_net_is_exchanged_for_its_pair_in_c5(tmp_path, skill, verdict):
     assert decided("C5", tmp_path).outcome == verdict
 
 
-def test_errors_of_designs_are_compared_picture_by_picture_where_predictions_are_there(tmp_path):
-    """C2: three nets of each kind that differ on the same few pictures by chance say nothing about other pictures."""
+def test_errors_of_designs_are_compared_image_by_image_where_predictions_are_there(tmp_path):
+    """C2: three nets of each kind that differ on the same few images by chance say nothing about other images."""
     rng, labels = np.random.default_rng(0), np.arange(200) % 10
     hard = rng.random((2, 200)) < 0.2  # of each design, for all its nets
     for which, variant in enumerate(("zf", "krizhevsky")):
@@ -425,17 +425,17 @@ def test_errors_of_designs_are_compared_picture_by_picture_where_predictions_are
             arrays = {"probabilities": sure, "labels": labels}
             save_file(arrays, tmp_path / f"runs/{variant}-s{seed}/predictions.safetensors")
     evidence, weights = Evidence(Results(tmp_path), SETTINGS), {"zf": 1, "krizhevsky": -1}
-    over_pictures = imagenet_claims._of_errors(evidence, weights, "val_top1")
+    over_images = imagenet_claims._of_errors(evidence, weights, "val_top1")
     misses = [Results(tmp_path).misses(Results(tmp_path).runs[f"zf-s{seed}"])[1].mean() for seed in (1, 2, 3)]
     theirs = [Results(tmp_path).misses(Results(tmp_path).runs[f"krizhevsky-s{seed}"])[1].mean() for seed in (1, 2, 3)]
-    assert over_pictures.value == pytest.approx(100 * np.mean(misses) - 100 * np.mean(theirs))
-    nets_alone, of_pictures = over_pictures.errors
-    assert of_pictures[0] > 2 * nets_alone[0]  # sqrt(2 * 0.2 * 0.8 / 200) is 4 points
-    assert of_pictures[0] == pytest.approx(100 * np.sqrt(0.32 / 200), rel=0.2)
+    assert over_images.value == pytest.approx(100 * np.mean(misses) - 100 * np.mean(theirs))
+    nets_alone, of_images = over_images.errors
+    assert of_images[0] > 2 * nets_alone[0]  # sqrt(2 * 0.2 * 0.8 / 200) is 4 points
+    assert of_images[0] == pytest.approx(100 * np.sqrt(0.32 / 200), rel=0.2)
 
 
 @pytest.mark.parametrize(("centre", "verdict"), [(0.05, "holds"), (0.0, "undecided")])
-def test_ten_crops_are_compared_picture_by_picture(tmp_path, centre, verdict):
+def test_ten_crops_are_compared_image_by_image(tmp_path, centre, verdict):
     rng = np.random.default_rng(0)
     for run in ("krizhevsky-s1", "krizhevsky-s2", "krizhevsky-s3"):
         write_predictions(tmp_path, run, rng, np.arange(1000) % 10, centre=centre)
@@ -467,7 +467,7 @@ def test_values_count_at_full_size_only(tmp_path, ours, verdict):
 
 
 @pytest.mark.parametrize(("top5", "verdict"), [(18.0, "holds"), (25.0, "fails")])
-def test_the_replica_is_compared_with_the_printed_error_at_full_size(tmp_path, top5, verdict):
+def test_the_replica_is_compared_with_the_published_error_at_full_size(tmp_path, top5, verdict):
     write_errors(tmp_path, "krizhevsky", top5 + np.array([0.0, 0.1, -0.1, 0.05, -0.05]))
     labels = np.tile(np.arange(10), 5000)
     for seed in (1, 2, 3, 4, 5):
@@ -553,7 +553,7 @@ def test_groups_that_specialise_differ_in_colour_where_halves_do_not(tmp_path, g
     assert decided("C46", tmp_path).outcome == verdict
 
 
-def test_weighted_average_precision_is_that_of_repeated_pictures():
+def test_weighted_average_precision_is_that_of_repeated_images():
     rng = np.random.default_rng(0)
     positive, weight = rng.random(40) < 0.3, rng.integers(0, 4, 40)
     repeated = np.repeat(positive, weight)

@@ -20,7 +20,7 @@ def write_csv(path, rows, names):
 
 @pytest.fixture
 def folds(tmp_path):
-    """Five folds of which pre-trained wins by 50, 52, 54, 56 and 58 points; 30 training and 60 test pictures."""
+    """Five folds of which pre-trained wins by 50, 52, 54, 56 and 58 points; 30 training and 60 test images."""
     names = "set head layer size fold accuracy c classes train_images test_images"
     heads = [("caltech101", "softmax", "7", 15, k, 80 + 2 * k, 1, 2, 30, 60) for k in range(5)]
     write_csv(tmp_path / "transfer/heads/caltech101.csv", heads, names)
@@ -46,7 +46,7 @@ def test_how_far_nets_from_scratch_learnt_stands_below_the_table(folds, tmp_path
     assert "final training loss 1.50 at 15 per class, where chance is 3.93" in reason
 
 
-def test_classes_with_too_few_pictures_are_named_below_the_table(folds, tmp_path):
+def test_classes_with_too_few_images_are_named_below_the_table(folds, tmp_path):
     table_stage("table4", folds.root, tmp_path / "tables" / "table4.csv")
     text = (tmp_path / "tables" / "table4.md").read_text()
     assert "without classes with too few images: ant (7 images), wasp (9 images)" in text

@@ -78,10 +78,10 @@ def test_headings_go_down_one_level_at_a_time(parsed):
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_pictures_are_embedded_and_have_a_text_alternative(parsed):
-    pictures = parsed.all("img")
-    assert len(pictures) == 2
-    assert all(values["src"].startswith("data:image/webp;base64,") and len(values["alt"]) > 20 for values in pictures)
+def test_images_are_embedded_and_have_a_text_alternative(parsed):
+    images = parsed.all("img")
+    assert len(images) == 2
+    assert all(values["src"].startswith("data:image/webp;base64,") and len(values["alt"]) > 20 for values in images)
     drawings = [values for values in parsed.all("svg") if values.get("aria-hidden") != "true"]
     assert drawings
     assert all(values["role"] == "img" and len(values["aria-label"]) > 40 for values in drawings)

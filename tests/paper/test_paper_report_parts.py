@@ -1,4 +1,4 @@
-"""Parts of the report: deviations, curves, the workflow's picture, decisions and their settings, costs and origins."""
+"""Parts of the report: deviations, curves, the workflow's graph, decisions and their settings, costs and origins."""
 
 import re
 from pathlib import Path

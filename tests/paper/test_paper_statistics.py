@@ -75,11 +75,11 @@ def test_nets_that_saw_other_units_give_the_t_interval_of_their_means():
 
 
 def test_what_all_nets_see_alike_is_no_more_certain_for_being_seen_by_several():
-    pictures, nets = np.random.default_rng(1).normal(size=200), 5
+    images, nets = np.random.default_rng(1).normal(size=200), 5
     slight = 1e-6 * np.arange(nets)[:, None]
-    table = pictures + slight
+    table = images + slight
     found = nets_interval(table.ravel(), np.repeat(np.arange(nets), 200), np.tile(np.arange(200), nets))
-    plain = t_interval(pictures)
+    plain = t_interval(images)
     assert (found.high - found.low) == pytest.approx(plain.high - plain.low, rel=1e-2)
 
 

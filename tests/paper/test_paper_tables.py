@@ -1,4 +1,4 @@
-"""Tables: ours are what was measured, the paper's are exactly what is printed, nothing is copied."""
+"""Tables: ours are what was measured, the paper's are exactly what is published, nothing is copied."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ def spec(number: int) -> table.Table:
 
 
 @pytest.mark.parametrize("number", range(1, 8))
-def test_every_printed_number_stands_in_the_table(results, number):
+def test_every_published_number_stands_in_the_table(results, number):
     frame, theirs = spec(number).build(Results(results)), published.table(number)
     for column in theirs.columns.drop(["label", "flag"]):
         pd.testing.assert_series_equal(frame[f"paper_{column}"], theirs[column], check_names=False)
@@ -38,7 +38,7 @@ def test_nothing_run_leaves_ours_empty_with_a_reason_in_every_own_row(empty, num
     assert (frame["reason"] != table.PUBLISHED_ONLY).any()
 
 
-def test_printed_means_of_table_6_differ_from_the_rows_as_flagged():
+def test_published_means_of_table_6_differ_from_the_rows_as_flagged():
     classes = published.table(6).iloc[:20]
     assert classes[["sande", "yan", "oquab", "ap"]].mean().round(2).tolist() == [74.03, 82.33, 81.63, 79.0]
     won = classes.index[classes["ap"] > classes[["sande", "yan"]].max(axis=1)]
@@ -105,7 +105,7 @@ def test_a_mean_over_fewer_classes_says_so(results, tmp_path):
     assert spec(6).build(Results(results))["ours_label"].isna().all()
 
 
-def test_average_precisions_have_the_deviation_over_resampled_pictures(results):
+def test_average_precisions_have_the_deviation_over_resampled_images(results):
     frame = spec(6).build(Results(results))
     arrays = Results(results).arrays("transfer/voc/scores.safetensors")
     rng, names = np.random.default_rng(5), list(published.table(6).index[:20])
@@ -172,7 +172,7 @@ def test_texts_are_escaped_for_latex(text, expected):
     assert escaped(text) == expected
 
 
-def test_printed_deviations_keep_their_digits(results):
+def test_published_deviations_keep_their_digits(results):
     shown = table.readable(spec(4).build(Results(results)), spec(4))
     assert shown.loc["bo", "30 per class, paper"] == "81.4 ± 0.33"
     assert shown.loc["scratch", "15 per class, paper"] == "22.8 ± 1.5"

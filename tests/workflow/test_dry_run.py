@@ -77,7 +77,7 @@ def test_every_preset_plans_the_whole_paper(snakemake, archives, preset):
     assert planned["report_page"] == 1
 
 
-def test_more_random_states_are_trained_and_evaluated(snakemake, archives):
+def test_more_seeds_are_trained_and_evaluated(snakemake, archives):
     more = {"training": {"seeds": 3, "variant_seeds": 3}, "archives": archives}
     planned = jobs(snakemake({"preset": "mini", **more}, "-n").stdout)
     assert planned["evaluate"] == 3 * 13

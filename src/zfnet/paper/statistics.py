@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize, special
 
 from zfnet.core.errors import ZfnetError
@@ -74,7 +75,7 @@ class Interval:
         return f"[{self.low:+.{digits}f}, {self.high:+.{digits}f}]" if self.known else ""
 
 
-def t_interval(differences: Sequence[float], level: float = 0.95, test_train_ratio: float = 0.0) -> Interval:
+def t_interval(differences: ArrayLike, level: float = 0.95, test_train_ratio: float = 0.0) -> Interval:
     """Return the interval of the mean of paired differences.
 
     Parameters
@@ -91,7 +92,7 @@ def t_interval(differences: Sequence[float], level: float = 0.95, test_train_rat
     return Interval(float(values.mean()), values.size, ((float(np.sqrt(variance)), values.size - 1),), level)
 
 
-def units_interval(values: Sequence[float], units: np.ndarray, level: float = 0.95) -> Interval:
+def units_interval(values: ArrayLike, units: np.ndarray, level: float = 0.95) -> Interval:
     """Return the interval of a mean over what one net shows, with values clustered by unit.
 
     Parameters
@@ -106,7 +107,7 @@ def units_interval(values: Sequence[float], units: np.ndarray, level: float = 0.
     return Interval(float(values.mean()), count, ((float(np.sqrt(variance)), count - 1),), level)
 
 
-def nets_interval(values: Sequence[float], nets: np.ndarray, units: np.ndarray, level: float = 0.95) -> Interval:
+def nets_interval(values: ArrayLike, nets: np.ndarray, units: np.ndarray, level: float = 0.95) -> Interval:
     """Return the interval of the mean of nets' means, where nets share units (images, animals).
 
     Every net has the same weight, however many values it has. The variance is that between nets, plus what nets have in
@@ -160,7 +161,7 @@ def _alike(values: np.ndarray) -> bool:
     return bool(np.ptp(values) <= 1e-9 * max(1.0, float(np.abs(values).max())))
 
 
-def _finite(values: Sequence[float]) -> np.ndarray:
+def _finite(values: ArrayLike) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if array.size == 0 or not np.isfinite(array).all():
         raise ZfnetError(

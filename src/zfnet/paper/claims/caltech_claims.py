@@ -14,6 +14,7 @@ from scipy import stats
 from zfnet.paper import published
 from zfnet.paper.claims.verdicts import (
     Evidence,
+    Outcome,
     Part,
     Verdict,
     conclude,
@@ -85,7 +86,7 @@ def duplicates_are_few(evidence: Evidence) -> Verdict:
     class_means = {name: count.get("mean_share_of_class", np.nan) for name, count in counts.items()}
     few = evidence.full_archive and recall >= LEAST_RECALL
     few = few and all(max(fractions[name].high, class_means[name]) < percent / 100 for name in counts)
-    outcome = "fails" if (holm(many) <= (1 - evidence.level) / 2).any() else "holds" if few else "undecided"
+    outcome: Outcome = "fails" if (holm(many) <= (1 - evidence.level) / 2).any() else "holds" if few else "undecided"
     reason = f"few means less than {percent:g} per cent, which changes accuracy by at most as much"
     reason += f"; {recall:.0%} of plain copies are found"
     reason += "" if evidence.full_archive else "; a part of ImageNet was searched, which cannot show that they are few"
@@ -117,7 +118,7 @@ def six_images_are_enough(evidence: Evidence) -> Verdict:
 def features_improve_with_depth(evidence: Evidence) -> Verdict:
     """C24: every layer is better than the one before (SVM 1-5, 7 and softmax 5, 7)."""
     steps = [("svm", low, high) for low, high in pairwise(LAYERS)] + [("softmax", 5, 7)]
-    differences = {}
+    differences: dict[tuple[str, str, int], np.ndarray] = {}
     for dataset in NAMES:
         size = layer_size(evidence.results, dataset)
         for head, low, high in steps:
@@ -125,7 +126,7 @@ def features_improve_with_depth(evidence: Evidence) -> Verdict:
             differences[f"{NAMES[dataset]} {head} {high} - {low}", dataset, size] = paired(deeper, below)
     if not all(len(values) for values in differences.values()):
         return not_run("needs heads on layers 1-5 and 7 of both Caltech sets")
-    parts = [_above(evidence, name, values, *where) for (name, *where), values in differences.items()]
+    parts = [_above(evidence, name, values, dataset, size) for (name, dataset, size), values in differences.items()]
     return conclude(parts, evidence.level)
 
 

@@ -115,7 +115,9 @@ def parts_correspond(evidence: Evidence) -> Verdict:
     distances = [_distances(pairs) for pairs in tables(evidence, "correspondence-pairs.csv")]
     if not distances:
         return not_run(f"needs {evidence.results.shown('correspondence-pairs.csv')}")
-    parts = [over_nets(evidence.level, column, [net[column] for net in distances], digits=3) for column in distances[0]]
+    parts = [
+        over_nets(evidence.level, name, [net[name] for net in distances], digits=3) for name in map(str, distances[0])
+    ]
     animals = np.unique(distances[0].index.to_list()).size
     objection = f"fewer than {ANIMALS} animals" if animals < ANIMALS else ""
     reason = "pairs of one animal go together"

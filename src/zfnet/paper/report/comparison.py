@@ -35,7 +35,7 @@ def table_view(frame: pd.DataFrame, table: Table) -> dict[str, Any]:
     }
 
 
-def _row(key: str, row: pd.Series, table: Table) -> dict[str, Any]:
+def _row(key: Any, row: pd.Series, table: Table) -> dict[str, Any]:
     measures = table.measures
     return {
         "key": key,
