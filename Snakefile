@@ -8,7 +8,7 @@ min_version("9.21")
 configfile: "config.yaml"
 
 
-# Used with --sdm apptainer alone: an image with this environment, built from the Dockerfile (see docs/tutorials/reproduce.md).
+# Used only with --sdm apptainer: an image with this environment, built from the Dockerfile (docs/tutorials/reproduce.md).
 container: "zfnet.sif"
 
 
@@ -32,11 +32,11 @@ include: "workflow/rules/paper.smk"
 rule all:
     default_target: True
     input:
-        "<results>/report.html",
-        # No table or figure of Zeiler & Fergus needs CIFAR-10: it is prepared where it is at hand, for Krizhevsky's own.
+        rules.report_page.output.page,
+        # No table or figure of Zeiler & Fergus needs CIFAR-10; it is prepared for Krizhevsky's if it is available.
         [manifest(name) for name in ("cifar10-train", "cifar10-test") if WHERE.cifar10],
-        # Test sets whose labels are on servers: files for these, where the pictures are at hand.
-        expand("<results>/submission/{row}.txt", row=SUBMITTED) if WHERE.imagenet_test else [],
-        ["<results>/transfer/voc/test/summary.json"] if WHERE.voc2012_test else [],
+        # Test sets whose labels are on servers: predictions for these, if the images are available.
+        expand(rules.submission.output.guesses, row=SUBMITTED) if WHERE.imagenet_test else [],
+        [rules.voc_test.output.summary] if WHERE.voc2012_test else [],
     message:
         "Done: {input[0]}"

@@ -13,6 +13,7 @@ from zfnet.core.files import write_json
 from zfnet.paper import published
 from zfnet.paper.claims import decide
 from zfnet.paper.figures import figure
+from zfnet.paper.items import items
 from zfnet.paper.report import page
 from zfnet.paper.tables import table
 from zfnet.settings import Paper, Settings
@@ -46,8 +47,8 @@ def reported(results, tmp_path_factory) -> Path:
     """The results with all tables, two figures, claims and the report made; tests must not change it."""
     root = tmp_path_factory.mktemp("report") / "demo"
     shutil.copytree(results, root)
-    for number in table.NUMBERS:
-        table.table_stage(number, root, root / "tables" / f"table{number}.csv")
+    for name in items("tables"):
+        table.table_stage(name, root, root / "tables" / f"{name}.csv")
     for name in ("figure3", "figure9"):
         figure.figure_stage(name, root, root / "figures" / f"{name}.png")
     decide.claims_stage(root, Paper(resamples=200), root / "claims.csv")
@@ -63,7 +64,7 @@ def empty(tmp_path) -> Path:
 
 
 def write_results(root: Path, crop: int = 48, seeds: int = 3) -> Path:
-    """Write the whole tree; pictures are `crop` pixels wide."""
+    """Write the whole tree; images are `crop` pixels wide."""
     rng = np.random.default_rng(2013)
     for variant, (error, parameters) in VARIANTS.items():
         repeated = seeds if variant in ("zf", "krizhevsky") else 1
@@ -80,7 +81,7 @@ def write_results(root: Path, crop: int = 48, seeds: int = 3) -> Path:
 
 def write_run(folder, name, error, parameters, seed, crop, rng):
     folder.mkdir(parents=True)
-    recipe = {"epochs": 8, "batch": 64, "rate": 0.01}
+    recipe = {"epochs": 8, "batch_size": 64, "learning_rate": 0.01}
     net = {"name": name.split("-")[0], "width": 0.125, "crop": crop, "norm_alpha": "over_n", "changes": {}}
     write_json(
         folder / "spec.json", {"run": name, "net": net, "recipe": recipe, "seed": seed, "snapshots": [1, 2, 4, 8]}
@@ -114,9 +115,9 @@ def write_run(folder, name, error, parameters, seed, crop, rng):
     })  # fmt: skip
 
 
-# ---- pictures --------------------------------------------------------------------------------------------------------
+# ---- images ----------------------------------------------------------------------------------------------------------
 def smooth(rng, shape, size, scale=6):
-    """Smooth random colour images float (*shape, size, size, 3) in -1..1."""
+    """Return smooth random colour images, float (*shape, size, size, 3) in -1..1."""
     coarse = rng.normal(size=(*shape, scale, scale, 3))
     at = np.linspace(0, scale - 1, size)
     low, share = np.floor(at).astype(int).clip(0, scale - 2), (at % 1)
@@ -127,12 +128,12 @@ def smooth(rng, shape, size, scale=6):
 
 
 def photo(rng, shape, size):
-    """Smooth random colour pictures uint8."""
+    """Return smooth random colour images, uint8."""
     return (smooth(rng, shape, size) * 100 + 128).astype(np.uint8)
 
 
 def projection(rng, shape, size):
-    """Smooth random blobs on zero, float16, signed."""
+    """Return smooth random blobs on zero, float16, signed."""
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     centre = rng.uniform(-0.4, 0.4, (*shape, 2, 1, 1))
     window = np.exp(-((y - centre[..., 0, :, :]) ** 2 + (x - centre[..., 1, :, :]) ** 2) * 5)

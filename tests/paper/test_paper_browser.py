@@ -1,4 +1,4 @@
-"""The report in a real browser: no console message, no request, text for every picture, narrow screens, print.
+"""The report in a real browser: no console message, no request, text for every image, narrow screens, print.
 
 The page itself runs no script. A copy of it carries probe.js, which measures in frames of a phone's width and tells
 what it found. Where Chromium is not installed, these tests are skipped.
@@ -77,7 +77,7 @@ def test_no_request_leaves_the_file(phone):
     assert phone["requests"] == []
 
 
-def test_every_picture_is_shown_and_has_a_text_alternative(phone):
+def test_every_image_is_shown_and_has_a_text_alternative(phone):
     assert phone["broken"] == []
     assert phone["silent"] == 0
 

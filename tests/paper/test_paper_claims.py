@@ -32,7 +32,7 @@ def write_csv(path, rows, names):
 
 
 def write_errors(root, variant, top5, seeds=(1, 2, 3, 4, 5)):
-    """Evaluations of a variant, one per random state; all measures are the same number."""
+    """Evaluations of a variant, one per seed; all measures are the same number."""
     for seed, error in zip(seeds, top5, strict=True):
         both = {"top1": error, "top5": error}
         folder = root / "runs" / f"{variant}-s{seed}"
@@ -55,7 +55,7 @@ def test_the_documented_claims_are_the_claims():
 
 
 def test_nothing_run_decides_nothing(empty):
-    frame = decide.table(decide.findings(Results(empty), SETTINGS))
+    frame = decide.claims_frame(decide.verdicts(Results(empty), SETTINGS))
     assert set(frame["verdict"]) == {"not run"}
     assert (frame["reason"] != "").all()
 
@@ -91,7 +91,7 @@ def test_every_claim_about_what_nets_see_takes_three_nets(results, tmp_path):
         shutil.copytree(seen / "zf-s1", seen / f"zf-s{seed}")
     for name in feature_claims.DECIDED | image_claims.DECIDED:
         found = decided(name, tmp_path / "all")
-        assert found.verdict != "not run", name
+        assert found.outcome != "not run", name
         assert "3" in found.reason.split(";")[0] and "where a claim needs three" not in found.reason, name
     write_json(tmp_path / "all/settings/looked-at.json", ["zf-s1"])  # the others are left from other settings
     assert "1 net, where a claim needs three" in decided("C26", tmp_path / "all").reason
@@ -104,23 +104,23 @@ def test_every_claim_about_what_nets_see_takes_three_nets(results, tmp_path):
 def test_c2_follows_the_paired_interval(tmp_path, ours, verdict):
     write_errors(tmp_path, "krizhevsky", [40, 40.5, 41, 39.5, 40])
     write_errors(tmp_path, "zf", ours)
-    assert decided("C2", tmp_path).verdict == verdict
+    assert decided("C2", tmp_path).outcome == verdict
 
 
 def test_one_training_of_each_kind_is_undecided_and_shows_the_difference(tmp_path):
     write_errors(tmp_path, "krizhevsky", [40], seeds=[1])
     write_errors(tmp_path, "zf", [30], seeds=[1])
     found = decided("C2", tmp_path)
-    assert (found.verdict, found.interval) == ("undecided", "")
+    assert (found.outcome, found.interval) == ("undecided", "")
     assert "-10.0" in found.ours
     assert "no interval" in found.reason
 
 
-def test_variants_are_paired_by_random_state(tmp_path):
+def test_variants_are_paired_by_seed(tmp_path):
     """Trainings differ widely but the difference is always near -2: only pairing can see it."""
     write_errors(tmp_path, "krizhevsky", [10, 30, 50, 70, 90])
     write_errors(tmp_path, "zf", [7.9, 28.1, 47.9, 68.1, 87.9])
-    assert decided("C2", tmp_path).verdict == "holds"
+    assert decided("C2", tmp_path).outcome == "holds"
 
 
 def write_cuts(root, no34, no7, no67, no3467):
@@ -130,27 +130,27 @@ def write_cuts(root, no34, no7, no67, no3467):
         write_errors(root, f"krizhevsky-{variant}", error + np.roll(noise, shift))
 
 
-def test_the_printed_numbers_of_table_3_support_the_claims_made_of_them(tmp_path):
+def test_the_published_numbers_of_table_3_support_the_claims_made_of_them(tmp_path):
     write_cuts(tmp_path, no34=22.1, no7=18.4, no67=22.4, no3467=50.1)
-    assert [decided(name, tmp_path).verdict for name in ("C6", "C7", "C8", "C11")] == ["holds"] * 4
+    assert [decided(name, tmp_path).outcome for name in ("C6", "C7", "C8", "C11")] == ["holds"] * 4
 
 
 def test_a_flat_table_3_contradicts_them(tmp_path):
     write_cuts(tmp_path, no34=28, no7=28, no67=28, no3467=28)
-    assert [decided(name, tmp_path).verdict for name in ("C6", "C7", "C8")] == ["fails"] * 3
+    assert [decided(name, tmp_path).outcome for name in ("C6", "C7", "C8")] == ["fails"] * 3
 
 
 def test_claims_are_not_moved_by_the_paper_s_own_numbers(tmp_path):
-    """C17 needs a baseline of ours; a small archive is never compared with printed numbers."""
+    """C17 needs a baseline of ours; a small archive is never compared with published numbers."""
     rows = [("caltech101", "softmax", 7, size, fold, 99.0, 1, 6, 90, 60) for size in (15, 30) for fold in range(5)]
     names = "set head layer size fold accuracy c classes train_images test_images"
     write_csv(tmp_path / "transfer/heads/caltech101.csv", rows, names)
     found = decided("C17", tmp_path)
-    assert found.verdict == "not run"
+    assert found.outcome == "not run"
     assert "99.0" in found.ours
 
 
-def test_printed_numbers_count_where_nets_and_heads_know_all_classes(tmp_path):
+def test_published_numbers_count_where_nets_and_heads_know_all_classes(tmp_path):
     rows = [
         ("caltech101", "softmax", 7, size, fold, 99.0 + fold / 9, 1, 102, 90, 60)
         for size in (15, 30)
@@ -159,9 +159,9 @@ def test_printed_numbers_count_where_nets_and_heads_know_all_classes(tmp_path):
     names = "set head layer size fold accuracy c classes train_images test_images"
     write_csv(tmp_path / "transfer/heads/caltech101.csv", rows, names)
     write_json(tmp_path / "runs/zf-clean/metrics.json", {"classes": 1000, "images": 128_000})  # a tenth
-    assert decided("C17", tmp_path).verdict == "not run"
+    assert decided("C17", tmp_path).outcome == "not run"
     write_json(tmp_path / "runs/zf-clean/metrics.json", {"classes": 1000, "images": 1_281_167})
-    assert decided("C17", tmp_path).verdict == "holds"
+    assert decided("C17", tmp_path).outcome == "holds"
 
 
 def test_six_images_are_never_compared_with_another_baseline_than_the_claim_s(tmp_path):
@@ -171,14 +171,14 @@ def test_six_images_are_never_compared_with_another_baseline_than_the_claim_s(tm
     scratch = [(60, fold, 20.0 + fold) for fold in range(5)]
     write_csv(tmp_path / "transfer/scratch/caltech256.csv", scratch, "size fold accuracy")
     found = decided("C21", tmp_path)
-    assert (found.verdict, found.interval) == ("not run", "")
+    assert (found.outcome, found.interval) == ("not run", "")
     assert "92.0" in found.ours and "22.0" in found.ours
 
 
 def test_the_total_of_the_design_changes_does_not_prove_what_made_it(tmp_path):
     write_errors(tmp_path, "krizhevsky", [40, 40.5, 41, 39.5, 40])
     write_errors(tmp_path, "zf", [30, 31, 32, 30, 31])
-    assert [decided(name, tmp_path).verdict for name in ("C2", "C16")] == ["holds", "undecided"]
+    assert [decided(name, tmp_path).outcome for name in ("C2", "C16")] == ["holds", "undecided"]
 
 
 def write_net(root, seed, net=None, classes=0, images=0):
@@ -204,13 +204,13 @@ def test_correspondence_needs_twenty_animals(tmp_path):
     assert "fewer than 20 animals" not in enough.reason and "too wide to decide" not in enough.reason
     write_pairs(tmp_path, 19)
     found = decided("C30", tmp_path)
-    assert found.verdict == "undecided" and "fewer than 20 animals" in found.reason
+    assert found.outcome == "undecided" and "fewer than 20 animals" in found.reason
 
 
 def test_one_net_alone_supports_no_claim_about_what_nets_see(tmp_path):
     write_pairs(tmp_path, 20)
     found = decided("C30", tmp_path)
-    assert found.verdict == "undecided" and "1 net, where a claim needs three" in found.reason
+    assert found.outcome == "undecided" and "1 net, where a claim needs three" in found.reason
 
 
 @pytest.mark.parametrize(("gaps", "verdict"), [
@@ -220,12 +220,12 @@ def test_three_nets_decide_what_nets_see(tmp_path, gaps, verdict):
     for seed, gap in enumerate(gaps, 1):
         write_pairs(tmp_path, 20, seed, gap)
     found = decided("C30", tmp_path)
-    assert found.verdict == verdict
+    assert found.outcome == verdict
     assert found.reason.startswith("n = 3")
 
 
 @pytest.mark.parametrize(("loss", "verdict"), [(0.5, "holds"), (0.0, "undecided")])
-def test_pictures_of_several_nets_decide_how_stable_the_output_is(tmp_path, loss, verdict):
+def test_images_of_several_nets_decide_how_stable_the_output_is(tmp_path, loss, verdict):
     """C27; under shifts and scales the true class loses nothing."""
     rng = np.random.default_rng(0)
     for seed in (1, 2, 3):
@@ -240,11 +240,11 @@ def test_pictures_of_several_nets_decide_how_stable_the_output_is(tmp_path, loss
         frame[["class", "layer1_relative", "layer7_relative"]] = 0
         (tmp_path / f"visualize/zf-s{seed}").mkdir(parents=True)
         frame.to_csv(tmp_path / f"visualize/zf-s{seed}/invariance.csv", index=False)
-    assert decided("C27", tmp_path).verdict == verdict
+    assert decided("C27", tmp_path).outcome == verdict
 
 
 def write_covered(root, control, apart, loss=0.9):
-    """Thirty pictures on three nets: rank correlations of 0.6, and of `control`; minima apart in a share `apart`."""
+    """Thirty images on three nets: rank correlations of 0.6, and of `control`; minima apart in a share `apart`."""
     lost = np.full(30, loss)
     for seed in (1, 2, 3):
         write_net(root, seed)
@@ -259,19 +259,19 @@ def write_covered(root, control, apart, loss=0.9):
     ("control", "apart", "verdicts"),
     [(0.1, 0.5, ("holds", "holds")), (0.6, 0.05, ("undecided", "undecided")), (0.9, 0.5, ("fails", "holds"))],
 )
-def test_covered_pictures_decide_whether_projections_are_genuine(tmp_path, control, apart, verdicts):
+def test_covered_images_decide_whether_projections_are_genuine(tmp_path, control, apart, verdicts):
     write_covered(tmp_path, control, apart)
-    assert tuple(decided(name, tmp_path).verdict for name in ("C32", "C33")) == verdicts
+    assert tuple(decided(name, tmp_path).outcome for name in ("C32", "C33")) == verdicts
 
 
 def test_where_covering_costs_the_classifier_little_no_place_is_its_own(tmp_path):
     """C33: the smallest of nearly equal probabilities lies anywhere."""
     write_covered(tmp_path, control=0.1, apart=0.5, loss=0.01)
-    assert decided("C33", tmp_path).verdict != "holds"
+    assert decided("C33", tmp_path).outcome != "holds"
 
 
 def write_labels(root, labels):
-    """Strongest pictures of maps: {(layer, map): labels of those it responds to}, out of nine."""
+    """Strongest images of maps: {(layer, map): labels of those it responds to}, out of nine."""
     rows = [
         (layer, one, known[rank] if rank < len(known) else 0, 9.0 - rank if rank < len(known) else 0.0)
         for (layer, one), known in labels.items() for rank in range(9)
@@ -279,13 +279,13 @@ def write_labels(root, labels):
     write_csv(root / "visualize/zf-s1/features.csv", rows, "layer map label activation")
 
 
-def test_maps_that_respond_to_few_pictures_say_nothing_about_classes(tmp_path):
+def test_maps_that_respond_to_few_images_say_nothing_about_classes(tmp_path):
     full = {(layer, one): list(range(9)) for layer in range(1, 6) for one in range(6)}
     write_predictions(tmp_path, "zf-s1", np.random.default_rng(0), labels=np.arange(400) % 10)
-    write_labels(tmp_path, full | {(5, one): [1] for one in range(5)})  # one picture alone is always of one class
-    assert decided("C35", tmp_path).verdict == "undecided"
+    write_labels(tmp_path, full | {(5, one): [1] for one in range(5)})  # one image alone is always of one class
+    assert decided("C35", tmp_path).outcome == "undecided"
     write_labels(tmp_path, {key: [1, 2] for key in full})
-    assert decided("C35", tmp_path).verdict == "not run"
+    assert decided("C35", tmp_path).outcome == "not run"
 
 
 @pytest.mark.parametrize("alive", [0, 1, 2])
@@ -298,7 +298,7 @@ def test_layers_with_few_living_maps_do_not_stop_the_claims(tmp_path, alive):
     write_net(tmp_path, 1)
     (tmp_path / "visualize/zf-s1").mkdir(parents=True)
     save_file(arrays, tmp_path / "visualize/zf-s1/features.safetensors")
-    assert (decided("C36", tmp_path).verdict == "not run") == (alive < 2)
+    assert (decided("C36", tmp_path).outcome == "not run") == (alive < 2)
 
 
 def write_figure2(root, rng, trained, untrained):
@@ -327,14 +327,14 @@ def write_figure2(root, rng, trained, untrained):
 )
 def test_what_an_untrained_net_shows_as_well_stays_open(tmp_path, trained, untrained, verdict):
     write_figure2(tmp_path, np.random.default_rng(0), trained, untrained)
-    assert decided("C37", tmp_path).verdict == verdict
+    assert decided("C37", tmp_path).outcome == verdict
 
 
 def test_without_the_untrained_net_nothing_of_figure_2_holds(tmp_path):
     write_figure2(tmp_path, np.random.default_rng(0), 0.4, 0.1)
     (tmp_path / "visualize/zf-s2/controls.safetensors").unlink()
     found = decided("C37", tmp_path)
-    assert found.verdict == "undecided" and "untrained" in found.reason
+    assert found.outcome == "undecided" and "untrained" in found.reason
 
 
 def write_neighbours(root, layer7, pixels, untrained=0.3):
@@ -354,7 +354,7 @@ def write_neighbours(root, layer7, pixels, untrained=0.3):
 )
 def test_neighbours_in_layer_7_are_compared_with_those_in_pixels(tmp_path, shares, verdict):
     write_neighbours(tmp_path, *shares)
-    assert decided("C55", tmp_path).verdict == verdict
+    assert decided("C55", tmp_path).outcome == verdict
 
 
 def write_heads(root, accuracy):
@@ -372,13 +372,13 @@ def write_heads(root, accuracy):
 def test_rising_accuracy_supports_c24_and_a_fall_contradicts_it(tmp_path):
     rising = {("svm", layer): 40 + 8 * layer for layer in (1, 2, 3, 4, 5, 7)} | {("softmax", 5): 80, ("softmax", 7): 96}
     write_heads(tmp_path, rising)
-    assert [decided("C24", tmp_path).verdict, decided("C25", tmp_path).verdict] == ["holds", "holds"]
+    assert [decided("C24", tmp_path).outcome, decided("C25", tmp_path).outcome] == ["holds", "holds"]
     write_heads(tmp_path, rising | {("svm", 7): 70})
-    assert [decided("C24", tmp_path).verdict, decided("C25", tmp_path).verdict] == ["fails", "fails"]
+    assert [decided("C24", tmp_path).outcome, decided("C25", tmp_path).outcome] == ["fails", "fails"]
 
 
 def write_predictions(root, run, rng, labels, skill=0.3, noise=0.6, centre=0.0):
-    """Predictions of a net whose errors are its own; the centre crop misses `centre` more of the pictures."""
+    """Predictions of a net whose errors are its own; the centre crop misses `centre` more of the images."""
     folder = root / "runs" / run
     folder.mkdir(parents=True, exist_ok=True)
     scores = rng.random((labels.size, 10)) * noise
@@ -394,13 +394,13 @@ def test_averaging_nets_that_err_alone_supports_c3(tmp_path, nets, verdict):
     rng = np.random.default_rng(0)
     for seed in range(1, nets + 1):
         write_predictions(tmp_path, f"zf-s{seed}", rng, np.arange(400) % 10)
-    assert decided("C3", tmp_path).verdict == verdict
+    assert decided("C3", tmp_path).outcome == verdict
 
 
 def test_averaging_one_net_with_itself_decides_nothing(tmp_path):
     for seed in (1, 2, 3):
         write_predictions(tmp_path, f"zf-s{seed}", np.random.default_rng(0), np.arange(400) % 10)
-    assert decided("C3", tmp_path).verdict == "undecided"
+    assert decided("C3", tmp_path).outcome == "undecided"
 
 
 @pytest.mark.parametrize(("skill", "verdict"), [(0.3, "holds"), (0.1, "undecided"), (0.0, "fails")])
@@ -409,11 +409,11 @@ def test_the_wide_net_is_exchanged_for_its_pair_in_c5(tmp_path, skill, verdict):
     for seed in (1, 2, 3, 4):
         write_predictions(tmp_path, f"zf-s{seed}", rng, np.arange(800) % 10, 0.1)
         write_predictions(tmp_path, "zf-wide" if seed == 1 else f"zf-wide-s{seed}", rng, np.arange(800) % 10, skill)
-    assert decided("C5", tmp_path).verdict == verdict
+    assert decided("C5", tmp_path).outcome == verdict
 
 
-def test_errors_of_designs_are_compared_picture_by_picture_where_predictions_are_there(tmp_path):
-    """C2: three nets of each kind that differ on the same few pictures by chance say nothing about other pictures."""
+def test_errors_of_designs_are_compared_image_by_image_where_predictions_are_there(tmp_path):
+    """C2: three nets of each kind that differ on the same few images by chance say nothing about other images."""
     rng, labels = np.random.default_rng(0), np.arange(200) % 10
     hard = rng.random((2, 200)) < 0.2  # of each design, for all its nets
     for which, variant in enumerate(("zf", "krizhevsky")):
@@ -425,21 +425,21 @@ def test_errors_of_designs_are_compared_picture_by_picture_where_predictions_are
             arrays = {"probabilities": sure, "labels": labels}
             save_file(arrays, tmp_path / f"runs/{variant}-s{seed}/predictions.safetensors")
     evidence, weights = Evidence(Results(tmp_path), SETTINGS), {"zf": 1, "krizhevsky": -1}
-    over_pictures = imagenet_claims._of_errors(evidence, weights, "val_top1")
+    over_images = imagenet_claims._of_errors(evidence, weights, "val_top1")
     misses = [Results(tmp_path).misses(Results(tmp_path).runs[f"zf-s{seed}"])[1].mean() for seed in (1, 2, 3)]
     theirs = [Results(tmp_path).misses(Results(tmp_path).runs[f"krizhevsky-s{seed}"])[1].mean() for seed in (1, 2, 3)]
-    assert over_pictures.value == pytest.approx(100 * np.mean(misses) - 100 * np.mean(theirs))
-    nets_alone, of_pictures = over_pictures.errors
-    assert of_pictures[0] > 2 * nets_alone[0]  # sqrt(2 * 0.2 * 0.8 / 200) is 4 points
-    assert of_pictures[0] == pytest.approx(100 * np.sqrt(0.32 / 200), rel=0.2)
+    assert over_images.value == pytest.approx(100 * np.mean(misses) - 100 * np.mean(theirs))
+    nets_alone, of_images = over_images.errors
+    assert of_images[0] > 2 * nets_alone[0]  # sqrt(2 * 0.2 * 0.8 / 200) is 4 points
+    assert of_images[0] == pytest.approx(100 * np.sqrt(0.32 / 200), rel=0.2)
 
 
 @pytest.mark.parametrize(("centre", "verdict"), [(0.05, "holds"), (0.0, "undecided")])
-def test_ten_crops_are_compared_picture_by_picture(tmp_path, centre, verdict):
+def test_ten_crops_are_compared_image_by_image(tmp_path, centre, verdict):
     rng = np.random.default_rng(0)
     for run in ("krizhevsky-s1", "krizhevsky-s2", "krizhevsky-s3"):
         write_predictions(tmp_path, run, rng, np.arange(1000) % 10, centre=centre)
-    assert decided("C51", tmp_path).verdict == verdict
+    assert decided("C51", tmp_path).outcome == verdict
 
 
 # ---- full size -------------------------------------------------------------------------------------------------------
@@ -451,9 +451,9 @@ def write_full_size(root):
 @pytest.mark.parametrize(("joint", "verdict"), [(50.1, "holds"), (40.1, "fails")])
 def test_twenty_five_points_are_asked_for_at_full_size_only(tmp_path, joint, verdict):
     write_cuts(tmp_path, no34=22.1, no7=18.4, no67=22.4, no3467=joint)
-    assert decided("C7", tmp_path).verdict == "holds"
+    assert decided("C7", tmp_path).outcome == "holds"
     write_full_size(tmp_path)
-    assert decided("C7", tmp_path).verdict == verdict
+    assert decided("C7", tmp_path).outcome == verdict
 
 
 @pytest.mark.parametrize(("ours", "verdict"), [(16.4, "holds"), (10.0, "undecided")])
@@ -461,13 +461,13 @@ def test_values_count_at_full_size_only(tmp_path, ours, verdict):
     noise = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
     write_errors(tmp_path, "krizhevsky", 18.1 + noise)
     write_errors(tmp_path, "zf", ours + noise[::-1])
-    assert decided("C2", tmp_path).verdict == "holds"
+    assert decided("C2", tmp_path).outcome == "holds"
     write_full_size(tmp_path)
-    assert decided("C2", tmp_path).verdict == verdict
+    assert decided("C2", tmp_path).outcome == verdict
 
 
 @pytest.mark.parametrize(("top5", "verdict"), [(18.0, "holds"), (25.0, "fails")])
-def test_the_replica_is_compared_with_the_printed_error_at_full_size(tmp_path, top5, verdict):
+def test_the_replica_is_compared_with_the_published_error_at_full_size(tmp_path, top5, verdict):
     write_errors(tmp_path, "krizhevsky", top5 + np.array([0.0, 0.1, -0.1, 0.05, -0.05]))
     labels = np.tile(np.arange(10), 5000)
     for seed in (1, 2, 3, 4, 5):
@@ -476,9 +476,9 @@ def test_the_replica_is_compared_with_the_printed_error_at_full_size(tmp_path, t
         sure[np.arange(labels.size), labels] = np.where(rng.random(labels.size) < top5 / 100, -1, 2)
         arrays = {"probabilities": sure, "labels": labels}
         save_file(arrays, tmp_path / f"runs/krizhevsky-s{seed}/predictions.safetensors")
-    assert decided("C1", tmp_path).verdict == "not run"
+    assert decided("C1", tmp_path).outcome == "not run"
     write_full_size(tmp_path)
-    assert decided("C1", tmp_path).verdict == verdict
+    assert decided("C1", tmp_path).outcome == verdict
 
 
 @pytest.mark.parametrize(
@@ -498,7 +498,7 @@ def test_few_is_what_cannot_move_accuracy_by_a_point(tmp_path, found, of_class, 
     write_json(tmp_path / "transfer/duplicates.json", {"counts": counts, "recall": recall})
     if full:
         write_full_size(tmp_path)
-    assert decided("C20", tmp_path).verdict == verdict
+    assert decided("C20", tmp_path).outcome == verdict
 
 
 def test_few_cannot_be_said_by_a_search_that_misses_what_the_shards_make_of_copies(tmp_path):
@@ -507,7 +507,7 @@ def test_few_cannot_be_said_by_a_search_that_misses_what_the_shards_make_of_copi
     for found, verdict in ((1.0, "holds"), (0.9, "undecided")):
         recall = dict.fromkeys(PLAIN_COPIES, 1.0) | {"resized, centre square": found}
         write_json(tmp_path / "transfer/duplicates.json", {"counts": {"caltech101": count}, "recall": recall})
-        assert decided("C20", tmp_path).verdict == verdict
+        assert decided("C20", tmp_path).outcome == verdict
 
 
 # ---- filters ---------------------------------------------------------------------------------------------------------
@@ -529,7 +529,7 @@ def write_filters(root, seeds, middle):
 )
 def test_designs_are_compared_net_by_net(tmp_path, seeds, middle, verdict):
     write_filters(tmp_path, seeds, middle)
-    assert decided("C12", tmp_path).verdict == verdict
+    assert decided("C12", tmp_path).outcome == verdict
 
 
 def write_colours(root, variant, share):
@@ -550,10 +550,10 @@ def write_colours(root, variant, share):
 def test_groups_that_specialise_differ_in_colour_where_halves_do_not(tmp_path, grouped, dense, verdict):
     write_colours(tmp_path, "krizhevsky", grouped)
     write_colours(tmp_path, "zf", dense)
-    assert decided("C46", tmp_path).verdict == verdict
+    assert decided("C46", tmp_path).outcome == verdict
 
 
-def test_weighted_average_precision_is_that_of_repeated_pictures():
+def test_weighted_average_precision_is_that_of_repeated_images():
     rng = np.random.default_rng(0)
     positive, weight = rng.random(40) < 0.3, rng.integers(0, 4, 40)
     repeated = np.repeat(positive, weight)

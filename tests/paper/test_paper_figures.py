@@ -8,7 +8,8 @@ from zfnet.core.errors import ZfnetError
 from zfnet.drawing.mosaic import GREY, blocks, contrast, mosaic
 from zfnet.nets.architecture import describe
 from zfnet.paper.figures import figure, figure3
-from zfnet.paper.figures.figure2 import layer_pictures
+from zfnet.paper.figures.figure2 import layer_mosaics
+from zfnet.paper.items import find, items
 from zfnet.paper.results import Results
 
 
@@ -43,8 +44,8 @@ def test_figure_2_has_the_paper_s_grid_of_blocks(results):
     arrays = Results(results).arrays("visualize/zf-s1/features.safetensors")
     tile = arrays["layer3/patches"].shape[2]
     block, gap = 3 * tile + 2, max(2, tile // 9)
-    for picture in layer_pictures(arrays, 3):
-        assert picture.shape[:2] == (3 * block + 2 * gap, 4 * block + 3 * gap)
+    for image in layer_mosaics(arrays, 3):
+        assert image.shape[:2] == (3 * block + 2 * gap, 4 * block + 3 * gap)
 
 
 def test_figure_3_says_the_published_sizes_at_full_width():
@@ -61,7 +62,7 @@ def test_figure_3_says_the_published_sizes_at_full_width():
     ]
 
 
-@pytest.mark.parametrize("name", figure.NAMES)
+@pytest.mark.parametrize("name", items("figures"))
 def test_every_figure_is_drawn_as_png_and_pdf(results, tmp_path, name):
     figure.figure_stage(name, results, tmp_path / f"{name}.png")
     with Image.open(tmp_path / f"{name}.png") as image:
@@ -77,12 +78,12 @@ def test_a_figure_has_the_same_bytes_every_time(results, tmp_path):
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
 
 
-@pytest.mark.parametrize("name", figure.NAMES)
+@pytest.mark.parametrize("name", items("figures"))
 def test_missing_inputs_are_a_sentence_that_names_the_file(empty, tmp_path, name):
     with pytest.raises(ZfnetError, match=r"no such file; (make|run|start)"):
         figure.figure_stage(name, empty, tmp_path / "figure.png")
 
 
 def test_an_unknown_figure_is_a_sentence():
-    with pytest.raises(ZfnetError, match=r"no figure 'figure1' .*choose one of figure2, .*methods"):
-        figure.module("figure1")
+    with pytest.raises(ZfnetError, match=r"no figure 'figure1'; choose one of figure2, .*methods"):
+        find("figure1", "figures")

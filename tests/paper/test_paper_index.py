@@ -14,7 +14,7 @@ def declared() -> set[str]:
     """Paths below the results folder that the rules name, wildcards filled in."""
     rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     names = set(re.findall(r'"<results>/([^"]+)"', rules))
-    values = {"run": "zf-s1", "set": "caltech101", "row": "zf", "number": "2", "figure": "figure2"}
+    values = {"run": "zf-s1", "set": "caltech101", "row": "zf", "table": "table2", "figure": "figure2"}
     return {re.sub(r"\{(\w+)\}", lambda found: values[found[1]], name) for name in names if "{file}" not in name}
 
 
@@ -26,7 +26,7 @@ def test_every_file_that_a_rule_writes_is_described():
 
 
 def test_a_file_is_named_by_its_title_and_a_folder_stands_for_its_files():
-    assert kind("tables/table2.tex")[1].startswith("Table 2, ImageNet errors of single nets")
+    assert kind("tables/table2.tex")[1].startswith("Table 2. ImageNet 2012 classification error (%): for LaTeX")
     assert kind("figures/methods.png")[1].startswith("The same units by every method")
     assert kind("data/voc2012/shard-000001.tar") == kind("data/voc2012/manifest.json")
     assert kind("data/voc2012/manifest.json")[0] == "data/voc2012/"
@@ -55,4 +55,4 @@ def test_the_report_writes_the_list_of_its_folder(reported):
 
 @pytest.mark.parametrize("folder", ["runs", "visualize", "transfer", "tables", "figures"])
 def test_no_file_of_a_finished_run_is_without_a_description(reported, folder):
-    assert [one.path for one in entries(reported) if one.path.startswith(folder) and not one.text] == []
+    assert [entry.path for entry in entries(reported) if entry.path.startswith(folder) and not entry.text] == []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zfnet.paper.claims.verdicts import Contrast, conclude, contrast, equivalence
+from zfnet.paper.claims.verdicts import conclude, directed, equal, equivalence_level
 from zfnet.paper.claims.visual_measures import difference_terms
 from zfnet.paper.statistics import nets_interval, t_interval, units_interval
 
@@ -35,7 +35,7 @@ def test_paired_trainings(n):
 
 @pytest.mark.parametrize("n", [3, 5])
 def test_errors_of_few_digits(n):
-    """Error rates on 100 pictures take few values, so that repetitions often agree by chance."""
+    """Error rates on 100 images take few values, so that repetitions often agree by chance."""
     rng = np.random.default_rng(n)
     worlds = (t_interval(rng.binomial(100, 0.3, n) - rng.binomial(100, 0.3, n)) for _ in range(WORLDS))
     assert all(rarely(count, WORLDS) for count in sides(worlds))
@@ -52,7 +52,7 @@ def test_a_percentile_bootstrap_of_few_repetitions_would_not_do(n, bootstrap):
     assert rarely(sum(one.low > 0 or one.high < 0 for one in t), WORLDS, 2 * SIDE)
 
 
-def test_folds_that_share_pictures():
+def test_folds_that_share_images():
     """Folds of one set agree on what that set is like; the plain t interval takes that for precision."""
     rng, share = np.random.default_rng(0), 0.5
     spread = np.sqrt(share / (1 + share))  # correlation of folds that Nadeau and Bengio assume
@@ -61,9 +61,9 @@ def test_folds_that_share_pictures():
     assert not rarely(sum(sides(t_interval(one) for one in folds)), WORLDS, 2 * SIDE)
 
 
-WORLD = {  # spread of nets, of pictures (seen by all nets), of what is left
+WORLD = {  # spread of nets, of images (seen by all nets), of what is left
     "nets differ": (1.0, 0.0, 1.0),
-    "pictures differ": (0.0, 1.0, 0.1),
+    "images differ": (0.0, 1.0, 0.1),
     "both": (0.3, 1.0, 1.0),
     "neither": (0.0, 0.0, 1.0),
 }
@@ -71,13 +71,13 @@ WORLD = {  # spread of nets, of pictures (seen by all nets), of what is left
 
 @pytest.mark.parametrize("nets", [3, 5])
 @pytest.mark.parametrize("world", WORLD)
-def test_nets_on_the_same_pictures(nets, world):
-    rng, pictures = np.random.default_rng(nets), 30
-    of_nets, of_pictures, rest = WORLD[world]
-    which, shown = np.repeat(np.arange(nets), pictures), np.tile(np.arange(pictures), nets)
+def test_nets_on_the_same_images(nets, world):
+    rng, images = np.random.default_rng(nets), 30
+    of_nets, of_images, rest = WORLD[world]
+    which, shown = np.repeat(np.arange(nets), images), np.tile(np.arange(images), nets)
 
     def noise():
-        values = rng.normal(size=nets)[which] * of_nets + rng.normal(size=pictures)[shown] * of_pictures
+        values = rng.normal(size=nets)[which] * of_nets + rng.normal(size=images)[shown] * of_images
         return values + rng.normal(size=which.size) * rest
 
     assert all(rarely(count, WORLDS) for count in sides(nets_interval(noise(), which, shown) for _ in range(WORLDS)))
@@ -95,27 +95,27 @@ def test_nets_that_show_unequal_numbers_of_maps(maps):
 
 
 def test_ensembles_that_gain_nothing():
-    """C3, C5 and C51: misses of three nets against misses of the same difficulty, picture by picture."""
-    rng, pictures = np.random.default_rng(0), 400
-    which, shown = np.repeat(np.arange(3), pictures), np.tile(np.arange(pictures), 3)
+    """C3, C5 and C51: misses of three nets against misses of the same difficulty, image by image."""
+    rng, images = np.random.default_rng(0), 400
+    which, shown = np.repeat(np.arange(3), images), np.tile(np.arange(images), 3)
 
     def noise():
-        hard = rng.random(pictures)  # of each picture, for all nets
-        return (rng.random((3, pictures)) < hard).ravel() * 1.0 - (rng.random(pictures) < hard)[shown]
+        hard = rng.random(images)  # of each image, for all nets
+        return (rng.random((3, images)) < hard).ravel() * 1.0 - (rng.random(images) < hard)[shown]
 
     assert all(rarely(count, 800) for count in sides(nets_interval(noise(), which, shown) for _ in range(800)))
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2])
-def test_shares_of_pictures_on_three_nets(share):
-    """C33: whether something happens in more than a given share of pictures, when nets agree on half of them."""
-    rng, pictures = np.random.default_rng(0), 30
-    which, shown = np.repeat(np.arange(3), pictures), np.tile(np.arange(pictures), 3)
+def test_shares_of_images_on_three_nets(share):
+    """C33: whether something happens in more than a given share of images, when nets agree on half of them."""
+    rng, images = np.random.default_rng(0), 30
+    which, shown = np.repeat(np.arange(3), images), np.tile(np.arange(images), 3)
 
     def noise():
-        common = np.tile(rng.random(pictures) < share, 3)
-        alone = rng.random(3 * pictures) < share
-        return np.where(np.tile(rng.random(pictures) < 0.5, 3), common, alone) - share
+        common = np.tile(rng.random(images) < share, 3)
+        alone = rng.random(3 * images) < share
+        return np.where(np.tile(rng.random(images) < 0.5, 3), common, alone) - share
 
     intervals = [nets_interval(noise(), which, shown) for _ in range(WORLDS)]
     assert rarely(sum(one.low > 0 for one in intervals), WORLDS)  # the other side is not claimed: "in few pictures"
@@ -159,20 +159,20 @@ def test_pairs_on_one_net_are_about_right():
 
 def claims(make, worlds: int = 800) -> list[str]:
     """Verdicts of a claim in worlds without truth."""
-    return [conclude(make(), LEVEL).verdict for _ in range(worlds)]
+    return [conclude(make(), LEVEL).outcome for _ in range(worlds)]
 
 
 @pytest.mark.parametrize("count", [2, 6])
 def test_a_claim_of_many_parts_neither_holds_nor_fails_by_chance(count):
     """All parts must agree to hold; that one part of many lies on the other side by chance is not a failure."""
     rng = np.random.default_rng(count)
-    found = claims(lambda: [contrast(Contrast("", rng.normal(size=5)), LEVEL) for _ in range(count)])
+    found = claims(lambda: [directed("", t_interval(rng.normal(size=5), LEVEL), True) for _ in range(count)])
     assert rarely(found.count("holds"), 800) and rarely(found.count("fails"), 800)
 
 
 def test_a_claim_that_just_misses_in_one_part_rarely_holds():
     rng = np.random.default_rng(7)
-    found = claims(lambda: [contrast(Contrast("", rng.normal(at, 1, 5)), LEVEL) for at in (50, 50, 0)])
+    found = claims(lambda: [directed("", t_interval(rng.normal(at, 1, 5), LEVEL), True) for at in (50, 50, 0)])
     assert rarely(found.count("holds"), 800)
 
 
@@ -181,7 +181,7 @@ def test_a_claim_that_just_misses_in_one_part_rarely_holds():
 def test_a_difference_as_large_as_the_margin_is_rarely_called_none(n, spread):
     """Two one-sided tests have the level 5 %, and a difference inside the margin rarely fails."""
     rng = np.random.default_rng(n)
-    found = claims(lambda: [equivalence(Contrast("", rng.normal(2.0, spread, n)), 2.0, LEVEL)])
+    found = claims(lambda: [equal("", t_interval(rng.normal(2.0, spread, n), equivalence_level(LEVEL)), 2.0)])
     assert rarely(found.count("holds"), 800, 2 * SIDE) and rarely(found.count("fails"), 800)
 
 
@@ -189,12 +189,12 @@ def test_a_difference_as_large_as_the_margin_is_rarely_called_none(n, spread):
 def test_what_is_there_is_found(effect):
     """An effect of three standard deviations is decided with five nets nearly always, and never the wrong way."""
     rng = np.random.default_rng(3)
-    found = claims(lambda: [contrast(Contrast("", rng.normal(3 * effect, 1, 5)), LEVEL)], 400)
+    found = claims(lambda: [directed("", t_interval(rng.normal(3 * effect, 1, 5), LEVEL), True)], 400)
     right, wrong = ("holds", "fails") if effect > 0 else ("fails", "holds")
     assert found.count(right) > 0.95 * 400 and found.count(wrong) == 0
 
 
 def test_what_is_too_noisy_stays_open():
     rng = np.random.default_rng(4)
-    found = claims(lambda: [contrast(Contrast("", rng.normal(0.3, 1, 5)), LEVEL)], 400)
+    found = claims(lambda: [directed("", t_interval(rng.normal(0.3, 1, 5), LEVEL), True)], 400)
     assert found.count("undecided") > 0.85 * 400

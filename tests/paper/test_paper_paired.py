@@ -20,7 +20,7 @@ def write_csv(path, rows, names):
 
 @pytest.fixture
 def folds(tmp_path):
-    """Five folds of which pre-trained wins by 50, 52, 54, 56 and 58 points; 30 training and 60 test pictures."""
+    """Five folds of which pre-trained wins by 50, 52, 54, 56 and 58 points; 30 training and 60 test images."""
     names = "set head layer size fold accuracy c classes train_images test_images"
     heads = [("caltech101", "softmax", "7", 15, k, 80 + 2 * k, 1, 2, 30, 60) for k in range(5)]
     write_csv(tmp_path / "transfer/heads/caltech101.csv", heads, names)
@@ -42,21 +42,21 @@ def test_the_interval_is_the_corrected_resampled_t(folds):
 def test_how_far_nets_from_scratch_learnt_stands_below_the_table(folds, tmp_path):
     rows = [("caltech101", 15, k, 30.0, loss, 51) for k, loss in enumerate((1.0, 1.5, 2.0, 1.5, 1.5))]
     write_csv(tmp_path / "transfer/scratch/caltech101.csv", rows, "set size fold accuracy loss classes")
-    reason = table4.table(Results(tmp_path)).loc["scratch", "reason"]
-    assert "training loss at the end 1.50 at 15 per class, where chance is 3.93" in reason
+    reason = table4.build(Results(tmp_path)).loc["scratch", "reason"]
+    assert "final training loss 1.50 at 15 per class, where chance is 3.93" in reason
 
 
-def test_classes_with_too_few_pictures_are_named_below_the_table(folds, tmp_path):
-    table_stage(4, folds.root, tmp_path / "tables" / "table4.csv")
+def test_classes_with_too_few_images_are_named_below_the_table(folds, tmp_path):
+    table_stage("table4", folds.root, tmp_path / "tables" / "table4.csv")
     text = (tmp_path / "tables" / "table4.md").read_text()
-    assert "without classes of too few pictures: ant (7 pictures), wasp (9 pictures)" in text
+    assert "without classes with too few images: ant (7 images), wasp (9 images)" in text
     assert "pre-trained - from scratch, caltech101, 15 per class: +54.0 [" in text and "Nadeau" in text
 
 
 def test_other_folds_cannot_be_paired(folds):
     for stage, key in (("heads", "a"), ("scratch", "b")):
         write_json(folds.root / f"transfer/{stage}/caltech101.json", {"folds": [{"train": [key], "test": ["c"]}]})
-    with pytest.raises(ZfnetError, match="on caltech101 have other folds, so they cannot be paired"):
+    with pytest.raises(ZfnetError, match="on caltech101 have different folds and cannot be paired"):
         table4.paired(folds)
 
 
@@ -73,5 +73,5 @@ def test_layers_and_heads_are_compared_on_both_sets(results):
 
 def test_nothing_run_compares_nothing(empty, tmp_path):
     for number in (2, 7):
-        table_stage(number, empty, tmp_path / f"table{number}.csv")
+        table_stage(f"table{number}", empty, tmp_path / f"table{number}.csv")
         assert (tmp_path / f"table{number}-paired.csv").read_text() == ",".join(COLUMNS) + "\n"

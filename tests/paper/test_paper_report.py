@@ -8,10 +8,9 @@ from itertools import pairwise
 import pytest
 
 from zfnet.paper.claims.decide import statements
-from zfnet.paper.figures import figure
+from zfnet.paper.items import items
 from zfnet.paper.report import page
 from zfnet.paper.results import Results
-from zfnet.paper.tables import table
 from zfnet.settings import Settings
 
 VOID = {"meta", "img", "br", "wbr", "line", "polyline", "rect", "path"}
@@ -79,10 +78,10 @@ def test_headings_go_down_one_level_at_a_time(parsed):
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_pictures_are_embedded_and_have_a_text_alternative(parsed):
-    pictures = parsed.all("img")
-    assert len(pictures) == 2
-    assert all(values["src"].startswith("data:image/webp;base64,") and len(values["alt"]) > 20 for values in pictures)
+def test_images_are_embedded_and_have_a_text_alternative(parsed):
+    images = parsed.all("img")
+    assert len(images) == 2
+    assert all(values["src"].startswith("data:image/webp;base64,") and len(values["alt"]) > 20 for values in images)
     drawings = [values for values in parsed.all("svg") if values.get("aria-hidden") != "true"]
     assert drawings
     assert all(values["role"] == "img" and len(values["aria-label"]) > 40 for values in drawings)
@@ -94,13 +93,13 @@ def test_every_heading_of_a_table_says_what_it_heads(parsed):
 
 
 def test_what_is_missing_is_said_with_the_command_that_makes_it(text):
-    assert "Figure 4 is not there yet; make it with <code>snakemake --cores all figure4</code>" in text
+    assert "Figure 4 does not exist yet; make it with <code>snakemake --cores all figure4</code>" in text
 
 
 def test_all_claims_items_and_runs_are_on_the_page(reported, text, parsed):
     ids = set(parsed.ids)
     assert statements().keys() <= ids
-    assert page.captions().keys() <= ids
+    assert items().keys() <= ids
     assert {f"run-{run}" for run in Results(reported).runs} <= ids
 
 
@@ -118,14 +117,14 @@ def test_a_training_shows_commit_hashes_and_command(text):
 
 
 def test_what_was_not_measured_is_not_made_up(text):
-    row = text[text.index("What they cost") :].split('href="#run-zf-s1"')[1].split("</tr>")[0]
+    row = text[text.index("<h3>Cost</h3>") :].split('href="#run-zf-s1"')[1].split("</tr>")[0]
     assert row.count("not measured") == 1  # CPU hours; no training ran on a GPU
 
 
 def test_an_empty_folder_still_gives_a_page(empty):
     text = page.page(Results(empty), Settings())
-    assert text.count("is not there yet") == len(page.captions())
-    assert "The claims were not decided" in text
+    assert text.count("does not exist yet") == len(items())
+    assert "The claims were not decided yet" in text
     assert Page(text).open == []
 
 
@@ -138,17 +137,13 @@ def test_text_from_files_is_escaped(reported, tmp_path):
     assert "&lt;script&gt;" in text
 
 
-def test_every_cited_decision_is_explained_and_every_item_has_a_caption(parsed):
-    captions = page.captions()
-    items = {f"table{n}" for n in table.NUMBERS} | set(figure.NAMES)
-    assert items <= captions.keys()
-    assert {d for item in captions.values() for d in item["decisions"]} <= set(parsed.ids)
-    assert all(item["alt"] for name, item in captions.items() if not name.startswith("table"))
+def test_every_cited_decision_is_explained_and_every_figure_has_a_text_alternative(parsed):
+    assert {decision for item in items().values() for decision in item.decisions} <= set(parsed.ids)
+    assert all(item.alt for item in items("figures").values())
 
 
-def test_chapters_hold_every_item_and_every_claim_once():
-    items = [item for chapter in page.chapters().values() for item in chapter["items"]]
-    assert sorted(items) == sorted(page.captions())
+def test_every_item_and_every_claim_has_a_chapter():
+    assert {item.chapter for item in items().values()} <= page.chapters().keys()
     assert page.chapter_of("ZF-T2, K-T2") == "imagenet"
     assert page.chapter_of("TK-5, ZF-F6") == "architecture"
     assert page.chapter_of("K 3.3") == "beyond"

@@ -1,34 +1,39 @@
-"""Parts of the report: deviations, curves, the workflow's picture, decisions and their settings, costs and origins."""
+"""Parts of the report: deviations, curves, the workflow's graph, decisions and their settings, costs and origins."""
 
+import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from zfnet.core.files import write_json, write_text
+from zfnet.paper.items import find
 from zfnet.paper.report import curves, effects
 from zfnet.paper.report.comparison import table_view
-from zfnet.paper.report.documents import REPOSITORY, Decision, citation, decisions, edges, set_to
+from zfnet.paper.report.documents import Decision, citation, decisions, edges, explain_decisions, set_to
 from zfnet.paper.report.embedded import downloads
 from zfnet.paper.report.origins import cost, origins, stages, totals
 from zfnet.paper.report.workflow_graph import layout, levels, reduced
 from zfnet.paper.results import Results
-from zfnet.paper.tables import table
 from zfnet.settings import Settings
+
+ROOT = Path(__file__).parents[2]
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
 def test_deviations_say_direction_side_and_size_without_colours(results):
-    spec = table.module(2)
-    frame = spec.table(Results(results))
+    table = find("table2", "tables")
+    frame = table.build(Results(results))
     frame.loc["zf", ["ours_val_top1", "ours_val_top5"]] = [30.0, 16.6]
-    row = next(row for row in table_view(frame, spec)["rows"] if row["key"] == "zf")
+    row = next(row for row in table_view(frame, table)["rows"] if row["key"] == "zf")
     shown = [(pair.symbol, pair.difference, pair.side, pair.size) for pair in row["pairs"][:2]]
     assert shown == [("▼", "−8.4", "better", "off"), ("△", "+0.1", "worse", "near")]
 
 
 def test_where_neither_is_better_nothing_is_coloured(results):
-    frame = table.module(1).table(Results(results))
-    pairs = [pair for row in table_view(frame, table.module(1))["rows"] for pair in row["pairs"]]
+    table = find("table1", "tables")
+    pairs = [pair for row in table_view(table.build(Results(results)), table)["rows"] for pair in row["pairs"]]
     assert {(pair.symbol, pair.side, pair.size) for pair in pairs} == {("", "", "")}
 
 
@@ -97,10 +102,16 @@ def test_arrows_that_a_longer_way_implies_are_left_out():
 
 def test_the_graph_is_that_of_the_documentation():
     assert ("report_page", "all") in edges()
-    assert len(edges()) == (REPOSITORY / "docs/workflow.md").read_text().count("-->")
+    drawn = re.findall(r"(\w+) --> (\w+)", (ROOT / "docs/workflow.md").read_text())
+    assert sorted(edges()) == sorted(drawn)
 
 
 # ---- documents -------------------------------------------------------------------------------------------------------
+def test_the_documented_decisions_are_those_of_the_report():
+    """docs/decisions.md contains `zfnet.paper.report.documents.explain_decisions()`."""
+    assert explain_decisions() in (ROOT / "docs/decisions.md").read_text(encoding="utf-8")
+
+
 def test_all_decisions_are_read_and_their_settings_exist():
     found = decisions()
     assert [one.name for one in found] == [f"D{number}" for number in range(1, len(found) + 1)]
@@ -137,8 +148,9 @@ def test_the_citation_names_the_papers():
     assert found["own"].startswith("The zfnet authors: ")
 
 
-def test_without_its_repository_the_package_has_no_documents(tmp_path):
-    assert (decisions(tmp_path), edges(tmp_path), citation(tmp_path)) == ([], [], None)
+def test_the_package_carries_the_repository_s_citation():
+    carried = ROOT / "src/zfnet/paper/report/citation.yaml"
+    assert yaml.safe_load(carried.read_text()) == yaml.safe_load((ROOT / "CITATION.cff").read_text())
 
 
 # ---- origins and cost ------------------------------------------------------------------------------------------------

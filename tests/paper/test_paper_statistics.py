@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from zfnet.core.errors import ZfnetError
-from zfnet.paper.claims.verdicts import (
-    Contrast,
-    conclude,
-    contrast,
-    directed,
-    equivalence,
-    equivalence_level,
-    over_nets,
-)
+from zfnet.paper.claims.across_nets import over_nets
+from zfnet.paper.claims.verdicts import conclude, directed, equal, equivalence_level
 from zfnet.paper.statistics import Interval, holm, nets_interval, t_interval, units_interval
 
 VALUES = st.lists(st.floats(-100, 100).map(lambda x: round(x, 3)), min_size=3, max_size=12)
@@ -36,7 +29,7 @@ def test_p_is_scipys(values, above, threshold):
 
 def test_nadeau_bengio_widens_by_the_share_of_test_images():
     values, n = [1.0, 2.0, 4.0, 3.0, 2.5], 5
-    plain, corrected = t_interval(values), t_interval(values, test_share=0.5)
+    plain, corrected = t_interval(values), t_interval(values, test_train_ratio=0.5)
     ratio = (corrected.high - corrected.low) / (plain.high - plain.low)
     assert ratio == pytest.approx(np.sqrt((1 / n + 0.5) / (1 / n)))
 
@@ -47,7 +40,7 @@ def test_too_little_gives_a_difference_and_no_interval(values):
     assert (found.known, found.text(), found.p(True), found.p(False)) == (False, "", 1.0, 1.0)
     assert found.value == pytest.approx(np.mean(values))
     part = directed("", found, above=True)
-    assert conclude([part], 0.95).verdict == "undecided"
+    assert conclude([part], 0.95).outcome == "undecided"
 
 
 def test_two_sources_of_variance_add_their_squared_half_widths():
@@ -82,11 +75,11 @@ def test_nets_that_saw_other_units_give_the_t_interval_of_their_means():
 
 
 def test_what_all_nets_see_alike_is_no_more_certain_for_being_seen_by_several():
-    pictures, nets = np.random.default_rng(1).normal(size=200), 5
+    images, nets = np.random.default_rng(1).normal(size=200), 5
     slight = 1e-6 * np.arange(nets)[:, None]
-    table = pictures + slight
+    table = images + slight
     found = nets_interval(table.ravel(), np.repeat(np.arange(nets), 200), np.tile(np.arange(200), nets))
-    plain = t_interval(pictures)
+    plain = t_interval(images)
     assert (found.high - found.low) == pytest.approx(plain.high - plain.low, rel=1e-2)
 
 
@@ -102,9 +95,9 @@ def test_pairs_of_one_animal_widen_the_interval():
 
 
 def test_a_few_nets_are_shown_with_an_interval_over_what_they_show():
-    one = over_nets("", [np.array([1.0, 2.0, 3.0])], True, 0.95)
+    one = over_nets(0.95, "", [np.array([1.0, 2.0, 3.0])])
     assert (one.interval.n, one.interval.low) == (3, pytest.approx(t_interval([1, 2, 3]).low))
-    three = over_nets("", [np.array([1.0, 2.0]), np.array([2.0, 3.0]), np.array([4.0, 4.0])], True, 0.95)
+    three = over_nets(0.95, "", [np.array([1.0, 2.0]), np.array([2.0, 3.0]), np.array([4.0, 4.0])])
     assert (three.interval.n, three.interval.value) == (3, pytest.approx(16 / 6))
 
 
@@ -119,7 +112,8 @@ def test_equivalence_is_the_ninety_per_cent_interval_inside_the_margin():
     assert equivalence_level(0.95) == pytest.approx(0.90)
 
     def verdict(values, margin):
-        return conclude([equivalence(Contrast("", values), margin, 0.95)], 0.95).verdict
+        interval = t_interval(values, equivalence_level(0.95))
+        return conclude([equal("", interval, margin)], 0.95).outcome
 
     near, far = [0.1, -0.1, 0.05, 0.0, -0.05], [3.0, 3.1, 2.9, 3.05, 2.95]
     assert [verdict(values, 1.0) for values in (near, far, [-3.0, 3.0, 0.1])] == ["holds", "fails", "undecided"]
@@ -132,8 +126,8 @@ def test_a_claim_holds_by_all_of_its_parts_and_fails_by_one():
     up, down, wide = ([2.0, 2.1, 1.9], [-2.0, -2.1, -1.9], [-3.0, 3.0, 0.1])
 
     def verdict(*all_values, partial=""):
-        parts = [contrast(Contrast(str(values), values), 0.95) for values in all_values]
-        return conclude(parts, 0.95, partial=partial).verdict
+        parts = [directed(str(values), t_interval(values, 0.95), True) for values in all_values]
+        return conclude(parts, 0.95, partial=partial).outcome
 
     assert verdict(up, up) == "holds"
     assert verdict(up, wide) == "undecided"

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from zfnet.paper.items import items
+from zfnet.paper.report.documents import edges
 from zfnet.settings import World
 from zfnet.synthetic import FILES, generate
 
@@ -75,7 +77,7 @@ def test_every_preset_plans_the_whole_paper(snakemake, archives, preset):
     assert planned["report_page"] == 1
 
 
-def test_more_random_states_are_trained_and_evaluated(snakemake, archives):
+def test_more_seeds_are_trained_and_evaluated(snakemake, archives):
     more = {"training": {"seeds": 3, "variant_seeds": 3}, "archives": archives}
     planned = jobs(snakemake({"preset": "mini", **more}, "-n").stdout)
     assert planned["evaluate"] == 3 * 13
@@ -189,28 +191,28 @@ def test_the_slurm_profile_names_every_rule_that_may_need_a_gpu():
     assert set(re.findall(r"\b[a-z]\w*", advice)) - {"slurm_partition", "and"} == heavy
 
 
-def edges(text: str) -> set[tuple[str, str]]:
+def edges_of(text: str) -> set[tuple[str, str]]:
     """The arrows of a mermaid graph, by names."""
     names = dict(re.findall(r"(\w+)\[(\w+)\]", text))
     return {(names.get(a, a), names.get(b, b)) for a, b in re.findall(r"(\w+) --> (\w+)", text)}
 
 
 def test_the_documented_graph_is_the_workflow(snakemake):
-    """docs/workflow.md shows what `snakemake --rulegraph mermaid-js` prints."""
-    drawn = edges(snakemake({"preset": "demo"}, "--rulegraph", "mermaid-js").stdout)
+    """docs/workflow.md and the report show what `snakemake --rulegraph mermaid-js` prints."""
+    drawn = edges_of(snakemake({"preset": "demo"}, "--rulegraph", "mermaid-js").stdout)
     assert ("train", "evaluate") in drawn
-    assert edges((ROOT / "docs" / "workflow.md").read_text()) == drawn
+    assert edges_of((ROOT / "docs" / "workflow.md").read_text()) == drawn
+    assert set(edges()) == drawn
 
 
 def test_everything_the_report_names_as_its_source_is_declared():
     """What a rule does not declare may be missing, or stale, and nobody would notice."""
     declared = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    items = yaml.safe_load((ROOT / "src/zfnet/paper/captions.yaml").read_text())
-    sources = {source for name, item in items.items() if name != "decisions" for source in item["sources"]}
-    for source in sources - {"runs/zf-s1/spec.json"}:  # written while the workflow is read
-        named = re.sub(r"runs/[a-z0-9*-]+/", "runs/{run}/", source)
+    sources = {source for item in items().values() for source in item.sources}
+    for source in sources - {"runs/{zf}/spec.json"}:  # written while the workflow is read
+        named = re.sub(r"runs/[a-z0-9*{}-]+/", "runs/{run}/", source)
         named = re.sub(r"(heads|scratch)/caltech\d+", r"\1/{set}", named)
-        named = re.sub(r"visualize/[a-z0-9-]+/", "visualize/{run}/", named)
+        named = re.sub(r"visualize/[a-z0-9*{}-]+/", "visualize/{run}/", named)
         assert f'"<results>/{named}"' in declared, source
 
 

@@ -1,4 +1,4 @@
-# What all rules share: the settings, where things lie, and the small files that say what a job is to do.
+# What all rules share: the settings, the paths, and the small settings files of the stages.
 import sys
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from snakemake.io import expand
 
 from zfnet import config as zfconfig
 from zfnet.data.verify import check_archives
+from zfnet.paper import items as registry
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import canonical_json, write_if_changed
 from zfnet.settings import Archives
@@ -14,7 +15,7 @@ from zfnet.training.experiments import specs, variant_of
 
 
 def sentence_or(value):
-    """Call `value`; a mistake of the user becomes one message without a traceback."""
+    """Call `value`; report a mistake of the user as one message without a traceback."""
     try:
         return value()
     except ZfnetError as error:
@@ -22,7 +23,7 @@ def sentence_or(value):
 
 
 def check_profile(argv=sys.argv):
-    """Snakemake ignores a --workflow-profile that does not exist and runs locally; stop instead."""
+    """Stop at a --workflow-profile that does not exist; Snakemake would ignore it and run locally."""
     words = [word for argument in argv for word in argument.split("=", 1)]
     for flag, value in zip(words, words[1:]):
         known = any(Path(folder, value).exists() for folder in (".", "profiles"))
@@ -31,7 +32,7 @@ def check_profile(argv=sys.argv):
 
 
 def check_given_archives():
-    """A wrong path or a half-copied archive ends the run here, before anything is computed."""
+    """Stop at a wrong path or an incomplete archive before anything is computed."""
     given = settings.archives.model_dump(exclude_none=True)
     problems = check_archives(Archives(**given)) if given.keys() - {"download"} else []
     if problems:
@@ -39,12 +40,12 @@ def check_given_archives():
 
 
 def stage(name, *trees, **single):
-    """Write the settings file of one stage, if its text changed, and give its path.
+    """Write the settings file of one stage if its text changed, and return its path.
 
-    It holds whole sub-trees of the settings, and of others single ones: `data="image_size jpeg_quality"`.
+    It holds whole sub-trees of the settings (`trees`) and single settings of others: `data="image_size jpeg_quality"`.
 
-    It is written while the workflow is read and not by a rule, so that it is a source file: restoring or rewriting the
-    same text makes nothing again, and a setting that a stage does not use cannot reach it.
+    It is written while the workflow is read, not by a rule, so it is a source file: rewriting the same text re-runs
+    nothing, and settings that a stage does not use cannot trigger it.
     """
     path = f"{RESULTS}/settings/{name}.json"
     parts = [f"{tree}.{field}" for tree, fields in single.items() for field in fields.split()]
@@ -53,16 +54,18 @@ def stage(name, *trees, **single):
 
 
 def data_stages():
-    """Write the settings file of every data set: another subset of ImageNet prepares nothing else again."""
+    """Write the settings file of every data set: changing the ImageNet subset prepares only ImageNet again."""
     others = {"imagenet": {"background_class"}, "caltech": {"imagenet"}}
     for name in ARCHIVES_OF:
-        unused = next((fields for kind, fields in others.items() if name.startswith(kind)), {"background_class", "imagenet"})
+        unused = next(
+            (fields for kind, fields in others.items() if name.startswith(kind)), {"background_class", "imagenet"}
+        )
         stage(f"data-{name}", data=" ".join(field for field in type(settings.data).model_fields if field not in unused))
 
 
 def transfer_stages():
-    """Write the settings files of every transfer set's stages: what another set alone uses makes nothing again."""
-    for name in ("voc2012", "voc2012-test"):  # of these layer 7 is read, whatever `layers` says
+    """Write the settings files of every transfer set's stages: settings of one set re-run only that set."""
+    for name in ("voc2012", "voc2012-test"):  # always layer 7, whatever `layers` says
         stage(f"transfer-features-{name}", transfer="crops feature_dtype")
     for name in CALTECH:
         own = [field for field in type(settings.transfer).model_fields if field.startswith(name)]
@@ -74,16 +77,16 @@ def transfer_stages():
 
 
 def write_specs():
-    """Write spec.json of every training, and the list of them, where a text changed; give the specs by name."""
-    found = sentence_or(lambda: specs(settings))
-    write_if_changed(f"{RESULTS}/settings/runs.json", canonical_json(list(found)))
-    for run, spec in found.items():
+    """Write spec.json of every training and the list of trainings if they changed; return the specs by name."""
+    by_name = sentence_or(lambda: specs(settings))
+    write_if_changed(f"{RESULTS}/settings/runs.json", canonical_json(list(by_name)))
+    for run, spec in by_name.items():
         write_if_changed(f"{RESULTS}/runs/{run}/spec.json", spec.text)
-    return found
+    return by_name
 
 
 def archive(*names):
-    """Input function: the archives of these names, or a sentence that says which one to name in config.yaml."""
+    """Return an input function: the paths of these archives, or an error that names the missing key of config.yaml."""
 
     def paths(wildcards):
         missing = [name for name in names if getattr(WHERE, name) is None]
@@ -111,28 +114,28 @@ ARCHIVES_OF = {
 
 
 def archives_of_set(wildcards):
-    """The archives that one data set is made of."""
+    """Return the archives that a data set is made of."""
     return archive(*ARCHIVES_OF[wildcards.set])(wildcards)
 
 
 def duplicates_of(wildcards):
-    """The list of near-duplicates, for the runs that leave them out."""
-    return [f"{RESULTS}/transfer/duplicates.csv"] if RUNS[wildcards.run].exclude_duplicates else []
+    """Return the list of near-duplicates, for the runs that leave them out."""
+    return [rules.duplicates.output.table] if RUNS[wildcards.run].exclude_duplicates else []
 
 
 def runs_of(*variants):
-    """Names of all trainings of these nets, whatever their random state."""
+    """Return the names of all trainings of these nets, in the order of their seeds."""
     return [run for run in RUNS if variant_of(run) in variants]
 
 
 def net(run):
-    """Path of a trained net."""
-    return f"{RESULTS}/runs/{run}/weights.safetensors"
+    """Return the path of a trained net."""
+    return expand(rules.train.output.weights, run=run)[0]
 
 
 def manifest(name):
-    """Path of a prepared data set's description, which stands for all its shards."""
-    return f"{RESULTS}/data/{name}/manifest.json"
+    """Return the path of a prepared data set's manifest, which stands for all its shards."""
+    return expand(rules.shards.output.manifest, set=name)[0]
 
 
 zfconfig.own_commands_first()
@@ -143,8 +146,8 @@ LOGS = f"logs/{settings.preset}"
 WHERE = zfconfig.archives(settings, Path(RESULTS, "world"), Path("downloads"))
 RUNS = write_specs()
 data_stages()
-LOOKED_AT = runs_of("zf")[: settings.visualize.nets]  # claims about what nets see
-FILTER_NETS = ("zf-unclipped", "krizhevsky", "zf")  # Figure 6: the first random state of each
+LOOKED_AT = runs_of("zf")[: settings.visualize.nets]  # for claims about what nets respond to
+FILTER_NETS = ("zf-unclipped", "krizhevsky", "zf")  # Figure 6
 FILTER_RUNS = [run for variant in FILTER_NETS for run in runs_of(variant)[: settings.visualize.nets]]
 write_if_changed(f"{RESULTS}/settings/looked-at.json", canonical_json(LOOKED_AT))
 CALTECH = ["caltech101", "caltech256"]
@@ -152,8 +155,8 @@ transfer_stages()
 check_given_archives()
 
 
-# A heavy job takes as much as the settings say. Where trainings share GPUs, `gpu` counts the places on them: a training
-# takes one, every other heavy job all places of a GPU.
+# A heavy job takes the resources that the settings say. If trainings share GPUs, `gpu` counts the slots on them: a
+# training takes one, every other heavy job all slots of a GPU.
 HEAVY = dict(
     gpu=settings.jobs.gpus * settings.jobs.trainings_per_gpu,
     mem_mb=settings.jobs.memory_mb,
@@ -171,6 +174,6 @@ TRAINING = HEAVY | dict(
 wildcard_constraints:
     run=r"[a-z0-9-]+",
     set="|".join(ARCHIVES_OF),
-    number=r"\d",
     row=r"[a-z-]+",
-    figure=r"figure\d|methods|near_duplicates",
+    table="|".join(registry.items("tables")),
+    figure="|".join(registry.items("figures")),

@@ -29,7 +29,7 @@ rule download:
     params:
         folder=subpath(output[0], parent=True),
     message:
-        "Fetching {wildcards.file} from its official place"
+        "Downloading {wildcards.file} from its official source"
     shell:
         "zfnet fetch {wildcards.file} --out {params.folder:q} > {log} 2>&1"
 

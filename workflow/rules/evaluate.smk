@@ -1,9 +1,19 @@
-# Ten-crop errors of every net, and the predictions that ensembles are made of (Tables 2 and 3); the test set's for its
-# server, where its pictures are at hand.
+# Ten-crop errors of every net, and the predictions that ensembles are made of (Tables 2 and 3); predictions of the test
+# set for its server, if its images are available.
+# Rows of Table 2 whose test errors only the challenge's server can tell: the nets of each.
+SUBMITTED = {
+    "krizhevsky": runs_of("krizhevsky")[:1],
+    "zf": runs_of("zf")[:1],
+    "zf-wide": runs_of("zf-wide")[:1],
+}
+if len(runs_of("zf")) > 1:
+    SUBMITTED |= {"zf-all": runs_of("zf"), "zf-all-wide": runs_of("zf") + runs_of("zf-wide")[:1]}
+
+
 rule evaluate:
     input:
         settings=stage("evaluation", "evaluation"),
-        weights="<results>/runs/{run}/weights.safetensors",
+        weights=rules.train.output.weights,
         val=manifest("imagenet-val"),
         train=manifest("imagenet-train"),
     output:
@@ -15,7 +25,7 @@ rule evaluate:
     resources:
         **HEAVY,
     message:
-        "Evaluating {wildcards.run}: ten crops of every validation picture"
+        "Evaluating {wildcards.run}: ten crops of every validation image"
     shell:
         "zfnet evaluate --weights {input.weights:q} --val {input.val:q} --train {input.train:q}"
         " --settings {input.settings:q} --threads {threads}"

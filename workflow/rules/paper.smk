@@ -1,36 +1,36 @@
 # Every table, figure and claim, and the report that holds them.
 rule table:
     input:
-        lambda wildcards: TABLES[wildcards.number],
+        lambda wildcards: inputs_of(TABLES[wildcards.table].inputs),
     output:
         csv=report(
-            "<results>/tables/table{number}.csv",
+            "<results>/tables/{table}.csv",
             caption="../report/table.rst",
-            category="Tables",
-            labels=lambda wildcards: {"item": f"Table {wildcards.number}", "what": TITLES[f"table{wildcards.number}"]},
+            category=lambda wildcards: TABLES[wildcards.table].category,
+            labels=lambda wildcards: item_labels(TABLES[wildcards.table]),
         ),
-        paired="<results>/tables/table{number}-paired.csv",
-        markdown="<results>/tables/table{number}.md",
-        tex="<results>/tables/table{number}.tex",
+        paired="<results>/tables/{table}-paired.csv",
+        markdown="<results>/tables/{table}.md",
+        tex="<results>/tables/{table}.tex",
     log:
-        "<logs>/paper/table{number}.log",
+        "<logs>/paper/{table}.log",
     params:
         results=results_folder,
     message:
-        "Table {wildcards.number}"
+        "Writing {wildcards.table}"
     shell:
-        "zfnet table {wildcards.number} --results {params.results:q} --out {output.csv:q} > {log} 2>&1"
+        "zfnet table {wildcards.table} --results {params.results:q} --out {output.csv:q} > {log} 2>&1"
 
 
 rule figure:
     input:
-        lambda wildcards: FIGURES[wildcards.figure],
+        lambda wildcards: inputs_of(FIGURES[wildcards.figure].inputs),
     output:
         png=report(
             "<results>/figures/{figure}.png",
             caption="../report/figure.rst",
-            category="Figures",
-            labels=lambda wildcards: {"item": wildcards.figure, "what": TITLES[wildcards.figure]},
+            category=lambda wildcards: FIGURES[wildcards.figure].category,
+            labels=lambda wildcards: item_labels(FIGURES[wildcards.figure]),
         ),
         pdf="<results>/figures/{figure}.pdf",
     log:
@@ -45,9 +45,9 @@ rule figure:
 
 rule claims:
     input:
-        *sorted(set(MEASURED)),
+        *sorted({path for item in registry.items().values() for path in inputs_of(item.inputs)}),
+        inputs_of(registry.claim_inputs()),
         settings=stage("paper", "paper"),
-        duplicates="<results>/transfer/duplicates.json",
     output:
         csv=report(
             "<results>/claims.csv",
@@ -69,16 +69,16 @@ rule claims:
 rule report_page:
     input:
         settings=stage("all", *type(settings).model_fields),
-        tables=expand("<results>/tables/table{number}.csv", number=list(TABLES)),
-        figures=expand("<results>/figures/{figure}.png", figure=list(FIGURES)),
-        claims="<results>/claims.csv",
-        effects="<results>/claims-effects.csv",
+        tables=expand(rules.table.output.csv, table=TABLES),
+        figures=expand(rules.figure.output.png, figure=FIGURES),
+        claims=rules.claims.output.csv,
+        effects=rules.claims.output.effects,
     output:
         page=report(
             "<results>/report.html",
             caption="../report/page.rst",
             category="Report",
-            labels={"item": "Report", "what": "The whole story on one page"},
+            labels={"item": "Report", "what": "Everything on one page"},
         ),
         curves=report(
             "<results>/figures/curves.svg",
@@ -98,23 +98,14 @@ rule report_page:
 
 
 # Targets named after the paper: snakemake --cores all table3 figure7
-for number in TABLES:
+for item in registry.items().values():
 
     rule:
         name:
-            f"table{number}"
+            item.name
         input:
-            f"<results>/tables/table{number}.csv",
-        message:
-            "Done: {input}"
-
-
-for figure in FIGURES:
-
-    rule:
-        name:
-            figure
-        input:
-            f"<results>/figures/{figure}.png",
+            expand(rules.table.output.csv, table=item.name)
+            if item.name in TABLES
+            else expand(rules.figure.output.png, figure=item.name),
         message:
             "Done: {input}"

@@ -1,5 +1,5 @@
-# All trainings. A run whose spec did not change is never trained again. A killed run resumes from its checkpoint, which
-# is outside the declared outputs because Snakemake deletes those when a job fails.
+# All trainings. An unchanged spec never trains again. A killed run resumes from its own checkpoint, which is outside the
+# declared outputs because Snakemake deletes those when a job fails.
 rule train:
     input:
         spec="<results>/runs/{run}/spec.json",
@@ -11,7 +11,7 @@ rule train:
         metrics="<results>/runs/{run}/metrics.json",
     log:
         "<logs>/train/{run}.log",
-    retries: 3  # a training that used up its time saves, and resumes in the next attempt
+    retries: 3  # a training whose time is up saves a checkpoint and resumes in the next attempt
     threads: settings.jobs.threads
     resources:
         **TRAINING,
@@ -19,7 +19,7 @@ rule train:
         exclude=lambda wildcards, input: "--exclude" if input.exclude else "",
         checkpoints=f"checkpoints/{settings.preset}",
     message:
-        "Training {wildcards.run} (resumes from its checkpoint)"
+        "Training {wildcards.run} (resumes from its own checkpoint)"
     shell:
         "zfnet train --spec {input.spec:q} --train {input.train:q} --val {input.val:q}"
         " {params.exclude} {input.exclude:q} --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads}"

@@ -15,7 +15,7 @@ rule duplicates:
     resources:
         **HEAVY,
     message:
-        "Searching ImageNet's training pictures for near-duplicates of Caltech's"
+        "Searching ImageNet's training images for near-duplicates of Caltech's"
     shell:
         "zfnet duplicates --train {input.train:q} --settings {input.settings:q} --threads {threads}"
         " --out {output.table:q} {input.others:q} > {log} 2>&1"
@@ -25,7 +25,7 @@ rule transfer_features:
     input:
         settings="<results>/settings/transfer-features-{set}.json",
         weights=net(settings.transfer.pretrained_run),
-        data="<results>/data/{set}/manifest.json",
+        data=rules.shards.output.manifest,
     output:
         index="<results>/transfer/features/{set}/index.json",
     log:
@@ -34,7 +34,7 @@ rule transfer_features:
     resources:
         **HEAVY,
     message:
-        "Reading the features of {wildcards.set} from every layer"
+        "Extracting the features of {wildcards.set} from every layer"
     shell:
         "zfnet extract-features --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
         " --threads {threads} --out {output.index:q} > {log} 2>&1"
@@ -43,7 +43,7 @@ rule transfer_features:
 rule heads:
     input:
         settings="<results>/settings/transfer-heads-{set}.json",
-        features="<results>/transfer/features/{set}/index.json",
+        features=rules.transfer_features.output.index,
     output:
         table="<results>/transfer/heads/{set}.csv",
         folds="<results>/transfer/heads/{set}.json",
@@ -65,7 +65,7 @@ rule heads:
 rule scratch:
     input:
         settings="<results>/settings/transfer-scratch-{set}.json",
-        data="<results>/data/{set}/manifest.json",
+        data=rules.shards.output.manifest,
     output:
         table="<results>/transfer/scratch/{set}.csv",
         folds="<results>/transfer/scratch/{set}.json",
@@ -79,7 +79,7 @@ rule scratch:
         checkpoints=f"checkpoints/{settings.preset}/scratch",
         code=next(iter(RUNS.values())).code,  # other code trains again
     message:
-        "Training whole nets on {wildcards.set} alone (goes on from its own checkpoints)"
+        "Training nets from scratch on {wildcards.set} (resumes from its own checkpoints)"
     shell:
         "zfnet scratch --data {input.data:q} --settings {input.settings:q}"
         " --checkpoints {params.checkpoints}-{wildcards.set} --threads {threads}"
@@ -89,7 +89,7 @@ rule scratch:
 rule voc:
     input:
         settings=stage("transfer-voc", transfer="seed voc_target heads"),
-        features="<results>/transfer/features/voc2012/index.json",
+        features=expand(rules.transfer_features.output.index, set="voc2012"),
     output:
         table="<results>/transfer/voc/ap.csv",
         summary="<results>/transfer/voc/ap.json",
@@ -113,8 +113,8 @@ rule voc:
 rule voc_test:
     input:
         settings=rules.voc.input.settings,
-        features="<results>/transfer/features/voc2012/index.json",
-        test="<results>/transfer/features/voc2012-test/index.json",
+        features=rules.voc.input.features,
+        test=expand(rules.transfer_features.output.index, set="voc2012-test"),
     output:
         summary="<results>/transfer/voc/test/summary.json",
         predictions=directory("<results>/transfer/voc/test/results"),

@@ -1,8 +1,8 @@
-# What the trained nets see: the numbers and pixels behind Figures 2 and 4-8 and Table 1. Drawing happens in paper.smk.
+# Visualisations of the trained nets: the numbers and pixels behind Figures 2 and 4-8 and Table 1. paper.smk draws them.
 rule features:
     input:
         settings=stage("visualize-features", visualize="seed top_k maps_per_layer filter_maps"),
-        weights="<results>/runs/{run}/weights.safetensors",
+        weights=rules.train.output.weights,
         data=manifest("imagenet-val"),
     output:
         arrays="<results>/visualize/{run}/features.safetensors",
@@ -23,10 +23,10 @@ rule features:
 rule controls:
     input:
         settings=stage("visualize-controls", visualize="seed top_k control_maps"),
-        weights="<results>/runs/{run}/weights.safetensors",
-        spec="<results>/runs/{run}/spec.json",
+        weights=rules.train.output.weights,
+        spec=rules.train.input.spec,
         data=manifest("imagenet-val"),
-        features="<results>/visualize/{run}/features.csv",
+        features=rules.features.output.table,
     output:
         arrays="<results>/visualize/{run}/controls.safetensors",
         origin="<results>/visualize/{run}/controls.json",
@@ -36,7 +36,7 @@ rule controls:
     resources:
         **HEAVY,
     message:
-        "Looking through the untrained net of {wildcards.run}"
+        "Projecting through the untrained net of {wildcards.run}"
     shell:
         "zfnet controls --weights {input.weights:q} --spec {input.spec:q} --data {input.data:q}"
         " --features {input.features:q} --settings {input.settings:q} --threads {threads}"
@@ -46,8 +46,8 @@ rule controls:
 rule evolution:
     input:
         settings=stage("visualize-evolution", visualize="seed evolution_maps evolution_images"),
-        # The snapshots are undeclared outputs of the training; its metrics name them.
-        metrics="<results>/runs/{run}/metrics.json",
+        # The metrics name the snapshots, which are undeclared outputs of the training.
+        metrics=rules.train.output.metrics,
         data=manifest("imagenet-train"),
     output:
         arrays="<results>/visualize/{run}/evolution.safetensors",
@@ -71,7 +71,7 @@ rule invariance:
             "visualize-invariance",
             visualize="seed invariance_images max_shift shift_steps scale_steps rotation_step",
         ),
-        weights="<results>/runs/{run}/weights.safetensors",
+        weights=rules.train.output.weights,
         data=manifest("imagenet-val"),
     output:
         table="<results>/visualize/{run}/invariance.csv",
@@ -83,7 +83,7 @@ rule invariance:
     resources:
         **HEAVY,
     message:
-        "Moving, scaling and turning pictures for {wildcards.run}"
+        "Translating, scaling and rotating images for {wildcards.run}"
     shell:
         "zfnet invariance --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
         " --threads {threads} --out {output.table:q} > {log} 2>&1"
@@ -96,7 +96,7 @@ rule occlusion:
             visualize="seed occluder_size occluder_stride occlusion_images occlusion_measured_images"
             " occlusion_measured_stride",
         ),
-        weights="<results>/runs/{run}/weights.safetensors",
+        weights=rules.train.output.weights,
         data=manifest("imagenet-val"),
     output:
         arrays="<results>/visualize/{run}/occlusion.safetensors",
@@ -108,7 +108,7 @@ rule occlusion:
     resources:
         **HEAVY,
     message:
-        "Covering pictures with a grey square for {wildcards.run}"
+        "Covering images with a grey square for {wildcards.run}"
     shell:
         "zfnet occlusion --weights {input.weights:q} --data {input.data:q} --settings {input.settings:q}"
         " --threads {threads} --out {output.arrays:q} > {log} 2>&1"
@@ -117,7 +117,7 @@ rule occlusion:
 rule correspondence:
     input:
         settings=stage("visualize-correspondence", visualize="seed correspondence_images random_masks mask_size"),
-        weights="<results>/runs/{run}/weights.safetensors",
+        weights=rules.train.output.weights,
         parts=archive("parts_images", "parts_keypoints"),
     output:
         pairs="<results>/visualize/{run}/correspondence-pairs.csv",
@@ -158,9 +158,9 @@ rule filters:
 rule compare_methods:
     input:
         settings=stage("visualize-methods", visualize="seed maximize_steps"),
-        weights="<results>/runs/{run}/weights.safetensors",
+        weights=rules.train.output.weights,
         data=manifest("imagenet-val"),
-        features="<results>/visualize/{run}/features.csv",
+        features=rules.features.output.table,
     output:
         arrays="<results>/visualize/{run}/methods.safetensors",
         table="<results>/visualize/{run}/methods.csv",
@@ -171,7 +171,7 @@ rule compare_methods:
     resources:
         **HEAVY,
     message:
-        "Looking at the same units of {wildcards.run} by every method"
+        "Visualising the same units of {wildcards.run} by every method"
     shell:
         "zfnet compare-methods --weights {input.weights:q} --data {input.data:q} --features {input.features:q}"
         " --settings {input.settings:q} --threads {threads} --out {output.arrays:q} > {log} 2>&1"

@@ -1,4 +1,4 @@
-"""Tables, figures, claims and the report from what the other stages left."""
+"""Write tables, figures, claims and the report from the results of the other stages."""
 
 from typing import Annotated
 
@@ -7,15 +7,19 @@ import typer
 from zfnet.commands.common import Out, Results, SettingsFile, read
 
 
-def table(number: Annotated[int, typer.Argument(min=1, max=7)], results: Results, out: Out) -> None:
-    """Write one table: our values beside the printed ones (csv, md, tex)."""
+def table(
+    name: Annotated[str, typer.Argument(help="1 … 7, or the name of a table in paper/items.yaml")],
+    results: Results,
+    out: Out,
+) -> None:
+    """Write one table: our values beside the published ones (csv, md, tex)."""
     from zfnet.paper.tables.table import table_stage
 
-    table_stage(number, results, out)
+    table_stage(f"table{name}" if name.isdigit() else name, results, out)
 
 
 def figure(
-    name: Annotated[str, typer.Argument(help="figure2 … figure9, methods or near_duplicates")],
+    name: Annotated[str, typer.Argument(help="figure2 … figure9, or another figure of paper/items.yaml")],
     results: Results,
     out: Out,
 ) -> None:
@@ -26,7 +30,7 @@ def figure(
 
 
 def claims(results: Results, settings: SettingsFile, out: Out) -> None:
-    """Decide the papers' claims from this run's results."""
+    """Decide the papers' claims from the results of this run."""
     from zfnet.paper.claims.decide import claims_stage
 
     claims_stage(results, read(settings).paper, out)
@@ -36,7 +40,7 @@ def report(
     results: Results,
     settings: SettingsFile,
     out: Out,
-    light: Annotated[bool, typer.Option("--light", help="smaller pictures, no PDF files: to send or publish")] = False,
+    light: Annotated[bool, typer.Option("--light", help="smaller images, no PDF files: to send or publish")] = False,
 ) -> None:
     """Write report.html: every table, figure and claim on one page."""
     from zfnet.paper.report.page import report_stage

@@ -1,6 +1,6 @@
-"""Reading one results folder: everything the tables, figures, claims and the report know comes through here.
+"""Read one results folder: all input of the tables, figures, claims and the report comes through here.
 
-What is not there is None (the caller says why a cell stays empty); what is there but broken is an error in a sentence.
+A missing file is None, so that the caller can say why a cell stays empty; a broken file is an error.
 """
 
 import json
@@ -19,10 +19,11 @@ from safetensors.numpy import load_file
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import read_json
 from zfnet.evaluation.top_k import missed
+from zfnet.paper.items import SHOWN, first_run
 from zfnet.training.experiments import variant_of
 
-# The columns that are read, by file.
-COLUMNS = {
+# Required columns, by file.
+REQUIRED_COLUMNS = {
     "claims-effects.csv": "claim difference value low high n claimed_above claimed_below digits",
     "visualize/*/correspondence-pairs.csv": "location layer first second distance",
     "visualize/*/evolution.csv": "layer map epoch key",
@@ -40,7 +41,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Run:
-    """One training: its name, its random state and its folder."""
+    """One training: its name, its seed and its folder."""
 
     name: str
     seed: int
@@ -48,7 +49,7 @@ class Run:
 
     @property
     def variant(self) -> str:
-        """The net it is one training of, such as `zf-wide`."""
+        """The net that was trained, such as `zf-wide`."""
         return variant_of(self.name)
 
 
@@ -63,42 +64,59 @@ class Results:
 
     # ---- files of any kind -------------------------------------------------------------------------------------
     def json(self, name: str) -> Any:
-        """Content of a JSON file, None where there is none."""
+        """Return the content of a JSON file, None if there is none."""
         path = self.root / name
         return read_json(path) if path.exists() else None
 
     def frame(self, name: str) -> pd.DataFrame | None:
-        """Content of a CSV file, None where there is none.
+        """Return the content of a CSV file, None if there is none.
 
         Raises
         ------
         ZfnetError
-            It cannot be read, or a column is missing that `COLUMNS` says.
+            It cannot be read, or lacks a column of `REQUIRED_COLUMNS`.
         """
         path = self.root / name
         if not path.exists():
             return None
         try:
-            found = pd.read_csv(path)
+            frame = pd.read_csv(path)
         except ValueError as error:
             raise ZfnetError(f"{path}: not a readable CSV table ({error}); delete it and run the workflow.") from None
-        wanted = next((columns.split() for pattern, columns in COLUMNS.items() if fnmatch(name, pattern)), [])
-        missing = [column for column in wanted if column not in found]
+        required = next(
+            (columns.split() for pattern, columns in REQUIRED_COLUMNS.items() if fnmatch(name, pattern)), []
+        )
+        missing = [column for column in required if column not in frame]
         if missing:
-            raise ZfnetError(f"{path}: there is no column {', '.join(missing)}; delete it and run the workflow again.")
-        return found
+            raise ZfnetError(f"{path}: column {', '.join(missing)} is missing; delete it and run the workflow again.")
+        return frame
+
+    def required_json(self, name: str) -> Any:
+        """Return the content of a JSON file; a missing one is a ZfnetError."""
+        return read_json(self._existing(name))
+
+    def required_frame(self, name: str) -> pd.DataFrame:
+        """Return the content of a CSV file; a missing one is a ZfnetError."""
+        self._existing(name)
+        frame = self.frame(name)
+        assert frame is not None
+        return frame
+
+    def _existing(self, name: str) -> Path:
+        path = self.root / name
+        if not path.exists():
+            raise ZfnetError(f"{path}: no such file; make it with `snakemake {path}`.")
+        return path
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """Arrays of a safetensors file.
+        """Return the arrays of a safetensors file.
 
         Raises
         ------
         ZfnetError
             The file is missing or cannot be read.
         """
-        path = self.root / name
-        if not path.exists():
-            raise ZfnetError(f"{path}: no such file; make it with `snakemake {path}`.")
+        path = self._existing(name)
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
@@ -109,7 +127,7 @@ class Results:
     def runs(self) -> dict[str, Run]:
         """The trainings of the current settings that have a folder, by name.
 
-        settings/runs.json lists them, so that folders left by other settings (more seeds, say) do not count.
+        settings/runs.json lists them; folders left by other settings (with more seeds, say) are ignored.
         """
         current = self.json("settings/runs.json")
         folders = sorted(path for path in (self.root / "runs").glob("*") if path.is_dir())
@@ -117,30 +135,38 @@ class Results:
         return {folder.name: Run(folder.name, _seed(folder), folder) for folder in folders}
 
     def seeds(self, variant: str) -> list[Run]:
-        """The trainings of one variant (`zf`, `zf-wide`, `krizhevsky-no7` …), in the order of their random states."""
+        """Return the trainings of one variant (`zf`, `zf-wide`, `krizhevsky-no7` …) in the order of their seeds."""
         return sorted((run for run in self.runs.values() if run.variant == variant), key=lambda run: run.seed)
 
-    def looked_at(self, name: str) -> list[Run]:
-        """The random states of the net of Fig. 3 that have visualize/RUN/`name`.
+    def first(self, variant: str) -> str:
+        """Return the name of the first training of a variant, whether it has a folder yet or not."""
+        return next((run.name for run in self.seeds(variant)), first_run(variant))
 
-        settings/looked-at.json lists them, so that what was seen with other settings does not count.
+    def shown(self, name: str, variant: str = SHOWN) -> str:
+        """Return visualize/RUN/`name` of the first training of a variant, by default the net that figures show."""
+        return f"visualize/{self.first(variant)}/{name}"
+
+    def looked_at(self, name: str) -> list[Run]:
+        """Return the trainings of the net of Figure 3 that have visualize/RUN/`name`.
+
+        settings/looked-at.json lists the current ones; files left by other settings are ignored.
         """
         current = self.json("settings/looked-at.json")
-        runs = [run for run in self.seeds("zf") if current is None or run.name in current]
+        runs = [run for run in self.seeds(SHOWN) if current is None or run.name in current]
         return [run for run in runs if (self.root / "visualize" / run.name / name).exists()]
 
     def of_run(self, run: Run, name: str) -> Any:
-        """A JSON file of a training, None where there is none."""
+        """Return the content of runs/RUN/`name`.json, None if there is none."""
         return self.json(f"runs/{run.name}/{name}.json")
 
     def history(self, run: Run) -> list[dict[str, Any]]:
-        """Epochs of a training so far; a line cut off by a crash is left out."""
+        """Return the epochs of a training so far; a line that a crash cut off is left out."""
         path = run.folder / "history.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [record for record in map(_parsed, lines) if record is not None]
 
     def error(self, run: Run, measure: str) -> float | None:
-        """One error in per cent: `val_top1`, `val_top5` (ten crops), `centre_top1`, `centre_top5`, `train_top1` …"""
+        """Return an error in per cent: `val_top1` or `val_top5` (ten crops), `centre_top1`, `train_top1` …"""
         evaluation = self.of_run(run, "evaluation")
         if evaluation is None:
             return None
@@ -152,12 +178,12 @@ class Results:
             return None
 
     def errors(self, variant: str, measure: str) -> pd.Series:
-        """One error of every training of a variant, by random state."""
-        found = {run.seed: self.error(run, measure) for run in self.seeds(variant)}
-        return pd.Series(found, dtype=float, name=variant).dropna()
+        """Return one error of every training of a variant, in per cent, indexed by seed."""
+        by_seed = {run.seed: self.error(run, measure) for run in self.seeds(variant)}
+        return pd.Series(by_seed, dtype=float, name=variant).dropna()
 
     def predictions(self, run: Run) -> tuple[np.ndarray, np.ndarray] | None:
-        """Ten-crop probabilities float32 (N, C) and labels int64 (N,) of a training, None where there are none."""
+        """Return ten-crop probabilities, float32 (N, C), and labels, int64 (N,), None if there are none."""
         name = f"runs/{run.name}/predictions.safetensors"
         if not (self.root / name).exists():
             return None
@@ -165,7 +191,7 @@ class Results:
         return arrays["probabilities"], arrays["labels"]
 
     def misses(self, run: Run, centre: bool = False) -> dict[int, np.ndarray] | None:
-        """Whether the ten crops (or the centre crop alone) miss each picture's label: {1: …, 5: …}, bool (N,)."""
+        """Return whether ten crops (or the centre crop) miss each image's label: {1: …, 5: …}, bool (N,)."""
         if (run.name, centre) not in self._misses:
             self._misses[run.name, centre] = self._missed(run, centre)
         return self._misses[run.name, centre]
@@ -179,7 +205,7 @@ class Results:
 
 
 def _seed(folder: Path) -> int:
-    """Random state of a training: from its spec, else from its name (variants share the first one)."""
+    """Read the seed of a training from its spec, else from its name."""
     spec = folder / "spec.json"
     if spec.exists():
         return int(read_json(spec).get("seed", 1))

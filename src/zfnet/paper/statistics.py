@@ -1,8 +1,8 @@
 """Intervals and tests that decide claims (docs/claims.md): Student's t around a mean, with the right standard error.
 
 Three repetitions are few: a percentile bootstrap over them misses its level by far (tests/paper/test_paper_levels.py),
-a t interval does not. What makes a standard error right is who shares what: folds share training pictures (Nadeau &
-Bengio), nets share pictures and pairs share animals (variances clustered in two ways).
+a t interval does not. The right standard error depends on what repetitions share: folds share training images (Nadeau
+& Bengio), nets share images, and pairs share animals (two-way clustered variances).
 
 References
 ----------
@@ -16,21 +16,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize, special
 
 from zfnet.core.errors import ZfnetError
 
 SMALLEST = 1e-12  # p
-FEWEST = 3  # repetitions below which there is no interval: two that happen to agree would decide anything
+FEWEST = 3  # repetitions for an interval: two that happen to agree would decide anything
 
 
 @dataclass(frozen=True)
 class Interval:
     """A mean difference with its standard error; without one (`errors` empty) there is no interval.
 
-    Independent sources of variance keep their own degrees of freedom: the half width is the root of the sum of each
-    source's squared half width. Satterthwaite's common degrees of freedom call noise an effect in up to 3.9 instead of
-    2.5 % of cases with three nets; this never does so more often than it says.
+    Independent sources of variance keep their own degrees of freedom: the half width is the root of the sum of the
+    sources' squared half widths (Howe). Satterthwaite's common degrees of freedom take noise for an effect in up to
+    3.9 % instead of 2.5 % of cases with three nets; Howe's approximation keeps its level.
     """
 
     value: float
@@ -45,16 +46,16 @@ class Interval:
 
     @property
     def low(self) -> float:
-        """Lower end; minus infinity where nothing is known."""
+        """Lower end; minus infinity without an interval."""
         return self.value - self._half((1 - self.level) / 2)
 
     @property
     def high(self) -> float:
-        """Upper end; infinity where nothing is known."""
+        """Upper end; infinity without an interval."""
         return self.value + self._half((1 - self.level) / 2)
 
     def p(self, above: bool, threshold: float = 0.0) -> float:
-        """One-sided p of 'the mean is above (below) the threshold'; 1 where nothing is known."""
+        """Return the one-sided p-value of 'the mean is above (below) the threshold'; 1 without an interval."""
         if not self.known:
             return 1.0
         distance = (self.value - threshold) if above else (threshold - self.value)
@@ -65,39 +66,39 @@ class Interval:
         return p if distance > 0 else 1 - p
 
     def _half(self, tail: float) -> float:
-        """Half width that leaves `tail` on each side."""
+        """Return the half width that leaves `tail` on each side."""
         halves = [error * special.stdtrit(dof, 1 - tail) for error, dof in self.errors]
         return float(np.linalg.norm(halves)) if self.known else np.inf
 
     def text(self, digits: int = 1) -> str:
-        """'[-3.1, -0.4]', or empty where there is none."""
+        """Return '[-3.1, -0.4]', or an empty text without an interval."""
         return f"[{self.low:+.{digits}f}, {self.high:+.{digits}f}]" if self.known else ""
 
 
-def t_interval(differences: Sequence[float], level: float = 0.95, test_share: float = 0.0) -> Interval:
-    """Interval of the mean of paired differences.
+def t_interval(differences: ArrayLike, level: float = 0.95, test_train_ratio: float = 0.0) -> Interval:
+    """Return the interval of the mean of paired differences.
 
     Parameters
     ----------
     differences : one per repetition (training or fold); fewer than three, or all the same, give no interval.
     level : of the two-sided interval.
-    test_share : test images divided by training images, for repeated random splits: their training sets overlap, so
-        the variance is multiplied by (1/n + test_share) instead of 1/n (Nadeau & Bengio). 0 for independent trainings.
+    test_train_ratio : test images divided by training images, for repeated random splits: their training sets overlap,
+        so the variance is multiplied by (1/n + ratio) instead of 1/n (Nadeau & Bengio). 0 for independent trainings.
     """
     values = _finite(differences)
     if values.size < FEWEST or _alike(values):
         return Interval(float(values.mean()), values.size, level=level)
-    variance = values.var(ddof=1) * (1 / values.size + test_share)
+    variance = values.var(ddof=1) * (1 / values.size + test_train_ratio)
     return Interval(float(values.mean()), values.size, ((float(np.sqrt(variance)), values.size - 1),), level)
 
 
-def units_interval(values: Sequence[float], units: np.ndarray, level: float = 0.95) -> Interval:
-    """Interval of a mean over what one net shows, where values that share a unit go together.
+def units_interval(values: ArrayLike, units: np.ndarray, level: float = 0.95) -> Interval:
+    """Return the interval of a mean over what one net shows, with values clustered by unit.
 
     Parameters
     ----------
     values : (N,).
-    units : int (N,), the unit (picture, map) of each value, or (N, 2), both animals of a pair.
+    units : int (N,), the unit (image, feature map) of each value, or (N, 2), both animals of a pair.
     """
     values = _finite(values)
     variance, count = _unit_variance((values - values.mean()) / values.size, units)
@@ -106,12 +107,12 @@ def units_interval(values: Sequence[float], units: np.ndarray, level: float = 0.
     return Interval(float(values.mean()), count, ((float(np.sqrt(variance)), count - 1),), level)
 
 
-def nets_interval(values: Sequence[float], nets: np.ndarray, units: np.ndarray, level: float = 0.95) -> Interval:
-    """Interval of the mean of nets' means, where nets were shown units (pictures, animals) that others saw too.
+def nets_interval(values: ArrayLike, nets: np.ndarray, units: np.ndarray, level: float = 0.95) -> Interval:
+    """Return the interval of the mean of nets' means, where nets share units (images, animals).
 
-    Every net counts alike, however many values it has. The variance is that between nets plus what nets have in common
-    because they saw the same units. Units of one net alone (its maps) add nothing: their scatter is in that of the
-    nets' means.
+    Every net has the same weight, however many values it has. The variance is that between nets, plus what nets have in
+    common because they share units. Units of one net alone (its feature maps) add nothing: their scatter is part of the
+    scatter of the nets' means.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ def nets_interval(values: Sequence[float], nets: np.ndarray, units: np.ndarray, 
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Holm's adjusted p values, in the order given; rarely (alpha) is any of those below alpha a false positive."""
+    """Return Holm's adjusted p-values in the given order; they bound the family-wise error rate."""
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * (p.size - np.arange(p.size)))
@@ -142,7 +143,7 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def _unit_variance(terms: np.ndarray, units: np.ndarray) -> tuple[float, int]:
-    """Variance of a sum of terms when those of one unit go together, and the number of units; the sum is zero."""
+    """Return the variance of a sum of terms (which is zero) clustered by unit, and the number of units."""
     units = np.asarray(units).reshape(terms.size, -1)  # (N, 1), or (N, 2) for pairs
     members, where = np.unique(units, return_inverse=True)
     where = where.reshape(units.shape)
@@ -156,14 +157,14 @@ def _unit_variance(terms: np.ndarray, units: np.ndarray) -> tuple[float, int]:
 
 
 def _alike(values: np.ndarray) -> bool:
-    """Whether repetitions agree to the last digit: error rates have few digits, and that is no precision."""
+    """Return whether repetitions agree to the last digit: error rates have few digits, which is no precision."""
     return bool(np.ptp(values) <= 1e-9 * max(1.0, float(np.abs(values).max())))
 
 
-def _finite(values: Sequence[float]) -> np.ndarray:
+def _finite(values: ArrayLike) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if array.size == 0 or not np.isfinite(array).all():
         raise ZfnetError(
-            f"An interval needs finite numbers, found {array.tolist()[:5]}; check the results it came from."
+            f"An interval needs finite numbers, found {array.tolist()[:5]}; check the results they come from."
         )
     return array

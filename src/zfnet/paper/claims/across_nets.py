@@ -1,7 +1,7 @@
-"""What several random states of one net saw, and how claims about it are put together.
+"""What several seeds of one net respond to, and the parts of claims about it.
 
-Intervals are over nets; pictures and animals that several nets saw widen them (`zfnet.paper.statistics`). Fewer than
-three nets decide nothing: their numbers are given, with an interval over maps, pictures or animals.
+Intervals are over nets; images and animals that several nets share widen them (`zfnet.paper.statistics`). Fewer than
+three nets decide nothing: their numbers are shown, with an interval over feature maps, images or animals.
 """
 
 from collections.abc import Sequence
@@ -9,49 +9,71 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from zfnet.paper.claims.verdicts import Evidence, Finding, Part, control, of_nets, over_nets
+from zfnet.paper.claims.verdicts import Evidence, Part, control, directed
 from zfnet.paper.claims.visual_measures import difference_terms
+from zfnet.paper.statistics import FEWEST, nets_interval, units_interval
 
 
-def tables(evidence: Evidence, what: str) -> list[pd.DataFrame]:
-    """The table visualize/RUN/`what`, net by net."""
-    return [evidence.results.frame(f"visualize/{run.name}/{what}") for run in evidence.results.looked_at(what)]
+def tables(evidence: Evidence, name: str) -> list[pd.DataFrame]:
+    """Return the table visualize/RUN/`name` of each net."""
+    return [evidence.results.frame(f"visualize/{run.name}/{name}") for run in evidence.results.looked_at(name)]
 
 
-def arrays(evidence: Evidence, what: str) -> list[dict[str, np.ndarray]]:
-    """The arrays of visualize/RUN/`what`, net by net."""
-    return [evidence.results.arrays(f"visualize/{run.name}/{what}") for run in evidence.results.looked_at(what)]
+def arrays(evidence: Evidence, name: str) -> list[dict[str, np.ndarray]]:
+    """Return the arrays of visualize/RUN/`name` of each net."""
+    return [evidence.results.arrays(f"visualize/{run.name}/{name}") for run in evidence.results.looked_at(name)]
 
 
-def of_untrained(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays of the untrained net among those of the controls, under the names that the trained net's have."""
-    return {name.removeprefix("untrained/"): one for name, one in found.items() if name.startswith("untrained/")}
+def untrained_arrays(controls: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the untrained net's arrays among the controls, under the names of the trained net's."""
+    return {name.removeprefix("untrained/"): array for name, array in controls.items() if name.startswith("untrained/")}
 
 
-def over_maps(evidence: Evidence, name: str, values: Sequence[np.ndarray], above: bool = True, digits: int = 2) -> Part:
-    """A mean that is claimed above (below) zero, of one value per map and net."""
-    return over_nets(name, values, above, evidence.settings.confidence_level, digits)
+def over_nets(
+    level: float,
+    name: str,
+    values: Sequence[np.ndarray] | Sequence[pd.Series],
+    above: bool = True,
+    digits: int = 2,
+) -> Part:
+    """Return a part that claims that a mean over what nets show is above (below) zero.
+
+    Parameters
+    ----------
+    level : of the interval.
+    values : (N,) per net. The index of a series names the unit of each value (an image, or both animals of a pair),
+        which several nets share; every value of an array is a unit of its own (a feature map).
+    """
+    flat = np.concatenate([np.asarray(own) for own in values])
+    units = np.concatenate([_units(own) for own in values]) if _named(values) else np.arange(flat.size)
+    if len(values) < FEWEST:
+        return directed(name, units_interval(flat, units, level), above, digits)
+    nets = np.repeat(np.arange(len(values)), [len(own) for own in values])
+    return directed(name, nets_interval(flat, nets, units, level), above, digits)
 
 
-def over_pictures(evidence: Evidence, name: str, values: Sequence[pd.Series]) -> Part:
-    """A mean that is claimed above zero, of one value per picture and net; the index names the pictures."""
-    units = [one.index.to_numpy(str) for one in values]
-    return over_nets(name, [one.to_numpy() for one in values], True, evidence.settings.confidence_level, units=units)
+def _named(values: Sequence[np.ndarray] | Sequence[pd.Series]) -> bool:
+    return isinstance(values[0], pd.Series)
+
+
+def _units(values: pd.Series) -> np.ndarray:
+    """Return the units of values: (N,), or (N, 2) for pairs."""
+    index = values.index
+    return np.array(index.to_list()) if isinstance(index, pd.MultiIndex) else index.to_numpy(str)
 
 
 def against_untrained(
-    evidence: Evidence, name: str, trained: Sequence[np.ndarray], bare: Sequence[np.ndarray], above: bool = True
+    level: float,
+    name: str,
+    trained: Sequence[np.ndarray],
+    untrained: Sequence[np.ndarray],
+    above: bool = True,
 ) -> list[Part]:
-    """The control of a mean over maps: trained minus untrained; empty where an untrained net has too few maps.
+    """Return the control of a mean over feature maps, trained minus untrained; empty if untrained maps are too few.
 
-    What untrained nets show as well stays open; it refutes nothing.
+    That untrained nets show an effect as well leaves a claim open; it refutes nothing.
     """
-    if len(bare) != len(trained) or any(one.size < 2 for one in bare):
+    if len(untrained) != len(trained) or any(values.size < 2 for values in untrained):
         return []
-    terms = [difference_terms(*pair) for pair in zip(trained, bare, strict=True)]
-    return [control(over_maps(evidence, f"{name}, trained - untrained", terms, above))]
-
-
-def decided(evidence: Evidence, parts: Sequence[Part], nets: int, reason: str = "", partial: str = "") -> Finding:
-    """Put together the parts of a claim about what `nets` nets saw."""
-    return of_nets(parts, evidence.settings.confidence_level, nets, reason, partial)
+    terms = [difference_terms(*pair) for pair in zip(trained, untrained, strict=True)]
+    return [control(over_nets(level, f"{name}, trained - untrained", terms, above))]

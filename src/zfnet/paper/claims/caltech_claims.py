@@ -1,10 +1,10 @@
 """Claims about Caltech: Tables 4, 5 and 7, Figure 9, near-duplicates. The unit is a train/test fold, paired by number.
 
-Training sets of folds overlap, so intervals carry Nadeau and Bengio's correction. Accuracies in percentage points.
-Folds speak about pictures; all of them look through one pre-trained net.
+Training sets of folds overlap, so intervals use Nadeau and Bengio's correction. Accuracies are in percentage points.
+Folds are about images; all of them use one pre-trained net.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -12,86 +12,95 @@ import pandas as pd
 from scipy import stats
 
 from zfnet.paper import published
-from zfnet.paper.claims.verdicts import Contrast, Evidence, Finding, conclude, contrast, equivalence, not_run, paired
+from zfnet.paper.claims.verdicts import (
+    Evidence,
+    Outcome,
+    Part,
+    Verdict,
+    conclude,
+    directed,
+    equal,
+    equivalence_level,
+    not_run,
+    paired,
+)
 from zfnet.paper.results import Results
-from zfnet.paper.statistics import holm
-from zfnet.paper.tables.paired import head_folds, scratch_folds, share_tested
+from zfnet.paper.statistics import Interval, holm, t_interval
+from zfnet.paper.tables.paired import head_folds, scratch_folds, test_train_ratio
 from zfnet.paper.tables.table7 import NAMES
 from zfnet.paper.tables.table7 import size as layer_size
 
 CLASSES = {"caltech101": (101, 102), "caltech256": (256, 257)}
 LAYERS = (1, 2, 3, 4, 5, 7)
-# Copies that a search must find before it can say that there are few; a kind that was not tried counts as not found.
+# Copies that a search must find before it can show that there are few; a kind that was not tried counts as not found.
 PLAIN_COPIES = ("resized", "brighter", "darker", "resized, centre square")
 LEAST_RECALL = 0.95
 
 
-def pretrained_beats_hand_made_101(evidence: Evidence) -> Finding:
-    """C17: pre-trained features against the best printed hand-made ones on Caltech-101."""
-    return _against_printed(evidence, "caltech101", {15: 73.2, 30: published.text()["best_caltech101"]})
+def pretrained_beats_hand_made_101(evidence: Evidence) -> Verdict:
+    """C17: pre-trained features against the best published hand-made ones on Caltech-101."""
+    return _against_published(evidence, "caltech101", {15: 73.2, 30: published.text()["best_caltech101"]})
 
 
-def pretrained_beats_hand_made_256(evidence: Evidence) -> Finding:
+def pretrained_beats_hand_made_256(evidence: Evidence) -> Verdict:
     """C18: the same on Caltech-256 at every size."""
     theirs = published.table(5).loc["bo"]
-    return _against_printed(evidence, "caltech256", {size: theirs[f"size{size}"] for size in (15, 30, 45, 60)})
+    return _against_published(evidence, "caltech256", {size: theirs[f"size{size}"] for size in (15, 30, 45, 60)})
 
 
-def scratch_fails(evidence: Evidence) -> Finding:
+def scratch_fails(evidence: Evidence) -> Verdict:
     """C19: pre-trained minus from scratch is above zero at every size, and shrinks with the size."""
-    contrasts, slopes, missing = [], [], []
+    parts, slopes, missing = [], [], []
     for dataset, name in NAMES.items():
         gaps = _gaps(evidence.results, dataset)
-        shares = [share_tested(evidence.results, dataset, size) for size in gaps]
-        contrasts += [
-            Contrast(f"{name}, {size}", gaps[size].dropna(), True, share)
-            for size, share in zip(gaps, shares, strict=True)
-        ]
+        parts += [_above(evidence, f"{name}, {size}", gaps[size].dropna(), dataset, size) for size in gaps]
         if gaps.shape[1] > 1:
             slope = np.polyfit(gaps.columns.to_numpy(float), gaps.dropna().to_numpy().T, 1)[0]
-            slopes.append(Contrast(f"{name}, slope x 10 images", slope * 10, False, max(shares)))
+            ratio = max(test_train_ratio(evidence.results, dataset, size) for size in gaps)
+            interval = t_interval(slope * 10, evidence.level, ratio)
+            slopes.append(directed(f"{name}, slope x 10 images", interval, above=False))
         else:
             missing.append(f"{name} has {gaps.shape[1]} size{'' if gaps.shape[1] == 1 else 's'} and so no slope")
-    if not contrasts:
-        return not_run("needs nets trained on the small sets alone, on the same folds")
-    return _decide(evidence, contrasts + slopes, partial="; ".join(missing))
+    if not parts:
+        return not_run("needs nets trained from scratch on the small sets, on the same folds")
+    return conclude(parts + slopes, evidence.level, partial="; ".join(missing))
 
 
-def duplicates_are_few(evidence: Evidence) -> Finding:
-    """C20: the share of a set that is in ImageNet lies below what could move its accuracy by a point (exact binomial).
+def duplicates_are_few(evidence: Evidence) -> Verdict:
+    """C20: the fraction of a set that is in ImageNet is too small to change its accuracy by a point (exact binomial).
 
-    Had the nets learnt every duplicate by heart and nothing else of use, accuracy would fall by their share without
-    them: by the mean of the classes' shares, since accuracy is a mean over classes. That mean must be as small as well.
-    Searching a part of ImageNet alone can show that they are many, not that they are few.
+    If the nets had memorised every duplicate and learned nothing else, accuracy without duplicates would fall by their
+    fraction: by the mean of the classes' fractions, because accuracy is a mean over classes. So that mean must be small
+    as well. Searching a part of ImageNet can show that duplicates are many, not that they are few.
     """
-    found, settings = evidence.results.json("transfer/duplicates.json"), evidence.settings
-    if found is None:
+    search = evidence.results.json("transfer/duplicates.json")
+    if search is None:
         return not_run("needs transfer/duplicates.json")
-    counts, limit = found["counts"], settings.max_duplicate_percent / 100
-    shares = {
-        name: stats.binomtest(one["found"], max(one["images"], 1)).proportion_ci(settings.confidence_level)
-        for name, one in counts.items()
+    counts, percent = search["counts"], evidence.settings.max_duplicate_percent
+    fractions = {
+        name: stats.binomtest(count["found"], max(count["images"], 1)).proportion_ci(evidence.level)
+        for name, count in counts.items()
     }
-    many = [stats.binom.sf(one["found"] - 1, one["images"], limit) for one in counts.values()]
-    found_again = min((found.get("recall") or {}).get(change, 0.0) for change in PLAIN_COPIES)
-    searched = evidence.full_archive and found_again >= LEAST_RECALL
-    weighed = {name: one.get("mean_share_of_class", np.nan) for name, one in counts.items()}
-    few = searched and all(share.high < limit and weighed[name] < limit for name, share in shares.items())
-    verdict = "fails" if (holm(many) <= (1 - settings.confidence_level) / 2).any() else "holds" if few else "undecided"
-    reason = f"few is less than {settings.max_duplicate_percent:g} per cent, which moves accuracy by as much at most"
-    part = f"; {found_again:.0%} of plain copies are found"
-    part += "" if evidence.full_archive else "; a part of ImageNet was searched, which cannot show that they are few"
+    many = [stats.binom.sf(count["found"] - 1, count["images"], percent / 100) for count in counts.values()]
+    recall = min((search.get("recall") or {}).get(change, 0.0) for change in PLAIN_COPIES)
+    class_means = {name: count.get("mean_share_of_class", np.nan) for name, count in counts.items()}
+    few = evidence.full_archive and recall >= LEAST_RECALL
+    few = few and all(max(fractions[name].high, class_means[name]) < percent / 100 for name in counts)
+    outcome: Outcome = "fails" if (holm(many) <= (1 - evidence.level) / 2).any() else "holds" if few else "undecided"
+    reason = f"few means less than {percent:g} per cent, which changes accuracy by at most as much"
+    reason += f"; {recall:.0%} of plain copies are found"
+    reason += "" if evidence.full_archive else "; a part of ImageNet was searched, which cannot show that they are few"
     ours = [
-        f"{name} {one['found']} of {one['images']}, at most {one['most_in_one_class']} in a class, "
-        f"{weighed[name] * 100:.2f} % of a class on average"
-        for name, one in counts.items()
+        f"{name} {count['found']} of {count['images']}, at most {count['most_in_one_class']} in a class, "
+        f"{class_means[name] * 100:.2f} % of a class on average"
+        for name, count in counts.items()
     ]
-    intervals = [f"{name} [{share.low * 100:.2f}, {share.high * 100:.2f}] %" for name, share in shares.items()]
-    return Finding(verdict, "; ".join(ours), "; ".join(intervals), reason + part)
+    intervals = [f"{name} [{ends.low * 100:.2f}, {ends.high * 100:.2f}] %" for name, ends in fractions.items()]
+    return Verdict(outcome, "; ".join(ours), "; ".join(intervals), reason)
 
 
-def six_images_are_enough(evidence: Evidence) -> Finding:
-    """C21: pre-trained features with 6 images per class are above Bo et al. with 60, on the full archive alone."""
+def six_images_are_enough(evidence: Evidence) -> Verdict:
+    """C21: pre-trained features with 6 images per class beat Bo et al. with 60, on the full archive only."""
     results, best = evidence.results, published.text()["best_caltech256"]
     six, sixty = head_folds(results, "caltech256", "softmax", 7, 6), scratch_folds(results, "caltech256", 60)
     if not len(six):
@@ -100,44 +109,45 @@ def six_images_are_enough(evidence: Evidence) -> Finding:
         shown = {"6 per class": six, "from scratch with 60": sixty}
         text = "; ".join(f"{name} {values.mean():.1f}" for name, values in shown.items() if len(values))
         return not_run(
-            f"the printed {best:g} counts on the full archive only, and no hand-made baseline is trained", text
+            f"the published {best:g} counts on the full archive only, and no hand-made baseline is trained", text
         )
-    one = Contrast(f"6 per class - {best:g}", six - best, True, share_tested(results, "caltech256", 6))
-    return _decide(evidence, [one], "against the printed Bo et al. at 60 per class")
+    part = _above(evidence, f"6 per class - {best:g}", six - best, "caltech256", 6)
+    return conclude([part], evidence.level, "against the published Bo et al. at 60 per class")
 
 
-def features_improve_with_depth(evidence: Evidence) -> Finding:
+def features_improve_with_depth(evidence: Evidence) -> Verdict:
     """C24: every layer is better than the one before (SVM 1-5, 7 and softmax 5, 7)."""
     steps = [("svm", low, high) for low, high in pairwise(LAYERS)] + [("softmax", 5, 7)]
-    contrasts = []
+    differences: dict[tuple[str, str, int], np.ndarray] = {}
     for dataset in NAMES:
         size = layer_size(evidence.results, dataset)
         for head, low, high in steps:
             deeper, below = (head_folds(evidence.results, dataset, head, layer, size) for layer in (high, low))
-            share = share_tested(evidence.results, dataset, size)
-            contrasts.append(Contrast(f"{NAMES[dataset]} {head} {high} - {low}", paired(deeper, below), True, share))
-    if not all(len(one.values) for one in contrasts):
+            differences[f"{NAMES[dataset]} {head} {high} - {low}", dataset, size] = paired(deeper, below)
+    if not all(len(values) for values in differences.values()):
         return not_run("needs heads on layers 1-5 and 7 of both Caltech sets")
-    return _decide(evidence, contrasts)
+    parts = [_above(evidence, name, values, dataset, size) for (name, dataset, size), values in differences.items()]
+    return conclude(parts, evidence.level)
 
 
-def heads_are_alike(evidence: Evidence) -> Finding:
+def heads_are_alike(evidence: Evidence) -> Verdict:
     """C25: softmax minus SVM on layer 7 stays within the margin."""
-    contrasts = []
+    differences = {}
     for dataset in NAMES:
         size = layer_size(evidence.results, dataset)
         softmax, svm = (head_folds(evidence.results, dataset, head, 7, size) for head in ("softmax", "svm"))
-        share = share_tested(evidence.results, dataset, size)
-        contrasts.append(Contrast(NAMES[dataset], paired(softmax, svm), True, share))
-    if not all(len(one.values) for one in contrasts):
+        differences[dataset, size] = paired(softmax, svm)
+    if not all(len(values) for values in differences.values()):
         return not_run("needs both heads on layer 7 of both Caltech sets")
-    margin, level = evidence.settings.margin_heads, evidence.settings.confidence_level
-    return conclude(
-        [equivalence(one, margin, level) for one in contrasts], level, f"equivalence within ±{margin:g} points"
-    )
+    margin, level = evidence.settings.margin_heads, equivalence_level(evidence.level)
+    parts = [
+        equal(NAMES[dataset], _interval(evidence, values, dataset, size, level), margin)
+        for (dataset, size), values in differences.items()
+    ]
+    return conclude(parts, evidence.level, f"equivalence within ±{margin:g} points")
 
 
-DECIDED: dict[str, Callable[[Evidence], Finding]] = {
+DECIDED: dict[str, Callable[[Evidence], Verdict]] = {
     "C17": pretrained_beats_hand_made_101,
     "C18": pretrained_beats_hand_made_256,
     "C19": scratch_fails,
@@ -149,34 +159,39 @@ DECIDED: dict[str, Callable[[Evidence], Finding]] = {
 
 
 # ---- folds -----------------------------------------------------------------------------------------------------------
-def _decide(evidence: Evidence, contrasts: Sequence[Contrast], reason: str = "", partial: str = "") -> Finding:
-    level = evidence.settings.confidence_level
-    return conclude([contrast(one, level) for one in contrasts], level, reason, partial)
+def _interval(
+    evidence: Evidence, differences: pd.Series | np.ndarray, dataset: str, size: int, level: float
+) -> Interval:
+    """Return the interval of a mean over folds of one data set at one training size."""
+    return t_interval(differences, level, test_train_ratio(evidence.results, dataset, size))
 
 
-def _against_printed(evidence: Evidence, dataset: str, baseline: dict[int, float]) -> Finding:
-    """Against printed numbers of others, which is a comparison on the full archives alone."""
+def _above(evidence: Evidence, name: str, differences: pd.Series | np.ndarray, dataset: str, size: int) -> Part:
+    """Return a part that claims that a mean over folds is above zero."""
+    return directed(name, _interval(evidence, differences, dataset, size, evidence.level), above=True)
+
+
+def _against_published(evidence: Evidence, dataset: str, baseline: dict[int, float]) -> Verdict:
+    """Compare with published numbers of others, which is possible on the full archives only."""
     folds = {size: head_folds(evidence.results, dataset, "softmax", 7, size) for size in baseline}
     shown = "; ".join(f"{size} per class {values.mean():.1f}" for size, values in folds.items() if len(values))
     if not _is_full(evidence, dataset) or not all(len(values) for values in folds.values()):
-        return not_run("printed numbers count on the full archives only, and no hand-made baseline is trained", shown)
-    contrasts = [
-        Contrast(
-            f"{size} - {baseline[size]:g}", values - baseline[size], True, share_tested(evidence.results, dataset, size)
-        )
+        return not_run("published numbers count on the full archives only, and no hand-made baseline is trained", shown)
+    parts = [
+        _above(evidence, f"{size} - {baseline[size]:g}", values - baseline[size], dataset, size)
         for size, values in folds.items()
     ]
-    return _decide(evidence, contrasts, "against printed numbers")
+    return conclude(parts, evidence.level, "against published numbers")
 
 
 def _is_full(evidence: Evidence, dataset: str) -> bool:
-    """Whether the nets know all of ImageNet and the heads all classes of the data set."""
+    """Return whether nets were trained on all of ImageNet and heads on all classes of the data set."""
     heads = evidence.results.frame(f"transfer/heads/{dataset}.csv")
     return evidence.full_archive and heads is not None and int(heads["classes"].max()) in CLASSES[dataset]
 
 
 def _gaps(results: Results, dataset: str) -> pd.DataFrame:
-    """Pre-trained minus scratch: rows folds, columns the sizes that both have."""
+    """Return pre-trained minus from scratch: rows folds, columns the sizes that both have."""
     scratch = results.frame(f"transfer/scratch/{dataset}.csv")
     sizes = [] if scratch is None else sorted(scratch["size"].unique())
     gaps = {

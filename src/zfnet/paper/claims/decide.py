@@ -1,7 +1,7 @@
-"""What reproduced: every claim of the papers with our numbers, their interval and a verdict (docs/claims.md).
+"""Decide every claim of the papers: our numbers, their interval and a verdict (docs/claims.md).
 
-The claims stand in claims.yaml; a function in one of the modules claims_* decides each one that this workflow measures.
-The rest says what would have to be run. The papers' own numbers are context, no pass mark.
+claims.yaml lists the claims. A function in one of the modules *_claims decides each claim that this workflow measures;
+the others say what would have to be run. The papers' own numbers are context, not a target.
 """
 
 from functools import cache
@@ -14,12 +14,12 @@ import yaml
 
 from zfnet.core.files import write_text
 from zfnet.paper.claims import caltech_claims, feature_claims, filter_claims, image_claims, imagenet_claims, voc_claims
-from zfnet.paper.claims.verdicts import Evidence, Finding, Part, not_run
+from zfnet.paper.claims.verdicts import Evidence, Part, Verdict, not_run
 from zfnet.paper.results import Results
 from zfnet.settings import Paper
 
 MODULES = (imagenet_claims, caltech_claims, filter_claims, feature_claims, image_claims, voc_claims)
-DECIDED = {name: decides for module in MODULES for name, decides in module.DECIDED.items()}
+DECIDED = {name: decide for module in MODULES for name, decide in module.DECIDED.items()}
 EFFECTS = (
     *("claim", "difference", "value", "low", "high", "n", "level"),
     *("claimed_above", "claimed_below", "p_against", "digits"),
@@ -29,19 +29,23 @@ COLUMNS = ("claim", "item", "statement", "paper", "ours", "interval", "verdict",
 
 @cache
 def statements() -> dict[str, dict[str, str]]:
-    """All claims by their id: item, statement, the paper's numbers, how they are decided, what is missing."""
+    """Return all claims by id: item, statement, the paper's numbers, how they are decided, what is missing."""
     return yaml.safe_load(Path(__file__).with_name("claims.yaml").read_text(encoding="utf-8"))
 
 
-def decide(name: str, evidence: Evidence) -> Finding:
+def decide(name: str, evidence: Evidence) -> Verdict:
     """Decide one claim (C1-C55)."""
-    if name not in DECIDED:
-        return not_run(statements()[name]["missing"])
-    return DECIDED[name](evidence)
+    return DECIDED[name](evidence) if name in DECIDED else not_run(statements()[name]["missing"])
+
+
+def verdicts(results: Results, settings: Paper) -> dict[str, Verdict]:
+    """Decide all claims, in the order of their numbers."""
+    evidence = Evidence(results, settings)
+    return {name: decide(name, evidence) for name in statements()}
 
 
 def explain() -> str:
-    """How every claim is decided, as the Markdown table of docs/claims.md."""
+    """Return how every claim is decided, as the Markdown table of docs/claims.md."""
     lines = ["| claim | item | statement | decided by |", "|---|---|---|---|"]
     for name, claim in statements().items():
         how = (
@@ -51,33 +55,22 @@ def explain() -> str:
     return "\n".join(lines) + "\n"
 
 
-def findings(results: Results, settings: Paper) -> dict[str, Finding]:
-    """What is found of every claim, in the order of their numbers."""
-    evidence = Evidence(results, settings)
-    return {name: decide(name, evidence) for name in statements()}
-
-
-def table(found: dict[str, Finding]) -> pd.DataFrame:
-    """All claims with their verdicts, a row each."""
-    rows = [_row(name, statements()[name], finding) for name, finding in found.items()]
+def claims_frame(decided: dict[str, Verdict]) -> pd.DataFrame:
+    """Return claims.csv: all claims with their verdicts, one per row."""
+    rows = [
+        {**statements()[name], "claim": name, **vars(verdict), "verdict": verdict.outcome}
+        for name, verdict in decided.items()
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def effects(found: dict[str, Finding]) -> pd.DataFrame:
-    """All differences that claims are about, a row each: value, interval, and the range that is claimed.
+def effects_frame(decided: dict[str, Verdict]) -> pd.DataFrame:
+    """Return claims-effects.csv: all differences behind claims with value, interval and claimed range, one per row.
 
-    Ends are empty where there is no interval, bounds where the claimed range has none.
+    Ends are empty if there is no interval, bounds if the claimed range has none.
     """
-    rows = [_effect(name, part) for name, finding in found.items() for part in finding.parts]
+    rows = [_effect(name, part) for name, verdict in decided.items() for part in verdict.parts]
     return pd.DataFrame(rows, columns=EFFECTS).replace([np.inf, -np.inf], np.nan)
-
-
-def _row(name: str, claim: dict[str, str], finding: Finding) -> dict[str, str]:
-    return {
-        "claim": name,
-        **{key: claim[key] for key in ("item", "statement", "paper", "how")},
-        **{key: getattr(finding, key) for key in ("ours", "interval", "verdict", "reason")},
-    }
 
 
 def _effect(name: str, part: Part) -> dict[str, Any]:
@@ -95,9 +88,10 @@ def _effect(name: str, part: Part) -> dict[str, Any]:
 
 
 def claims_stage(results: str | Path, settings: Paper, out: str | Path) -> pd.DataFrame:
-    """Write claims.csv of a results folder, and beside it claims-effects.csv, the differences with their intervals."""
-    found, out = findings(Results(results), settings), Path(out)
-    frame = table(found)
-    write_text(out.with_name(f"{out.stem}-effects.csv"), effects(found).to_csv(index=False, lineterminator="\n"))
+    """Write claims.csv of a results folder, and claims-effects.csv, the differences with their intervals."""
+    decided, out = verdicts(Results(results), settings), Path(out)
+    frame = claims_frame(decided)
+    effects = effects_frame(decided).to_csv(index=False, lineterminator="\n")
+    write_text(out.with_name(f"{out.stem}-effects.csv"), effects)
     write_text(out, frame.to_csv(index=False, lineterminator="\n"))
     return frame

@@ -1,7 +1,7 @@
-"""Claims about filters: Figure 6 and Krizhevsky's Figure 3. The unit is a net; two designs are paired by random state.
+"""Claims about filters: Figure 6 and Krizhevsky's Figure 3. The unit is a net; two designs are paired by seed.
 
-Claim C46 looks at the filters themselves: a net of one group stands beside the net of two, and halves that are no
-groups beside those that are.
+Claim C46 uses the filters themselves: it compares the net with two groups to a net without, and the groups to random
+halves.
 """
 
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from zfnet.paper.claims.verdicts import Evidence, Finding, Part, conclude, directed, not_run, paired
-from zfnet.paper.claims.visual_measures import colour_share, group_excess
+from zfnet.paper.claims.verdicts import Evidence, Part, Verdict, conclude, directed, not_run, paired
+from zfnet.paper.claims.visual_measures import colour_fraction, group_excess
 from zfnet.paper.results import Run
 from zfnet.paper.statistics import t_interval
 
 FILTERS = "visualize/filters.csv"
 
 
-def smaller_filters_are_more_distinctive(evidence: Evidence) -> Finding:
+def smaller_filters_are_more_distinctive(evidence: Evidence) -> Verdict:
     """C12: our first layer has more energy at middle frequencies and fewer dead filters than Krizhevsky's."""
     filters = _filters(evidence)
     if filters is None:
@@ -28,10 +28,10 @@ def smaller_filters_are_more_distinctive(evidence: Evidence) -> Finding:
         _part(evidence, "middle frequencies, ours - Krizhevsky", filters, "middle share", ("zf", "krizhevsky"), True),
         _part(evidence, "dead share, ours - Krizhevsky", filters, "dead share", ("zf", "krizhevsky"), False),
     ]
-    return conclude(parts, evidence.settings.confidence_level, partial=_unmeasured(filters, "middle share"))
+    return conclude(parts, evidence.level, partial=_unmeasured(filters, "middle share"))
 
 
-def stride_four_aliases(evidence: Evidence) -> Finding:
+def stride_four_aliases(evidence: Evidence) -> Verdict:
     """C13: periodic energy of layer-2 projections and their change under a 1-px shift, stride 4 minus stride 2."""
     filters = _filters(evidence)
     if filters is None:
@@ -41,11 +41,11 @@ def stride_four_aliases(evidence: Evidence) -> Finding:
         _part(evidence, f"{name}, stride 4 - stride 2", filters, column, ("krizhevsky", "zf"), True, 3)
         for column, name in names.items()
     ]
-    return conclude(parts, evidence.settings.confidence_level, partial=_unmeasured(filters, *names))
+    return conclude(parts, evidence.level, partial=_unmeasured(filters, *names))
 
 
-def clipping_prevents_dominance(evidence: Evidence) -> Finding:
-    """C14: largest over median filter norm and the strongest filters' share, without minus with clipping."""
+def clipping_prevents_dominance(evidence: Evidence) -> Verdict:
+    """C14: largest over median filter norm, and variance of the strongest filters, without minus with clipping."""
     filters = _filters(evidence, "zf-unclipped")
     if filters is None:
         return not_run(f"needs {FILTERS} with the net without clipping")
@@ -55,15 +55,15 @@ def clipping_prevents_dominance(evidence: Evidence) -> Finding:
         _part(evidence, f"{name}, without - with", filters, column, ("zf-unclipped", "zf"), True)
         for column, name in names.items()
     ]
-    return conclude(parts, evidence.settings.confidence_level, partial=_unmeasured(filters, *names))
+    return conclude(parts, evidence.level, partial=_unmeasured(filters, *names))
 
 
-def groups_specialise(evidence: Evidence) -> Finding:
-    """C46: the groups' colour shares differ more than those of random halves, and more than in a net without groups."""
+def groups_specialise(evidence: Evidence) -> Verdict:
+    """C46: the groups' colour fractions differ more than random halves', and more than in a net without groups."""
     grouped, dense = (_excesses(evidence, variant) for variant in ("krizhevsky", "zf"))
     if not len(grouped) or not len(dense):
         return not_run("needs trained nets with and without groups")
-    level = evidence.settings.confidence_level
+    level = evidence.level
     own = t_interval(grouped["excess"], level)
     control = t_interval(paired(grouped["excess"], dense["excess"]), level)
     parts = [
@@ -71,11 +71,11 @@ def groups_specialise(evidence: Evidence) -> Finding:
         directed("the same, net with groups - net without", control, True, 3),
     ]
     clear = grouped["p"] < 1 - level
-    reason = f"mean share of energy that is colour; p < {1 - level:.2g} in {clear.sum()} of {len(grouped)} nets"
+    reason = f"mean fraction of energy that is colour; p < {1 - level:.2g} in {clear.sum()} of {len(grouped)} nets"
     return conclude(parts, level, reason, partial="" if clear.all() else "the claim is about every net")
 
 
-DECIDED: dict[str, Callable[[Evidence], Finding]] = {
+DECIDED: dict[str, Callable[[Evidence], Verdict]] = {
     "C12": smaller_filters_are_more_distinctive,
     "C13": stride_four_aliases,
     "C14": clipping_prevents_dominance,
@@ -84,33 +84,33 @@ DECIDED: dict[str, Callable[[Evidence], Finding]] = {
 
 
 def _filters(evidence: Evidence, other: str = "krizhevsky") -> pd.DataFrame | None:
-    """Numbers of Figure 6 by variant and random state, None without our net or the `other`."""
-    found, runs = evidence.results.frame(FILTERS), evidence.results.runs
-    if found is None:
+    """Return the numbers of Figure 6 by variant and seed, None without our net or the `other`."""
+    table, runs = evidence.results.frame(FILTERS), evidence.results.runs
+    if table is None:
         return None
-    found = found[found["run"].isin(runs)]
-    found = found.assign(
-        variant=[runs[run].variant for run in found["run"]], seed=[runs[run].seed for run in found["run"]]
+    table = table[table["run"].isin(runs)]
+    table = table.assign(
+        variant=[runs[run].variant for run in table["run"]], seed=[runs[run].seed for run in table["run"]]
     ).set_index(["variant", "seed"])
-    return found if {"zf", other} <= set(found.index.get_level_values("variant")) else None
+    return table if {"zf", other} <= set(table.index.get_level_values("variant")) else None
 
 
 def _part(
     evidence: Evidence, name: str, filters: pd.DataFrame, column: str, nets: tuple[str, str], above: bool, digits=2
 ) -> Part:
-    """First minus second net in one column, over random states."""
+    """Compare two nets in one column, over seeds: first minus second."""
     first, second = (filters[column].loc[variant] for variant in nets)
-    return directed(name, t_interval(paired(first, second), evidence.settings.confidence_level), above, digits)
+    return directed(name, t_interval(paired(first, second), evidence.level), above, digits)
 
 
 def _unmeasured(filters: pd.DataFrame, *columns: str) -> str:
-    """Say that nets were left out because their first layer is dead; such a claim cannot hold."""
+    """Return a note on nets left out because their first layer is dead; such a claim cannot hold."""
     lost = sorted(filters.loc[filters[list(columns)].isna().any(axis=1), "run"])
     return f"nothing can be measured on {', '.join(lost)}" if lost else ""
 
 
 def _excesses(evidence: Evidence, variant: str) -> pd.DataFrame:
-    """How much the halves of layer 1 differ in colour beyond chance, and its p: rows random states."""
+    """Return how much the halves of layer 1 differ in colour beyond chance, and the p-value: rows seeds."""
     runs = [run for run in evidence.results.seeds(variant) if (run.folder / "weights.safetensors").exists()]
     rows = {run.seed: _excess(evidence, run) for run in runs}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["excess", "p"])
@@ -118,4 +118,4 @@ def _excesses(evidence: Evidence, variant: str) -> pd.DataFrame:
 
 def _excess(evidence: Evidence, run: Run) -> tuple[float, float]:
     filters = evidence.results.arrays(f"runs/{run.name}/weights.safetensors")["conv1.weight"]  # (maps, 3, k, k)
-    return group_excess(colour_share(np.asarray(filters)), evidence.settings.resamples)
+    return group_excess(colour_fraction(np.asarray(filters)), evidence.settings.resamples)

@@ -1,7 +1,7 @@
-"""Claims about pictures that are moved, covered or masked, and about their neighbours (Figures 5 and 7, Table 1).
+"""Claims about images that are transformed, covered or masked, and about their neighbours (Figures 5, 7, Table 1).
 
-Several random states of the net of Fig. 3 are asked (`zfnet.paper.claims.across_nets`). Figures 5 and 7 take pictures that the net
-knows, so nets share some of them; dogs and neighbours are the same for all.
+They are measured on several seeds of the net of Figure 3 (see `across_nets`). Figures 5 and 7 use images that a net
+classifies correctly, so nets share some of them; all nets share the dogs and the neighbours.
 """
 
 from collections.abc import Callable
@@ -10,134 +10,144 @@ import numpy as np
 import pandas as pd
 
 from zfnet.paper.claims import visual_measures as measures
-from zfnet.paper.claims.across_nets import arrays, decided, over_pictures, tables
-from zfnet.paper.claims.verdicts import Evidence, Finding, control, not_run, of_nets, over_nets
+from zfnet.paper.claims.across_nets import arrays, over_nets, tables
+from zfnet.paper.claims.verdicts import Evidence, Verdict, conclude, control, not_run
 
 PARTS = ("right eye", "left eye", "nose")
 ANIMALS = 20  # fewer do not decide C30
-LOST = 0.5  # share of P(true) lost at its smallest, below which where that is says nothing (C33)
+LOST = 0.5  # fraction of P(true) lost at its minimum, below which the place of the minimum means nothing (C33)
 
 
 # ---- Figure 5: invariance --------------------------------------------------------------------------------------------
-def layer_one_jumps_layer_seven_glides(evidence: Evidence) -> Finding:
+def layer_one_jumps_layer_seven_glides(evidence: Evidence) -> Verdict:
     """C26: layer 1 reaches more of its final distance at the smallest step; layer 7 is closer to a straight line."""
     curves, parts = tables(evidence, "invariance.csv"), []
     if not curves:
-        return not_run("needs visualize/zf-s1/invariance.csv")
+        return not_run(f"needs {evidence.results.shown('invariance.csv')}")
     for transform in ("vertical", "scale"):
-        shapes = [measures.shapes(one, transform) for one in curves]
-        jumps, lines = [one["jump1"] - one["jump7"] for one in shapes], [one["line7"] - one["line1"] for one in shapes]
-        parts += [over_pictures(evidence, f"{transform}: first step, layer 1 - 7", jumps)]
-        parts += [over_pictures(evidence, f"{transform}: R² of a line, layer 7 - 1", lines)]
-    return decided(evidence, parts, len(curves))
+        shapes = [measures.shapes(table, transform) for table in curves]
+        jumps = [shape["jump1"] - shape["jump7"] for shape in shapes]
+        lines = [shape["line7"] - shape["line1"] for shape in shapes]
+        parts += [over_nets(evidence.level, f"{transform}: first step, layer 1 - 7", jumps)]
+        parts += [over_nets(evidence.level, f"{transform}: R² of a line, layer 7 - 1", lines)]
+    return conclude(parts, evidence.level, nets=len(curves))
 
 
-def output_is_stable_to_shift_and_scale(evidence: Evidence) -> Finding:
+def output_is_stable_to_shift_and_scale(evidence: Evidence) -> Verdict:
     """C27: the true class loses less under translation and under scaling than under rotation."""
-    losses = [measures.losses(one) for one in tables(evidence, "invariance.csv")]
+    losses = [measures.losses(table) for table in tables(evidence, "invariance.csv")]
     if not losses:
-        return not_run("needs visualize/zf-s1/invariance.csv")
+        return not_run(f"needs {evidence.results.shown('invariance.csv')}")
     parts = [
-        over_pictures(evidence, f"rotation - {name}", [one["rotation"] - one[name] for one in losses])
+        over_nets(evidence.level, f"rotation - {name}", [loss["rotation"] - loss[name] for loss in losses])
         for name in ("vertical", "scale")
     ]
-    return decided(evidence, parts, len(losses), "mean loss of P(true class)")
+    return conclude(parts, evidence.level, "mean loss of P(true class)", nets=len(losses))
 
 
-def output_is_not_invariant_to_rotation(evidence: Evidence) -> Finding:
+def output_is_not_invariant_to_rotation(evidence: Evidence) -> Verdict:
     """C28: the true class loses under rotation; symmetric objects are not labelled."""
-    losses = [measures.losses(one) for one in tables(evidence, "invariance.csv")]
+    losses = [measures.losses(table) for table in tables(evidence, "invariance.csv")]
     if not losses:
-        return not_run("needs visualize/zf-s1/invariance.csv")
-    parts = [over_pictures(evidence, "loss under rotation", [one["rotation"] for one in losses])]
-    return decided(evidence, parts, len(losses), partial="no objects were labelled symmetric beforehand")
+        return not_run(f"needs {evidence.results.shown('invariance.csv')}")
+    part = over_nets(evidence.level, "loss under rotation", [loss["rotation"] for loss in losses])
+    partial = "no objects were labelled symmetric beforehand"
+    return conclude([part], evidence.level, partial=partial, nets=len(losses))
 
 
-def horizontal_moves_less(evidence: Evidence) -> Finding:
-    """C29: layer-7 distance under vertical minus horizontal shift of equal size."""
+def horizontal_moves_less(evidence: Evidence) -> Verdict:
+    """C29: layer-7 distance under vertical minus horizontal translation of equal size."""
     curves = tables(evidence, "invariance.csv")
-    if not curves or not all("horizontal" in set(one["transform"]) for one in curves):
-        return not_run("needs visualize/zf-s1/invariance.csv with both translations")
-    means = [one.groupby(["transform", "key"])["layer7_relative"].mean() for one in curves]
-    part = over_pictures(evidence, "vertical - horizontal", [one["vertical"] - one["horizontal"] for one in means])
-    return decided(evidence, [part], len(curves))
+    if not curves or not all("horizontal" in set(table["transform"]) for table in curves):
+        return not_run(f"needs {evidence.results.shown('invariance.csv')} with both translations")
+    means = [table.groupby(["transform", "key"])["layer7_relative"].mean() for table in curves]
+    part = over_nets(evidence.level, "vertical - horizontal", [mean["vertical"] - mean["horizontal"] for mean in means])
+    return conclude([part], evidence.level, nets=len(curves))
 
 
 # ---- Figure 7: occlusion ---------------------------------------------------------------------------------------------
-def projections_show_what_the_map_needs(evidence: Evidence) -> Finding:
+def projections_show_what_the_map_needs(evidence: Evidence) -> Verdict:
     """C32: covering what the strongest map's projection shows costs that map most, more than what another's shows."""
     covered = _covered(evidence)
     if not covered:
-        return not_run("needs visualize/zf-s1/occlusion.csv with pictures in which two maps respond")
+        return not_run(f"needs {evidence.results.shown('occlusion.csv')} with images to which two maps respond")
     parts = [
-        over_pictures(evidence, "rank correlation", [one["own"] for one in covered]),
-        over_pictures(evidence, "own - another map's projection", [one["own"] - one["control"] for one in covered]),
+        over_nets(evidence.level, "rank correlation", [table["own"] for table in covered]),
+        over_nets(
+            evidence.level, "own - another map's projection", [table["own"] - table["control"] for table in covered]
+        ),
     ]
-    return decided(evidence, parts, len(covered))
+    return conclude(parts, evidence.level, nets=len(covered))
 
 
-def map_and_classifier_can_differ(evidence: Evidence) -> Finding:
-    """C33: in some pictures map and classifier suffer most at different places, and one map alone is hardly missed."""
+def map_and_classifier_can_differ(evidence: Evidence) -> Verdict:
+    """C33: for some images map and classifier lose most at different places, and one map alone is hardly missed."""
     covered, few = _covered(evidence), evidence.settings.max_disagreeing_fraction
     if not covered:
-        return not_run("needs visualize/zf-s1/occlusion.csv with pictures in which two maps respond")
+        return not_run(f"needs {evidence.results.shown('occlusion.csv')} with images to which two maps respond")
     parts = [
-        over_pictures(evidence, f"share apart - {few:g}", [_apart(one) - few for one in covered]),
-        over_pictures(evidence, "P(true) left without the map - 0.5", [_left(one) - 0.5 for one in covered]),
+        over_nets(evidence.level, f"fraction apart - {few:g}", [_apart(table) - few for table in covered]),
+        over_nets(evidence.level, "P(true) left without the map - 0.5", [_left(table) - 0.5 for table in covered]),
     ]
-    alike = np.mean([one["alike"].mean() for one in covered])
-    return decided(evidence, parts, len(covered), f"mean rank correlation of map and classifier {alike:+.2f}")
+    alike = np.mean([table["alike"].mean() for table in covered])
+    reason = f"mean rank correlation of map and classifier {alike:+.2f}"
+    return conclude(parts, evidence.level, reason, nets=len(covered))
+
+
+def _covered(evidence: Evidence) -> list[pd.DataFrame]:
+    """Return the measurements on covered images of each net: rows images (by key)."""
+    return [table.set_index("key") for table in tables(evidence, "occlusion.csv") if len(table)]
 
 
 def _apart(covered: pd.DataFrame) -> pd.Series:
-    """Whether map and classifier suffer most more than a square apart, both from it: 0 or 1 a picture."""
+    """Return whether map and classifier lose most more than one square apart, and both a lot: 0 or 1 per image."""
     return ((covered["apart"] > 1) & (covered["lost"] > LOST)).astype(float)
 
 
 def _left(covered: pd.DataFrame) -> pd.Series:
-    """Share of P(true) left without the map, at most all of it."""
+    """Return the fraction of P(true) left without the map, at most 1."""
     return covered["left"].clip(upper=1)
 
 
 # ---- Table 1: correspondence -----------------------------------------------------------------------------------------
-def parts_correspond(evidence: Evidence) -> Finding:
-    """C30: random minus part is above zero at layer 5, and the gap shrinks from layer 5 to 7; animals go together."""
-    name = "correspondence-pairs.csv"
-    runs, level = evidence.results.looked_at(name), evidence.settings.confidence_level
-    distances = [_distances(evidence.results.frame(f"visualize/{run.name}/{name}")) for run in runs]
+def parts_correspond(evidence: Evidence) -> Verdict:
+    """C30: random minus part is above zero at layer 5, and the gap shrinks from layer 5 to 7; pairs share animals."""
+    distances = [_distances(pairs) for pairs in tables(evidence, "correspondence-pairs.csv")]
     if not distances:
-        return not_run(f"needs visualize/zf-s1/{name}")
-    animals = [np.array(one.index.to_list()) for one in distances]  # (pairs, 2) each
+        return not_run(f"needs {evidence.results.shown('correspondence-pairs.csv')}")
     parts = [
-        over_nets(column, [one[column].to_numpy() for one in distances], True, level, 3, animals)
-        for column in distances[0]
+        over_nets(evidence.level, name, [net[name] for net in distances], digits=3) for name in map(str, distances[0])
     ]
-    few = f"fewer than {ANIMALS} animals" if np.unique(animals[0]).size < ANIMALS else ""
-    return of_nets(parts, level, len(runs), "pairs of one animal go together", open=few)
+    animals = np.unique(distances[0].index.to_list()).size
+    objection = f"fewer than {ANIMALS} animals" if animals < ANIMALS else ""
+    reason = "pairs of one animal go together"
+    return conclude(parts, evidence.level, reason, nets=len(distances), objection=objection)
 
 
 def _distances(pairs: pd.DataFrame) -> pd.DataFrame:
-    """What C30 says is above zero: rows pairs of animals, columns differences."""
+    """Return what C30 claims to be above zero: rows pairs of animals, columns differences."""
     wide = pairs.groupby(["first", "second", "layer", "location"])["distance"].mean().unstack(["layer", "location"])
-    found = {f"layer 5: random - {part}": wide[5, "random"] - wide[5, part] for part in PARTS}
     gaps = {layer: wide[layer, "random"] - wide[layer][list(PARTS)].mean(axis=1) for layer in (5, 7)}
-    return pd.DataFrame({**found, "gap(5) - gap(7)": gaps[5] - gaps[7]})
+    differences = {f"layer 5: random - {part}": wide[5, "random"] - wide[5, part] for part in PARTS}
+    return pd.DataFrame({**differences, "gap(5) - gap(7)": gaps[5] - gaps[7]})
 
 
 # ---- Krizhevsky's Figure 4: neighbours -------------------------------------------------------------------------------
-def neighbours_are_of_one_class(evidence: Evidence) -> Finding:
-    """C55: more of a picture's six nearest in layer 7 have its class than of those in pixels, and than untrained."""
-    shares = [measures.neighbours(one) for one in arrays(evidence, "controls.safetensors")]
-    if not shares:
-        return not_run("needs visualize/zf-s1/controls.safetensors")
+def neighbours_are_of_one_class(evidence: Evidence) -> Verdict:
+    """C55: more of an image's six nearest in layer 7 have its class than in pixels, and than untrained."""
+    fractions = [measures.neighbours(array) for array in arrays(evidence, "controls.safetensors")]
+    if not fractions:
+        return not_run(f"needs {evidence.results.shown('controls.safetensors')}")
+    against_pixels = [net["trained"] - net["pixels"] for net in fractions]
+    against_untrained = [net["trained"] - net["untrained"] for net in fractions]
     parts = [
-        over_pictures(evidence, "layer 7 - pixels", [one["trained"] - one["pixels"] for one in shares]),
-        control(over_pictures(evidence, "trained - untrained", [one["trained"] - one["untrained"] for one in shares])),
+        over_nets(evidence.level, "layer 7 - pixels", against_pixels),
+        control(over_nets(evidence.level, "trained - untrained", against_untrained)),
     ]
-    return decided(evidence, parts, len(shares), "share of six neighbours that have the class")
+    return conclude(parts, evidence.level, "fraction of six neighbours with the same class", nets=len(fractions))
 
 
-DECIDED: dict[str, Callable[[Evidence], Finding]] = {
+DECIDED: dict[str, Callable[[Evidence], Verdict]] = {
     "C26": layer_one_jumps_layer_seven_glides,
     "C27": output_is_stable_to_shift_and_scale,
     "C28": output_is_not_invariant_to_rotation,
@@ -147,8 +157,3 @@ DECIDED: dict[str, Callable[[Evidence], Finding]] = {
     "C33": map_and_classifier_can_differ,
     "C55": neighbours_are_of_one_class,
 }
-
-
-def _covered(evidence: Evidence) -> list[pd.DataFrame]:
-    """What covering pictures says, net by net: rows pictures (by key)."""
-    return [one.set_index("key") for one in tables(evidence, "occlusion.csv") if len(one)]

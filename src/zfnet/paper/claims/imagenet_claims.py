@@ -1,9 +1,9 @@
-"""Claims about ImageNet errors: Tables 2 and 3. The unit is a training; variants are paired by their random state.
+"""Claims about ImageNet errors: Tables 2 and 3. The unit is a training; variants are paired by seed.
 
 A claim is about weighted sums of the errors of variants, in percentage points: {"zf": 1, "krizhevsky": -1} is the first
-minus the second. All trainings are asked about the same validation pictures; what their differences have in common on a
-picture widens the interval, so that it speaks about pictures like these and not about these alone. At the papers' full
-size a difference must also come within `paper.published_tolerance` of the printed one, or the claim stays open.
+minus the second. All trainings are evaluated on the same validation images; what their differences have in common on an
+image widens the interval, which is then about images like these and not only about these. At the papers' full size a
+difference must also come within `paper.published_tolerance` of the published one, or the claim stays open.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,8 +16,8 @@ import pandas as pd
 from zfnet.paper import published
 from zfnet.paper.claims.verdicts import (
     Evidence,
-    Finding,
     Part,
+    Verdict,
     conclude,
     control,
     directed,
@@ -36,11 +36,11 @@ BASE, ALL = "krizhevsky", "krizhevsky-no3467"
 CUTS = {**REMOVED, "no3467": ALL}
 JOINT = 25.0  # C7: points of top-5 that removing layers 3, 4, 6, 7 costs at full size
 CUTS_MISSING = "needs the replica and its four cut variants"
-NETS_MISSING = "needs the predictions of at least three random states of the net as per Fig. 3"
+NETS_MISSING = "needs the predictions of at least three seeds of the net as per Fig. 3"
 
 
-def replica_reproduces(evidence: Evidence) -> Finding:
-    """C1: at full size, replica minus printed top-5 within the tolerance, and two halves of the pictures agree."""
+def replica_reproduces(evidence: Evidence) -> Verdict:
+    """C1: at full size, replica minus published top-5 within the tolerance, and two halves of the images agree."""
     if not evidence.full_size:
         return not_run("needs the full size; at a smaller one, a second training with the recipe of the 2012 code")
     misses = _misses(evidence, evidence.results.seeds(BASE))
@@ -51,113 +51,113 @@ def replica_reproduces(evidence: Evidence) -> Finding:
     halves = _interval(misses[5] * sign, equivalence_level(settings.confidence_level))
     parts = [
         _alike(evidence, f"val top-5 - {theirs:g}", {BASE: 1}, settings.published_tolerance, theirs),
-        equal("one half of the pictures - the other", halves, settings.published_tolerance),
+        equal("one half of the images - the other", halves, settings.published_tolerance),
     ]
     return conclude(
         parts, settings.confidence_level, f"equivalence within ±{settings.published_tolerance:g} points of top-5"
     )
 
 
-def zf_beats_krizhevsky(evidence: Evidence) -> Finding:
+def zf_beats_krizhevsky(evidence: Evidence) -> Verdict:
     """C2: ZF minus replica is below zero."""
     return _compare(evidence, "zf", "krizhevsky", BELOW)
 
 
-def averaging_nets_helps(evidence: Evidence) -> Finding:
+def averaging_nets_helps(evidence: Evidence) -> Verdict:
     """C3: error of the mean softmax minus that of each of its nets."""
     runs = evidence.results.seeds("zf")
     together, singles = _together(evidence, runs), _misses(evidence, runs)
     if together is None or singles is None or len(runs) < 2:
         return not_run(NETS_MISSING)
-    tables = {k: together[k] - singles[k] for k in (1, 5)}  # (nets, pictures)
-    return _over_pictures(evidence, tables, f"{len(runs)} nets")
+    tables = {k: together[k] - singles[k] for k in (1, 5)}  # (nets, images)
+    return _over_images(evidence, tables, f"{len(runs)} nets")
 
 
-def wide_middle_helps(evidence: Evidence) -> Finding:
-    """C4: wide minus base is below zero on validation and training pictures."""
+def wide_middle_helps(evidence: Evidence) -> Verdict:
+    """C4: wide minus base is below zero on validation and training images."""
     return _compare(evidence, "zf-wide", "zf", dict.fromkeys(TOP, False))
 
 
-def wide_net_improves_ensemble(evidence: Evidence) -> Finding:
-    """C5: one net of the ensemble exchanged for the wide one of its random state, so that their number is equal."""
+def wide_net_improves_ensemble(evidence: Evidence) -> Verdict:
+    """C5: one net of the ensemble exchanged for the wide one of its seed, so that both have the same number of nets."""
     base, wide = (evidence.results.seeds(variant) for variant in ("zf", "zf-wide"))
     wide_of = {run.seed: run for run in wide}
-    mixed = [[wide_of[run.seed] if run is one else run for run in base] for one in base if one.seed in wide_of]
+    mixed = [[wide_of[run.seed] if run is out else run for run in base] for out in base if out.seed in wide_of]
     alike = _together(evidence, base)
     exchanged = [_together(evidence, runs) for runs in mixed]
-    if len(base) < 2 or alike is None or not exchanged or any(one is None for one in exchanged):
+    if len(base) < 2 or alike is None or not exchanged or any(misses is None for misses in exchanged):
         return not_run(f"{NETS_MISSING}, and of the wide one")
-    tables = {k: np.stack([one[k] - alike[k] for one in exchanged]) for k in (1, 5)}
-    return _over_pictures(evidence, tables, f"{len(base)} nets on both sides")
+    tables = {k: np.stack([misses[k] - alike[k] for misses in exchanged]) for k in (1, 5)}
+    return _over_images(evidence, tables, f"{len(base)} nets on both sides")
 
 
-def removing_few_costs_little(evidence: Evidence) -> Finding:
+def removing_few_costs_little(evidence: Evidence) -> Verdict:
     """C6: each increase of C6 minus a third of C7's increase is below zero (val top-5)."""
     third = {ALL: -1 / 3, BASE: -2 / 3}
     parts = {f"{name} - no3467/3": {variant: 1, **third} for name, variant in REMOVED.items()}
-    as_printed = [part for variant in REMOVED.values() for part in _as_printed(evidence, variant, BASE)]
-    return _cuts(evidence, parts, False, as_printed)
+    as_published = [part for variant in REMOVED.values() for part in _as_published(evidence, variant, BASE)]
+    return _cuts(evidence, parts, False, as_published)
 
 
-def removing_all_is_catastrophic(evidence: Evidence) -> Finding:
+def removing_all_is_catastrophic(evidence: Evidence) -> Verdict:
     """C7: removing 3, 4, 6, 7 costs more than three times each of the others; 25 points at full size (val top-5)."""
     parts = {"no3467 - base": {ALL: 1, BASE: -1}}
     parts |= {f"no3467 - 3 x {name}": {ALL: 1, variant: -3, BASE: 2} for name, variant in REMOVED.items()}
     if not evidence.full_size:
-        return _cuts(evidence, parts, True, reason="25 points are asked for at full size only")
+        return _cuts(evidence, parts, True, reason="25 points are required at full size only")
     joint = directed(f"no3467 - base - {JOINT:g}", _of_errors(evidence, {ALL: 1, BASE: -1}, shift=JOINT), True)
     return _cuts(evidence, parts, True, [joint])
 
 
-def depth_matters(evidence: Evidence) -> Finding:
+def depth_matters(evidence: Evidence) -> Verdict:
     """C8: the joint removal costs more than the sum of its parts (val top-5)."""
     interaction = {ALL: 1, REMOVED["no34"]: -1, REMOVED["no67"]: -1, BASE: 1}
     return _cuts(evidence, {"interaction": interaction}, True)
 
 
-def units_matter_little(evidence: Evidence) -> Finding:
+def units_matter_little(evidence: Evidence) -> Verdict:
     """C9: half and twice the units of layers 6 and 7 stay within the margin (top-5)."""
     margin = evidence.settings.margin_units
     pairs = [(f"{base}-fc{units}", base) for base in ("krizhevsky", "zf") for units in (2048, 8192)]
     if not all(_trained(evidence, *pair) for pair in pairs):
         return not_run("needs both nets and their variants of half and twice the units")
     parts = [_alike(evidence, variant, {variant: 1, base: -1}, margin) for variant, base in pairs]
-    return conclude(parts, evidence.settings.confidence_level, f"equivalence within ±{margin:g} points of top-5")
+    return conclude(parts, evidence.level, f"equivalence within ±{margin:g} points of top-5")
 
 
-def wide_everywhere_overfits(evidence: Evidence) -> Finding:
+def wide_everywhere_overfits(evidence: Evidence) -> Verdict:
     """C10: wide convolutions with wide FC layers minus the former alone: up on validation, down on training."""
     return _compare(evidence, "zf-wide-fc8192", "zf-wide", {"val_top1": True, "val_top5": True, "train_top1": False})
 
 
-def damage_is_not_ordered_by_parameters(evidence: Evidence) -> Finding:
+def damage_is_not_ordered_by_parameters(evidence: Evidence) -> Verdict:
     """C11: layer 7 < layers 3, 4 < layers 6, 7 < all four (val top-5)."""
     steps = pairwise(("no7", "no34", "no67", "no3467"))
     return _cuts(evidence, {f"{more} - {less}": {CUTS[more]: 1, CUTS[less]: -1} for less, more in steps}, True)
 
 
-def clipping_is_crucial(evidence: Evidence) -> Finding:
+def clipping_is_crucial(evidence: Evidence) -> Verdict:
     """C15: without minus with renormalisation is above zero, in all conv layers together."""
     directions = {"val_top1": True, "val_top5": True}
     return _compare(evidence, "zf-unclipped", "zf", directions, partial="layer 1 alone is not trained")
 
 
-def design_gives_a_boost(evidence: Evidence) -> Finding:
+def design_gives_a_boost(evidence: Evidence) -> Verdict:
     """C16: the total of all design changes; their single effects are not trained."""
     note = "total only: filter size and strides are not varied alone, and the recipes differ in clipping and biases"
     return _compare(evidence, "zf", "krizhevsky", BELOW, partial=note)
 
 
-def ten_crops_help(evidence: Evidence) -> Finding:
-    """C51: ten crops minus centre crop is below zero, over the random states of the replica."""
+def ten_crops_help(evidence: Evidence) -> Verdict:
+    """C51: ten crops minus centre crop is below zero, over the seeds of the replica."""
     runs = evidence.results.seeds(BASE)
     ten, centre = _misses(evidence, runs), _misses(evidence, runs, centre=True)
     if ten is None or centre is None:
         return not_run("needs centre-crop and ten-crop predictions of the replica")
-    return _over_pictures(evidence, {k: ten[k] - centre[k] for k in (1, 5)}, f"{len(runs)} nets")
+    return _over_images(evidence, {k: ten[k] - centre[k] for k in (1, 5)}, f"{len(runs)} nets")
 
 
-DECIDED: dict[str, Callable[[Evidence], Finding]] = {
+DECIDED: dict[str, Callable[[Evidence], Verdict]] = {
     "C1": replica_reproduces,
     "C2": zf_beats_krizhevsky,
     "C3": averaging_nets_helps,
@@ -177,12 +177,12 @@ DECIDED: dict[str, Callable[[Evidence], Finding]] = {
 
 # ---- trainings -------------------------------------------------------------------------------------------------------
 def _trained(evidence: Evidence, *variants: str, measure: str = "val_top5") -> bool:
-    """Whether some random state of all these variants was trained and evaluated."""
+    """Return whether some seed of all these variants was trained and evaluated."""
     return len(_errors(evidence, variants, measure)) > 0
 
 
 def _errors(evidence: Evidence, variants: Iterable[str], measure: str) -> pd.DataFrame:
-    """One error of several variants: rows the random states that all of them have, columns variants."""
+    """Return one error of several variants: rows the seeds that all of them have, columns variants."""
     return pd.DataFrame({name: evidence.results.errors(name, measure) for name in variants}).dropna()
 
 
@@ -193,48 +193,48 @@ def _of_errors(
     shift: float = 0.0,
     level: float | None = None,
 ) -> Interval:
-    """Interval of a weighted sum of variants' errors, minus `shift`: over trainings, and pictures where they are known.
+    """Return the interval of a weighted sum of variants' errors, minus `shift`, over trainings and known images.
 
-    Training errors are kept as shares alone, without the pictures that were missed.
+    Training errors are stored as fractions only, without the images that were missed.
     """
-    level = level or evidence.settings.confidence_level
+    level = level or evidence.level
     errors = _errors(evidence, weights, measure)
     misses = _weighted_misses(evidence, weights, errors.index, measure)
     if misses is None:
-        found = t_interval(errors.to_numpy() @ np.array(list(weights.values()), dtype=float), level)
+        interval = t_interval(errors.to_numpy() @ np.array(list(weights.values()), dtype=float), level)
     else:
-        found = _interval(misses, level)
-    return replace(found, value=found.value - shift)
+        interval = _interval(misses, level)
+    return replace(interval, value=interval.value - shift)
 
 
 def _weighted_misses(
     evidence: Evidence, weights: Mapping[str, float], seeds: Iterable[int], measure: str
 ) -> np.ndarray | None:
-    """Weighted sum of the variants' misses, float (nets, pictures); None where they are not known."""
+    """Return the weighted sum of the variants' misses, float (nets, images); None if they are not known."""
     part, k = measure.split("_top")
     tables = []
     for variant, weight in weights.items():
         runs = {run.seed: run for run in evidence.results.seeds(variant)}
-        found = _misses(evidence, [runs[seed] for seed in seeds]) if part == "val" else None
-        if found is None:
+        misses = _misses(evidence, [runs[seed] for seed in seeds]) if part == "val" else None
+        if misses is None:
             return None
-        tables.append(weight * found[int(k)])
+        tables.append(weight * misses[int(k)])
     return np.sum(tables, axis=0)
 
 
 def _alike(evidence: Evidence, name: str, weights: Mapping[str, float], margin: float, shift: float = 0.0) -> Part:
-    """A weighted sum of top-5 errors is `shift`, within the margin."""
-    level = equivalence_level(evidence.settings.confidence_level)
+    """Return a part that claims that a weighted sum of top-5 errors is `shift`, within the margin."""
+    level = equivalence_level(evidence.level)
     return equal(name, _of_errors(evidence, weights, shift=shift, level=level), margin)
 
 
-def _compare(evidence: Evidence, first: str, second: str, directions: Mapping[str, bool], partial: str = "") -> Finding:
+def _compare(evidence: Evidence, first: str, second: str, directions: Mapping[str, bool], partial: str = "") -> Verdict:
     """Decide first - second for several errors; directions say which are claimed above zero."""
     if not all(_trained(evidence, first, second, measure=measure) for measure in directions):
-        return not_run(f"needs evaluated trainings of {first} and {second} with the same random state")
+        return not_run(f"needs evaluated trainings of {first} and {second} with the same seed")
     weights = {first: 1, second: -1}
     parts = [directed(TOP[name], _of_errors(evidence, weights, name), above) for name, above in directions.items()]
-    return conclude(parts + _as_printed(evidence, first, second), evidence.settings.confidence_level, partial=partial)
+    return conclude(parts + _as_published(evidence, first, second), evidence.level, partial=partial)
 
 
 def _cuts(
@@ -243,49 +243,49 @@ def _cuts(
     above: bool,
     more: Sequence[Part] = (),
     reason: str = "",
-) -> Finding:
+) -> Verdict:
     """Decide weighted sums of the top-5 errors of the replica and its cut variants, all above (below) zero."""
     if not _trained(evidence, BASE, *CUTS.values()):
         return not_run(CUTS_MISSING)
     parts = [directed(name, _of_errors(evidence, weights), above) for name, weights in sums.items()]
-    return conclude([*parts, *more], evidence.settings.confidence_level, reason)
+    return conclude([*parts, *more], evidence.level, reason)
 
 
-def _as_printed(evidence: Evidence, first: str, second: str) -> list[Part]:
-    """At full size: first - second in top-5 is the printed difference, within the tolerance; else it is left open."""
+def _as_published(evidence: Evidence, first: str, second: str) -> list[Part]:
+    """Return, at full size, the part that first - second in top-5 is the published difference within the tolerance."""
     theirs = published.table(3)["val_top5"]
     if not evidence.full_size or not {first, second} <= set(theirs.index) or not _trained(evidence, first, second):
         return []
     shift = float(theirs[first] - theirs[second])
-    name = f"{first} - {second} - printed ({shift:+.1f})"
+    name = f"{first} - {second} - published ({shift:+.1f})"
     return [control(_alike(evidence, name, {first: 1, second: -1}, evidence.settings.published_tolerance, shift))]
 
 
-# ---- pictures --------------------------------------------------------------------------------------------------------
+# ---- images ----------------------------------------------------------------------------------------------------------
 def _together(evidence: Evidence, runs: Sequence[Run]) -> dict[int, np.ndarray] | None:
-    """Per picture whether the mean softmax of these nets misses the label: {1: …, 5: …}, float (N,)."""
+    """Return whether the mean softmax of these nets misses each image's label: {1: …, 5: …}, float (N,)."""
     wrong = {k: ensemble_misses(evidence.results, runs, k) for k in (1, 5)}
-    return None if wrong[1] is None else {k: one.astype(float) for k, one in wrong.items()}
+    return None if wrong[1] is None else {k: missed.astype(float) for k, missed in wrong.items()}
 
 
 def _misses(evidence: Evidence, runs: Sequence[Run], centre: bool = False) -> dict[int, np.ndarray] | None:
-    """Per net and picture whether the label is missed: {1: …, 5: …}, float (nets, N); None where a net lacks it."""
-    found = [evidence.results.misses(run, centre) for run in runs]
-    if not found or any(one is None for one in found):
+    """Return whether each net misses each image's label: {1: …, 5: …}, float (nets, N); None if a net lacks it."""
+    misses = [evidence.results.misses(run, centre) for run in runs]
+    if not misses or any(own is None for own in misses):
         return None
-    return {k: np.stack([one[k] for one in found]).astype(float) for k in (1, 5)}
+    return {k: np.stack([own[k] for own in misses]).astype(float) for k in (1, 5)}
 
 
-def _over_pictures(evidence: Evidence, tables: Mapping[int, np.ndarray], reason: str) -> Finding:
-    """Decide that differences (nets, pictures) of misses are below zero for both errors."""
-    level = evidence.settings.confidence_level
+def _over_images(evidence: Evidence, tables: Mapping[int, np.ndarray], reason: str) -> Verdict:
+    """Decide that differences (nets, images) of misses are below zero for both errors."""
+    level = evidence.level
     parts = [directed(f"top-{k}", _interval(table, level), above=False) for k, table in tables.items()]
-    return conclude(parts, level, f"{reason}, all on the same {tables[1].shape[1]} pictures")
+    return conclude(parts, level, f"{reason}, all on the same {tables[1].shape[1]} images")
 
 
 def _interval(table: np.ndarray, level: float) -> Interval:
-    """Interval in points of the mean of (nets, pictures)."""
-    nets, pictures = table.shape
+    """Return the interval in points of the mean of (nets, images)."""
+    nets, images = table.shape
     return nets_interval(
-        100 * table.ravel(), np.repeat(np.arange(nets), pictures), np.tile(np.arange(pictures), nets), level
+        100 * table.ravel(), np.repeat(np.arange(nets), images), np.tile(np.arange(images), nets), level
     )

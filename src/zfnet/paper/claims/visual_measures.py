@@ -1,4 +1,4 @@
-"""What the visual claims measure, as functions of arrays and tables: curves, label entropy, likeness of tiles."""
+"""Measures behind the visual claims, as functions of arrays and tables: curves, label entropy, similarity of tiles."""
 
 import numpy as np
 import pandas as pd
@@ -7,29 +7,29 @@ SIMILAR = 0.9  # cosine, or CKA, from which a projection, or a layer, counts as 
 
 
 def shapes(curves: pd.DataFrame, transform: str) -> pd.DataFrame:
-    """`shape` of every picture's curve under one transform: rows pictures (by key)."""
+    """Return the `shape` of every image's curve under one transform: rows images (by key)."""
     chosen = curves[curves["transform"] == transform]
-    return pd.DataFrame({key: shape(one, transform) for key, one in chosen.groupby("key")}).T
+    return pd.DataFrame({key: shape(curve, transform) for key, curve in chosen.groupby("key")}).T
 
 
 def shape(curve: pd.DataFrame, transform: str) -> dict[str, float]:
-    """How distances grow with one picture's transform, for layers 1 and 7.
+    """Measure how distances grow as one image is transformed, for layers 1 and 7.
 
     Returns
     -------
     dict
-        `jump1`, `jump7`: distance at the smallest step as a share of the largest one; `line1`, `line7`: R² of a
+        `jump1`, `jump7`: distance at the smallest step as a fraction of the largest one; `line1`, `line7`: R² of a
         straight line through distance against the size of the transform.
     """
     size = (curve["amount"] - (1 if transform == "scale" else 0)).abs().to_numpy(float)
     moved = size > 1e-6  # zero, but for rounding
-    found = {}
+    measures = {}
     for layer in (1, 7):
         distance = curve[f"layer{layer}_relative"].to_numpy(float)
         last = distance[size == size.max()].mean()
-        found[f"jump{layer}"] = distance[size == size[moved].min()].mean() / max(last, 1e-12)
-        found[f"line{layer}"] = _straightness(size, distance)
-    return found
+        measures[f"jump{layer}"] = distance[size == size[moved].min()].mean() / max(last, 1e-12)
+        measures[f"line{layer}"] = _straightness(size, distance)
+    return measures
 
 
 def _straightness(x: np.ndarray, y: np.ndarray) -> float:
@@ -37,7 +37,7 @@ def _straightness(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def losses(curves: pd.DataFrame) -> pd.DataFrame:
-    """Mean loss of P(true class) over the range of a transform: rows pictures, columns transforms."""
+    """Return the mean loss of P(true class) over the range of a transform: rows images, columns transforms."""
     neutral = np.where(curves["transform"] == "scale", 1.0, 0.0)
     untouched = curves[np.isclose(curves["amount"], neutral)].groupby(["transform", "key"])["probability"].mean()
     moved = curves[~np.isclose(curves["amount"], neutral)].groupby(["transform", "key"])["probability"].mean()
@@ -45,59 +45,59 @@ def losses(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def entropy(labels: pd.Series) -> float:
-    """Entropy of the labels in bits: 0 where all are the same."""
-    share = labels.value_counts(normalize=True).to_numpy()
-    return float(-(share * np.log2(share)).sum())
+    """Return the entropy of the labels in bits: 0 if all are the same."""
+    fraction = labels.value_counts(normalize=True).to_numpy()
+    return float(-(fraction * np.log2(fraction)).sum())
 
 
 def random_entropy(labels: np.ndarray, count: int, draws: int = 1000) -> float:
-    """Mean entropy in bits of the labels of `count` random pictures."""
+    """Return the mean entropy in bits of the labels of `count` random images."""
     rng = np.random.default_rng(0)
     return float(np.mean([entropy(pd.Series(labels[rng.choice(labels.size, count, False)])) for _ in range(draws)]))
 
 
 def strongest_labels(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Labels and activations of each map's strongest pictures: columns layer, map, label, activation."""
-    found = []
+    """Return labels and activations of each map's strongest images: columns layer, map, label, activation."""
+    frames = []
     for layer in range(1, 6):
         labels, activations = arrays[f"layer{layer}/labels"], arrays[f"layer{layer}/activations"]  # (M, top)
         maps = np.repeat(np.arange(len(labels)), labels.shape[1])
         columns = {"layer": layer, "map": maps, "label": labels.ravel(), "activation": activations.ravel()}
-        found.append(pd.DataFrame(columns))
-    return pd.concat(found)
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames)
 
 
 def clearer(arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Gini coefficient of each map's projection by deconvnet minus that by forward mask, layers 2-5 (C41)."""
+    """Return the Gini coefficient of each map's projection, deconvnet minus forward mask, layers 2-5 (C41)."""
     ginis = [arrays[name] for layer in range(2, 6) if (name := f"layer{layer}/gini") in arrays]
-    return np.concatenate([np.empty(0), *(one[:, 0] - one[:, 1] for one in ginis)])
+    return np.concatenate([np.empty(0), *(gini[:, 0] - gini[:, 1] for gini in ginis)])
 
 
 def neighbours(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Share of each picture's nearest that have its class (C55): rows pictures, columns trained, untrained, pixels."""
+    """Return the fraction of each image's neighbours with its class (C55): columns trained, untrained, pixels."""
     names = ("trained", "untrained", "pixels")
     return pd.DataFrame({name: arrays[f"neighbours/{name}"] for name in names}, arrays["neighbours/pictures"])
 
 
-def colour_share(filters: np.ndarray) -> np.ndarray:
-    """Share of each filter's energy that is not grey, 0..1: filters (maps, 3, k, k) give (maps,)."""
+def colour_fraction(filters: np.ndarray) -> np.ndarray:
+    """Return the fraction of each filter's energy that is not grey, 0..1: filters (maps, 3, k, k) give (maps,)."""
     colour = filters - filters.mean(1, keepdims=True)
     return np.square(colour).sum((1, 2, 3)) / np.maximum(np.square(filters).sum((1, 2, 3)), 1e-12)
 
 
-def group_excess(shares: np.ndarray, permutations: int) -> tuple[float, float]:
-    """How far the means of the two halves of `shares` lie apart, minus what permuted halves do; and the p of it."""
-    rng, half = np.random.default_rng(0), shares.size // 2
-    observed = abs(shares[:half].mean() - shares[half:].mean())
-    mixed = rng.permuted(np.tile(shares, (permutations, 1)), axis=1)
+def group_excess(fractions: np.ndarray, permutations: int) -> tuple[float, float]:
+    """Return how much the means of both halves of `fractions` differ beyond permuted halves, and the p-value."""
+    rng, half = np.random.default_rng(0), fractions.size // 2
+    observed = abs(fractions[:half].mean() - fractions[half:].mean())
+    mixed = rng.permuted(np.tile(fractions, (permutations, 1)), axis=1)
     chance = np.abs(mixed[:, :half].mean(1) - mixed[:, half:].mean(1))
     return float(observed - chance.mean()), float((1 + (chance >= observed - 1e-12).sum()) / (1 + permutations))
 
 
 def dissimilarity(tiles: np.ndarray) -> np.ndarray:
-    """Mean of 1 - correlation over all pairs in each group; tiles float (M, k, t, t, 3) give float (M,).
+    """Return the mean of 1 - correlation over all pairs in each group; tiles float (M, k, t, t, 3) give float (M,).
 
-    Free of scale and offset, so that patches and projections can be compared. Flat tiles correlate with nothing.
+    It is free of scale and offset, so patches and projections are comparable. Flat tiles correlate with nothing.
     """
     flat = np.asarray(tiles, dtype=np.float32).reshape(*tiles.shape[:2], -1)
     flat = flat - flat.mean(-1, keepdims=True)
@@ -108,7 +108,7 @@ def dissimilarity(tiles: np.ndarray) -> np.ndarray:
 
 
 def dissimilarities(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Of each map: its layer, and the dissimilarity of its patches relative to patches of other maps (C36)."""
+    """Return each map's layer and the dissimilarity of its patches relative to patches of other maps (C36)."""
     layers, ratios = [np.empty(0)], [np.empty(0)]
     for layer in range(1, 6):
         patches = arrays[f"layer{layer}/patches"][alive(arrays[f"layer{layer}/projections"])].astype(np.float32)
@@ -119,47 +119,47 @@ def dissimilarities(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarr
 
 
 def patches_against_projections(arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Dissimilarity among patches minus that among projections of each map of layers 2-5 (C37): float (maps,)."""
+    """Return dissimilarity among patches minus among projections, per map of layers 2-5 (C37): float (maps,)."""
     differences = []
     for layer in range(2, 6):
         patches, projections = arrays[f"layer{layer}/patches"], arrays[f"layer{layer}/projections"]
-        kept = alive(projections)
-        differences.append(dissimilarity(patches[kept]) - dissimilarity(projections[kept]))
+        responds = alive(projections)
+        differences.append(dissimilarity(patches[responds]) - dissimilarity(projections[responds]))
     return np.concatenate(differences)
 
 
 def jumps(arrays: dict[str, np.ndarray], table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Changes of projections from one snapshot to the next: where the strongest picture changed, and where not (C40).
+    """Return changes of projections between snapshots: where the strongest image changed, and where not (C40).
 
-    `table` has the picture's key by layer, map and epoch. Maps silent at one of the two snapshots are left out.
+    `table` has the image's key by layer, map and epoch. Maps silent at one of the two snapshots are left out.
     """
-    found: dict[bool, list[float]] = {True: [], False: []}
+    by_kind: dict[bool, list[float]] = {True: [], False: []}
     for layer in range(1, 6):
         keys = table[table["layer"] == layer].pivot(index="map", columns="epoch", values="key")
         maps, projections = arrays[f"layer{layer}/maps"], arrays[f"layer{layer}/projections"].astype(np.float32)
         changes = 1 - cosine(projections[:, 1:], projections[:, :-1])  # (M, E - 1)
-        pictures = keys.loc[maps].to_numpy()
+        images = keys.loc[maps].to_numpy()
         silent = np.abs(projections).max((2, 3, 4)) == 0  # (M, E)
-        responds, new = ~(silent[:, 1:] | silent[:, :-1]), pictures[:, 1:] != pictures[:, :-1]
-        for kind in found:
-            found[kind] += changes[(new == kind) & responds].tolist()
-    return np.array(found[True]), np.array(found[False])
+        responds, new = ~(silent[:, 1:] | silent[:, :-1]), images[:, 1:] != images[:, :-1]
+        for kind in by_kind:
+            by_kind[kind] += changes[(new == kind) & responds].tolist()
+    return np.array(by_kind[True]), np.array(by_kind[False])
 
 
 def alive(projections: np.ndarray) -> np.ndarray:
-    """Which maps respond to all of their pictures: float (M, k, t, t, 3) gives bool (M,)."""
+    """Return which maps respond to all of their images: float (M, k, t, t, 3) gives bool (M,)."""
     return (np.abs(projections).max((2, 3, 4)) > 0).all(1)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Cosine between tiles (..., t, t, 3); 0 where one is empty."""
-    a, b = (np.asarray(one, dtype=np.float32).reshape(*one.shape[:-3], -1) for one in (a, b))
+    """Return the cosine between tiles (..., t, t, 3); 0 if one is empty."""
+    a, b = (np.asarray(tiles, dtype=np.float32).reshape(*tiles.shape[:-3], -1) for tiles in (a, b))
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     return (a * b).sum(-1) / np.maximum(norms, 1e-12)
 
 
 def developed(projections: np.ndarray, epochs: np.ndarray) -> np.ndarray:
-    """First epoch at which each map's projection resembles its last one; float (M, E, t, t, 3), (E,) give (m,).
+    """Return the first epoch at which each map's projection resembles its last one; (M, E, t, t, 3), (E,) give (m,).
 
     Maps that are silent at the end have no last projection and are left out.
     """
@@ -168,15 +168,15 @@ def developed(projections: np.ndarray, epochs: np.ndarray) -> np.ndarray:
 
 
 def first_alike(similarity: np.ndarray, epochs: np.ndarray) -> np.ndarray:
-    """First epoch at which something resembles its last state, which does so itself: float (..., E) gives (...)."""
+    """Return the first epoch at which something resembles its last state: float (..., E) gives (...)."""
     alike = similarity >= SIMILAR
-    alike[..., -1] = True
+    alike[..., -1] = True  # the last state resembles itself, whatever rounding says
     return epochs[alike.argmax(-1)].astype(float)
 
 
 # A slope and a difference of means are means of one term per unit, so the interval of a mean serves all three.
 def slope_terms(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """One term per unit; their mean is the slope of y against x, and they scatter as much as its estimate does."""
+    """Return one term per unit, whose mean is the slope of y against x and whose scatter is that of its estimate."""
     centred = x - x.mean()
     weights = x.size * centred / np.square(centred).sum()
     slope = (weights * y).mean()
@@ -184,6 +184,6 @@ def slope_terms(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def difference_terms(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """One term per unit of both groups; their mean is mean(a) - mean(b), and they scatter as much as that does."""
+    """Return one term per unit of both groups, whose mean is mean(a) - mean(b) with the same scatter."""
     count, difference = a.size + b.size, a.mean() - b.mean()
     return difference + np.concatenate([(a - a.mean()) * count / a.size, (b.mean() - b) * count / b.size])

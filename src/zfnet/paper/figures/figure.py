@@ -1,31 +1,26 @@
-"""Figures as files: one page each, text as vectors, pictures at their native pixels, the same bytes every time.
+"""Write figures as files: one page each, text as vectors, images at native resolution, identical bytes every time."""
 
-Each module figure2 … figure9, methods and near_duplicates has a function `draw(results)` that reads arrays and gives a
-matplotlib figure.
-"""
-
-from importlib import import_module
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import matplotlib
 
-from zfnet.core.errors import ZfnetError
-from zfnet.drawing.page import STYLE, save_figure
+from zfnet.drawing.page import STYLE, Page, save_figure
+from zfnet.paper.items import find
 from zfnet.paper.results import Results
 
-NAMES = (*(f"figure{number}" for number in range(2, 10)), "methods", "near_duplicates")
 
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper; items.yaml holds its title, inputs and caption."""
 
-def module(name: str) -> ModuleType:
-    """The module of a figure."""
-    if name not in NAMES:
-        raise ZfnetError(f"There is no figure {name!r} (figure1 is a diagram); choose one of {', '.join(NAMES)}.")
-    return import_module(f"zfnet.paper.figures.{name}")
+    name: str  # in items.yaml
+    draw: Callable[[Results], Page]
 
 
 def figure_stage(name: str, results: str | Path, out: str | Path) -> None:
-    """Draw a figure of the results folder as `out` with the endings .png and .pdf."""
-    drawn = module(name)
+    """Draw the figure `name` of the results folder as `out` with the endings .png and .pdf."""
+    figure = find(name, "figures")
     with matplotlib.rc_context(STYLE):
-        save_figure(drawn.draw(Results(results)), out)
+        save_figure(figure.draw(Results(results)).figure, out)

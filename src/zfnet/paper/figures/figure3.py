@@ -1,15 +1,16 @@
-"""Figure 3: the architecture as it was trained here, drawn from its description: sizes at the actual width and crop."""
+"""Figure 3: the architecture as trained here, drawn from its description, with sizes at the actual width and crop."""
 
 import re
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from zfnet.core.errors import ZfnetError
 from zfnet.drawing.page import INK, WIDTH, Page
 from zfnet.nets.architecture import Architecture, OpSpec, describe
+from zfnet.paper.figures.figure import Figure
+from zfnet.paper.items import SHOWN
 from zfnet.paper.results import Results
 
 HEIGHT = 2.9
@@ -19,14 +20,14 @@ SYMBOLS = {"relu": "ReLU", "norm": "contrast norm", "dropout": "dropout"}
 
 
 class Stage(NamedTuple):
-    """A layer of the paper: what it does, in words, and the shape of its output."""
+    """A layer of the paper: its operations in words, and the shape of its output."""
 
     name: str
     words: list[str]
     shape: tuple[int, ...]  # (maps, side, side) or (units,)
 
 
-def draw(results: Results) -> Figure:
+def draw(results: Results) -> Page:
     """Draw the net of the first training as per Figure 3."""
     page = Page(HEIGHT)
     axes = page.axes(0, 0, WIDTH, HEIGHT)
@@ -44,15 +45,16 @@ def draw(results: Results) -> Figure:
             (step * (index + 1) - 0.1, 1.82),
             arrowprops={"arrowstyle": "->", "lw": 0.8},
         )
-    return page.figure
+    return page
 
 
 def architecture(results: Results) -> Architecture:
-    """The net of runs/zf-s1, with as many classes as its predictions have."""
-    run = results.runs.get("zf-s1")
+    """Return the architecture of the first training, with as many classes as its predictions have."""
+    name = results.first(SHOWN)
+    run = results.runs.get(name)
     spec = results.of_run(run, "spec") if run else None
     if spec is None:
-        raise ZfnetError(f"{results.root}/runs/zf-s1/spec.json: no such file; start the workflow once, it writes it.")
+        raise ZfnetError(f"{results.root}/runs/{name}/spec.json: no such file; start the workflow, which writes it.")
     predictions = results.predictions(run)
     classes = {} if predictions is None else {"classes": predictions[0].shape[1]}
     net = spec["net"]
@@ -60,15 +62,15 @@ def architecture(results: Results) -> Architecture:
 
 
 def stages(net: Architecture) -> list[Stage]:
-    """The picture, the layers 1-7 and the classifier."""
-    found = [Stage("Input", ["picture crop", "per-pixel mean", "subtracted"], (3, net.crop, net.crop))]
+    """Return the input, layers 1-7 and the classifier."""
+    drawn = [Stage("Input", ["image crop", "per-pixel mean", "subtracted"], (3, net.crop, net.crop))]
     plan = [spec for spec in net.plan() if spec.kind not in ("pad", "flatten")]
     numbers = dict.fromkeys(int(re.search(r"\d+$", spec.name)[0]) for spec in plan)
     for number in numbers:
         own = [spec for spec in plan if spec.name.endswith(str(number))]
         name = "Output" if number == max(numbers) else f"Layer {number}"
-        found.append(Stage(name, [_words(spec) for spec in own] + ["softmax"] * (name == "Output"), own[-1].shape))
-    return found
+        drawn.append(Stage(name, [_words(spec) for spec in own] + ["softmax"] * (name == "Output"), own[-1].shape))
+    return drawn
 
 
 def _words(spec: OpSpec) -> str:
@@ -93,7 +95,7 @@ def _stage(axes: Axes, stage: Stage, centre: float, step: float, crop: int, most
 
 
 def _block(axes: Axes, x: float, y: float, width: float, height: float, depth: float, colours: tuple[str, ...]) -> None:
-    """A box seen from the front right, centred at (x, y)."""
+    """Draw a box seen from the front right, centred at (x, y)."""
     left, right, low, high = x - (width + depth) / 2, x + (width - depth) / 2, y - height / 2, y + height / 2
     up = depth * 0.6
     faces = (
@@ -103,3 +105,6 @@ def _block(axes: Axes, x: float, y: float, width: float, height: float, depth: f
     )
     for corners, colour in zip(faces, colours, strict=True):
         axes.add_patch(Polygon(corners, facecolor=colour, edgecolor=INK, lw=0.6))
+
+
+FIGURE = Figure("figure3", draw)

@@ -1,23 +1,23 @@
 """Figure 4: how features develop during training.
 
-Per layer, one row of a randomly chosen feature map: its strongest activation over the training pictures, projected to
-pixels, from left to right after more and more epochs. A jump is a change of the picture that excites it most.
+Per layer, each row is a randomly chosen feature map: its strongest activation over the training images, projected to
+pixels, after more and more epochs from left to right. A jump means that another image has become the strongest.
 """
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from zfnet.drawing.mosaic import contrast, mosaic
 from zfnet.drawing.page import WIDTH, Page, aspect, row_height
+from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 
 ROWS = ((1, 2, 3), (4, 5))
 GAP, TITLE, MARGIN = 0.16, 0.44, 0.06  # inches
 
 
-def draw(results: Results) -> Figure:
+def draw(results: Results) -> Page:
     """Lay out maps x epochs for layers 1-5."""
-    arrays = results.arrays("visualize/zf-s1/evolution.safetensors")
+    arrays = results.arrays(results.shown("evolution.safetensors"))
     rows = [[_sheet(arrays[f"layer{layer}/projections"]) for layer in row] for row in ROWS]
     width = WIDTH - 2 * MARGIN
     heights = [row_height(sheets, width, GAP) for sheets in rows]
@@ -30,11 +30,11 @@ def draw(results: Results) -> Figure:
             _heading(page, layer, arrays["epochs"], left, top + TITLE, wide)
             left += wide + GAP
         top += TITLE + height
-    return page.figure
+    return page
 
 
 def _sheet(projections: np.ndarray) -> np.ndarray:
-    """Mosaic of projections (M, E, t, t, 3): maps down, epochs across."""
+    """Return the mosaic of projections (M, E, t, t, 3): feature maps down, epochs across."""
     maps, epochs = projections.shape[:2]
     return mosaic(contrast(projections).reshape(maps * epochs, *projections.shape[2:]), epochs, gap=1)
 
@@ -44,3 +44,6 @@ def _heading(page: Page, layer: int, epochs: np.ndarray, left: float, top: float
     page.text("epoch", left + width, top - 0.22, ha="right", size=7, color="#666666")
     for index, epoch in enumerate(epochs):
         page.text(str(epoch), left + width * (index + 0.5) / len(epochs), top - 0.06, ha="center", size=7)
+
+
+FIGURE = Figure("figure4", draw)

@@ -1,19 +1,18 @@
-"""Figure 5 (arXiv only): how layer 1, layer 7 and the output follow a moved, scaled or turned picture.
+"""Figure 5 (arXiv only): how layer 1, layer 7 and the output respond to a translated, scaled or rotated image.
 
-Column 1: transformed examples; columns 2 and 3: Euclidean distance of the features to those of the untouched picture,
-divided by the norm of the latter, since the paper's "canonical distance" is not defined (D19; raw distances stand in
-invariance.csv); column 4: probability of the true class. The horizontal shift is the talk's.
+Column 1: transformed examples. Columns 2 and 3: Euclidean distance of the features to those of the untouched image,
+divided by the norm of the latter, because the paper does not define its "canonical distance" (D19; invariance.csv has
+the raw distances). Column 4: probability of the true class. The horizontal translation is from the talk.
 """
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from zfnet.core.errors import ZfnetError
 from zfnet.drawing.mosaic import mosaic
 from zfnet.drawing.page import WIDTH, Page
+from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 
 TRANSFORMS = {
@@ -27,16 +26,14 @@ CURVES = {
     "layer7_relative": "layer 7: relative distance",
     "probability": "P(true class)",
 }
-SHOWN = 5  # examples of a transform
+SHOWN = 5  # examples per transform
 SIDE, HEIGHT, GAP, TOP, FOOT = 1.75, 1.5, 0.56, 0.3, 0.45  # inches
 
 
-def draw(results: Results) -> Figure:
+def draw(results: Results) -> Page:
     """Draw four transforms x (examples, layer 1, layer 7, probability)."""
-    curves = results.frame("visualize/zf-s1/invariance.csv")
-    if curves is None:
-        raise ZfnetError(f"{results.root}/visualize/zf-s1/invariance.csv: no such file; run `snakemake figure5`.")
-    examples = results.arrays("visualize/zf-s1/invariance.safetensors")
+    curves = results.required_frame(results.shown("invariance.csv"))
+    examples = results.arrays(results.shown("invariance.safetensors"))
     shown = [name for name in TRANSFORMS if f"{name}/examples" in examples]
     page = Page(TOP + len(shown) * (HEIGHT + GAP) + FOOT)
     page.text("examples", 0.06 + SIDE / 2, TOP - 0.08, weight="bold", ha="center")
@@ -47,11 +44,11 @@ def draw(results: Results) -> Figure:
             axes = page.axes(SIDE + 0.62 + column * 2.3, top, 1.78, HEIGHT)
             _curves(axes, curves[curves["transform"] == name], curve, TRANSFORMS[name], heading=row == 0)
     _legend(page, curves)
-    return page.figure
+    return page
 
 
 def _examples(page: Page, examples: np.ndarray, top: float) -> None:
-    """Pictures down, a few of the amounts across; uint8 (images, n, crop, crop, 3)."""
+    """Place images down and some of the amounts across; uint8 (images, n, crop, crop, 3)."""
     chosen = np.linspace(0, examples.shape[1] - 1, min(SHOWN, examples.shape[1])).round().astype(int)
     examples = examples[:, chosen]
     images, amounts = examples.shape[:2]
@@ -77,3 +74,6 @@ def _legend(page: Page, curves: pd.DataFrame) -> None:
     axes.set_axis_off()
     lines = [axes.plot([], [], color=colour, lw=2)[0] for colour in colours]
     axes.legend(lines, names, loc="center", ncols=min(5, len(names)))
+
+
+FIGURE = Figure("figure5", draw)

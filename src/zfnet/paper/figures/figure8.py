@@ -1,27 +1,29 @@
-"""Figure 8 (arXiv only): the masked pictures behind Table 1.
+"""Figure 8 (arXiv only): the masked images behind Table 1.
 
-One row per animal: the original, its right eye, left eye and nose masked, then random masks on the animal (D21).
+One row per animal: the original; right eye, left eye and nose masked; then random masks on the animal (D21).
 """
-
-from matplotlib.figure import Figure
 
 from zfnet.drawing.mosaic import mosaic
 from zfnet.drawing.page import WIDTH, Page
+from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 
 HEADINGS = ("original", "right eye", "left eye", "nose")
 ANIMALS, TOP, MARGIN = 5, 0.28, 0.06
 
 
-def draw(results: Results) -> Figure:
+def draw(results: Results) -> Page:
     """Lay out animals x masks."""
-    pictures = results.arrays("visualize/zf-s1/correspondence.safetensors")["pictures"][:ANIMALS]  # (n, 4 + k, s, s, 3)
-    columns = pictures.shape[1]
-    sheet = mosaic(pictures.reshape(-1, *pictures.shape[2:]), columns, gap=max(2, pictures.shape[2] // 40), line=255)
+    images = results.arrays(results.shown("correspondence.safetensors"))["pictures"][:ANIMALS]  # (n, 4 + k, s, s, 3)
+    columns = images.shape[1]
+    sheet = mosaic(images.reshape(-1, *images.shape[2:]), columns, gap=max(2, images.shape[2] // 40), line=255)
     width = WIDTH - 2 * MARGIN
     page = Page(TOP + width * sheet.shape[0] / sheet.shape[1] + MARGIN)
     page.image(sheet, MARGIN, TOP, width)
     for column in range(columns):
         heading = HEADINGS[column] if column < len(HEADINGS) else "random"
         page.text(heading, MARGIN + width * (column + 0.5) / columns, TOP - 0.08, ha="center")
-    return page.figure
+    return page
+
+
+FIGURE = Figure("figure8", draw)

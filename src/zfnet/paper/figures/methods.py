@@ -1,20 +1,19 @@
-"""Methods (not in the paper): the same units under every method, and the deconvnet with one step done otherwise.
+"""Methods (not in the paper): the same units by every method, and the deconvnet with one step changed.
 
-Above: a unit's strongest picture, its projections by three rules, saliency, and the pictures that the four published
-settings of activation maximisation climb to. Below: controls, each with its cosine to the deconvnet beside it.
+Above: a unit's strongest image, its projections by three rules, saliency, and the images that activation maximisation
+reaches with four published settings. Below: controls, each with its cosine to the deconvnet.
 """
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from zfnet.core.errors import ZfnetError
 from zfnet.drawing.mosaic import contrast
 from zfnet.drawing.page import WIDTH, Page
+from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 
 METHODS = {
-    "patch": "picture",
+    "patch": "image",
     "deconvnet": "deconvnet",
     "guided": "guided\nbackpropagation",
     "gradient": "gradient",
@@ -37,12 +36,10 @@ CONTROLS = {
 LEFT, GAP, HEAD, LINE, MARGIN = 0.42, 0.06, 0.36, 0.17, 0.06  # inches
 
 
-def draw(results: Results) -> Figure:
+def draw(results: Results) -> Page:
     """Lay out units x methods above units x controls."""
-    table = results.frame("visualize/zf-s1/methods.csv")
-    if table is None:
-        raise ZfnetError(f"{results.root}/visualize/zf-s1/methods.csv: no such file; run `snakemake methods`.")
-    arrays = results.arrays("visualize/zf-s1/methods.safetensors")
+    table = results.required_frame(results.shown("methods.csv"))
+    arrays = results.arrays(results.shown("methods.safetensors"))
     units = table.drop_duplicates("layer")
     sides = [_side(columns) for columns in (METHODS, CONTROLS)]
     page = Page(sum(HEAD + len(units) * (side + LINE) for side in sides) + MARGIN)
@@ -53,7 +50,7 @@ def draw(results: Results) -> Figure:
             own = table[table["layer"] == unit.layer].set_index("method")
             _row(page, columns, arrays, unit, own, top + HEAD + place * (side + LINE), side)
         top += HEAD + len(units) * (side + LINE)
-    return page.figure
+    return page
 
 
 def _side(columns: dict[str, str]) -> float:
@@ -82,7 +79,7 @@ def _named(unit: tuple) -> str:
 
 
 def _tile(arrays: dict[str, np.ndarray], layer: str, method: str) -> np.ndarray:
-    """One picture of one unit: uint8 (t, t, 3)."""
+    """Return one image of one unit: uint8 (t, t, 3)."""
     if method.startswith("maximised"):
         return arrays[f"{layer}/maximised"][int(method.split()[1]) - 1]
     tile = arrays[f"{layer}/{method}"]
@@ -92,10 +89,13 @@ def _tile(arrays: dict[str, np.ndarray], layer: str, method: str) -> np.ndarray:
 
 
 def _measure(method: str, own: pd.DataFrame) -> str:
-    """Cosine of a rule, gain of a maximisation; nothing for the picture and the deconvnet itself."""
+    """Return the cosine of a rule or the gain of a maximisation; nothing for the image and the deconvnet itself."""
     if method in ("patch", "deconvnet") or method not in own.index:
         return ""
     row = own.loc[method]
     if method.startswith("maximised"):
-        return "" if pd.isna(row["gain"]) else f"{row['gain']:.1f}× the picture's"
+        return "" if pd.isna(row["gain"]) else f"{row['gain']:.1f}× the image's"
     return f"cosine {row['cosine']:.2f}"
+
+
+FIGURE = Figure("methods", draw)

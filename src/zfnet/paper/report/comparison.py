@@ -1,26 +1,21 @@
-"""Tables of the report: ours beside the printed numbers, with the deviation as sign, number, symbol and colour.
+"""Tables of the report: ours beside the published numbers, with the deviation as sign, number, symbol and colour.
 
-A deviation is near, off or far (up to 10 %, up to 30 %, more than 30 % of the printed value). Better and worse differ
+A deviation is near, off or far (up to 10 %, up to 30 %, more than 30 % of the published value). Better and worse differ
 in symbol (▲▼ filled, △▽ hollow) as well as in colour, so that the page can be read without colours.
 """
 
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from zfnet.paper.tables.table import OTHERS, Measure, footnotes, number_text, row_digits
+from zfnet.paper.tables.table import PUBLISHED_ONLY, Measure, Table, footnotes, number_text
 
-SIZES = {
-    "near": 0.1,
-    "off": 0.3,
-    "far": float("inf"),
-}  # share of the printed value up to which a deviation is called so
+SIZES = {"near": 0.1, "off": 0.3, "far": float("inf")}  # largest deviation, as a fraction of the published value
 SYMBOLS = {("better", True): "▲", ("better", False): "▼", ("worse", True): "△", ("worse", False): "▽"}
 
 
 class Pair(NamedTuple):
-    """Ours and the paper's value of one measure, as text, with what they differ by."""
+    """Our value and the paper's of one measure, as text, and their difference."""
 
     ours: str
     paper: str
@@ -30,33 +25,32 @@ class Pair(NamedTuple):
     size: str = ""  # near, off or far
 
 
-def table_view(frame: pd.DataFrame, spec: ModuleType) -> dict[str, Any]:
-    """Headings, rows of pairs, printed-only columns and notes of a table."""
-    others = getattr(spec, "OTHERS", {})
-    measures = [measure.label for measure in spec.MEASURES.values()]
+def table_view(frame: pd.DataFrame, table: Table) -> dict[str, Any]:
+    """Return headings, rows of pairs, columns of other methods and notes of a table."""
+    measures = [measure.label for measure in table.measures.values()]
     return {
-        "head": {"label": spec.LABEL, "measures": measures, "others": list(others.values())},
-        "rows": [_row(key, row, spec, list(others)) for key, row in frame.iterrows()],
+        "head": {"label": table.label, "measures": measures, "others": list(table.others.values())},
+        "rows": [_row(key, row, table) for key, row in frame.iterrows()],
         "notes": footnotes(frame),
     }
 
 
-def _row(key: str, row: pd.Series, spec: ModuleType, others: list[str]) -> dict[str, Any]:
-    measures = spec.MEASURES.items()
+def _row(key: Any, row: pd.Series, table: Table) -> dict[str, Any]:
+    measures = table.measures
     return {
         "key": key,
         "label": row["label"],
         "ours_label": "" if pd.isna(row["ours_label"]) else row["ours_label"],
-        "foreign": row["reason"] == OTHERS,
+        "foreign": row["reason"] == PUBLISHED_ONLY,
         "flag": "" if pd.isna(row["flag"]) else row["flag"],
-        "pairs": [pair(row, name, measure, row_digits(spec, key, measure.digits)) for name, measure in measures],
-        "others": [number_text(row[f"paper_{name}"], None, row_digits(spec, key, 1)) for name in others],
-        "n": "/".join(dict.fromkeys(_count(row[f"ours_{name}_n"]) for name in spec.MEASURES)).strip("/"),
+        "pairs": [pair(row, name, measure, table.digits(key, measure.digits)) for name, measure in measures.items()],
+        "others": [number_text(row[f"paper_{name}"], None, table.digits(key, 1)) for name in table.others],
+        "n": "/".join(dict.fromkeys(_count(row[f"ours_{name}_n"]) for name in measures)).strip("/"),
     }
 
 
 def pair(row: pd.Series, name: str, measure: Measure, digits: int) -> Pair:
-    """One measure of a row: both values as text and, where there are both and one is better, their difference."""
+    """Return both values of a measure as text and, if both exist and one is better, their difference."""
     ours, paper = row[f"ours_{name}"], row.get(f"paper_{name}")
     texts = [
         number_text(row.get(f"{side}_{name}"), row.get(f"{side}_{name}_spread"), digits, side == "paper")
@@ -66,8 +60,8 @@ def pair(row: pd.Series, name: str, measure: Measure, digits: int) -> Pair:
         return Pair(*texts)
     difference = ours - paper
     side = "better" if (difference > 0) == (measure.better == "high") else "worse"
-    share = abs(difference) / max(abs(paper), 1e-9)
-    size = next(name for name, limit in SIZES.items() if share <= limit)
+    deviation = abs(difference) / max(abs(paper), 1e-9)
+    size = next(name for name, limit in SIZES.items() if deviation <= limit)
     return Pair(*texts, f"{difference:+.{digits}f}".replace("-", "−"), SYMBOLS[side, difference > 0], side, size)
 
 

@@ -1,8 +1,8 @@
 """Training curves: loss and errors of every epoch of all runs, and where the learning rate falls.
 
-Each group of nets has three panels: loss, top-1 error (validation drawn through, training broken) and top-5 error; all
-random states of a net share a colour. Training errors are running ones, with dropout and random crops, and so lie above
-those of Table 3.
+Each group of nets has three panels: loss, top-1 error (validation solid, training dashed) and top-5 error. All seeds of
+a net share a colour. Training errors are running averages with dropout and random crops, so they lie above those of
+Table 3.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any
 from zfnet.paper.results import Results
 from zfnet.training.experiments import variant_of
 
-GROUPS = {  # heading: nets, by their names without the random state
+GROUPS = {  # heading: pattern of the nets
     "Fig. 3 model": "zf|zf-clean|zf-unclipped",
     "Its widths": r"zf|zf-wide|zf-fc\d+|zf-wide-fc\d+",
     "Krizhevsky's net without layers": r"krizhevsky|krizhevsky-no\d+",
@@ -35,7 +35,7 @@ History = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its training, the number of its net in the legend, and where it goes in the panel."""
+    """One curve: its training, the number of its net in the legend, and its points in the panel."""
 
     run: str
     number: int
@@ -58,7 +58,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Group:
-    """Panels of nets that are read together, and their legend (net, trainings, mean of the last top-5 errors)."""
+    """Panels of related nets, and their legend (net, trainings, mean of the final top-5 errors)."""
 
     title: str
     panels: list[Panel]
@@ -66,7 +66,7 @@ class Group:
 
 
 def groups(results: Results) -> list[Group]:
-    """All trainings that have a history, in groups."""
+    """Return all trainings that have a history, in groups."""
     nets: dict[str, dict[str, History]] = {}
     for name, run in results.runs.items():
         if history := results.history(run):
@@ -84,7 +84,7 @@ def _group(title: str, nets: dict[str, dict[str, History]]) -> Group:
 
 
 def _mean_end(runs: dict[str, History], key: str) -> float | None:
-    """Mean over trainings of the last value, None where there is none."""
+    """Return the mean over trainings of the last value, None without values."""
     ends = [points[-1][1] for rows in runs.values() if (points := _points(rows, key))]
     return sum(ends) / len(ends) if ends else None
 
@@ -117,23 +117,23 @@ def _points(rows: History, key: str) -> list[Point]:
 
 
 def rate_falls(rows: Sequence[dict[str, Any]]) -> list[int]:
-    """Epochs that are the first with a lower learning rate."""
-    return [after["epoch"] for before, after in pairwise(rows) if _lr(after) < _lr(before)]
-
-
-def _lr(row: dict[str, Any]) -> float:
-    return row.get("learning_rate", 0)
+    """Return the epochs that are the first with a lower learning rate."""
+    return [
+        after["epoch"]
+        for before, after in pairwise(rows)
+        if after.get("learning_rate", 0) < before.get("learning_rate", 0)
+    ]
 
 
 def _alt(title: str, nets: dict[str, dict[str, History]], key: str) -> str:
-    """A sentence that says what the panel shows, with where the curves end."""
+    """Return a sentence that says what the panel shows and where the curves end."""
     ends = {net: _mean_end(runs, key) for net, runs in nets.items()}
     return f"{title} against epochs. At the end: {', '.join(f'{n} {e:.1f}' for n, e in ends.items() if e is not None)}."
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """From epochs and values to pixels."""
+    """Converts epochs and values to pixels."""
 
     last: float
     highest: float
@@ -149,7 +149,7 @@ class _Scale:
 
 
 def spread(places: dict[Any, float], apart: float, lowest: float) -> dict[Any, float]:
-    """Move labels so that neighbours are `apart` and none lies below `lowest`; their order stays."""
+    """Move labels so that neighbours are `apart` and none lies below `lowest`, in the same order."""
     names = sorted(places, key=places.__getitem__)
     moved: dict[Any, float] = {}
     floor = lowest
@@ -160,7 +160,7 @@ def spread(places: dict[Any, float], apart: float, lowest: float) -> dict[Any, f
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round numbers from low to high, about five."""
+    """Return about five round numbers from low to high."""
     steps = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 1000)
     step = next((step for step in steps if (high - low) / step <= 6), high)
     return [round(i * step, 2) if step < 1 else int(i * step) for i in range(int(high / step) + 1) if i * step >= low]

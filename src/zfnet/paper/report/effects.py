@@ -1,7 +1,7 @@
-"""The differences behind a claim as small drawings: value and interval, zero, and where the claim says they lie.
+"""The differences behind a claim as small drawings: value and interval, zero, and the claimed range.
 
-Each difference has its own scale, since a claim may put percentage points beside ratios; the numbers stand beside it.
-Where there is no interval only the value is drawn.
+Each difference has its own scale, because a claim may combine percentage points and ratios; the numbers are beside it.
+Without an interval only the value is drawn.
 """
 
 import math
@@ -17,7 +17,7 @@ WIDTH, EDGE = 220, 8
 
 @dataclass(frozen=True)
 class Effect:
-    """One difference: its name, its numbers as text, a sentence, and the places of all marks in the drawing, pixels."""
+    """One difference: its name, its numbers as text, a sentence, and the positions of all marks in pixels."""
 
     name: str
     numbers: str
@@ -25,12 +25,12 @@ class Effect:
     value: float
     zero: float
     interval: tuple[float, float] | None
-    claimed: tuple[float, float]  # left end and width of the range that the claim names
+    claimed: tuple[float, float]  # left end and width of the claimed range
     supported: bool
 
 
 def effects(results: Results) -> dict[str, list[Effect]]:
-    """The differences of every claim, by the claim's id."""
+    """Return the differences of every claim, by the claim's id."""
     frame = results.frame("claims-effects.csv")
     if frame is None:
         return {}
@@ -44,7 +44,7 @@ def _number(value: Any) -> Any:
 
 def _effect(row: dict[str, Any]) -> Effect:
     low, high, above, below = (row[key] for key in ("low", "high", "claimed_above", "claimed_below"))
-    place = _scale([0.0, *(one for one in (row["value"], low, high, above, below) if one is not None)])
+    place = _scale([0.0, *(end for end in (row["value"], low, high, above, below) if end is not None)])
     left = EDGE / 2 if above is None else place(above)
     right = WIDTH - EDGE / 2 if below is None else place(below)
     interval = None if low is None else (place(low), place(high))
@@ -57,7 +57,7 @@ def _effect(row: dict[str, Any]) -> Effect:
 
 
 def _scale(values: Iterable[float]) -> Callable[[float], float]:
-    """From values to pixels: all of them, zero among them, with an edge on both sides."""
+    """Return the mapping from values to pixels that fits all values, with an edge on both sides."""
     values = list(values)
     low, high = min(values), max(values)
     per_pixel = (high - low) / (WIDTH - 2 * EDGE) or 1.0
@@ -65,14 +65,14 @@ def _scale(values: Iterable[float]) -> Callable[[float], float]:
 
 
 def _numbers(row: dict[str, Any]) -> str:
-    """'+3.2 [+1.1, +5.3], n = 3'."""
+    """Return '+3.2 [+1.1, +5.3], n = 3'."""
     digits = int(row["digits"])
     ends = "no interval" if row["low"] is None else f"[{row['low']:+.{digits}f}, {row['high']:+.{digits}f}]"
     return f"{row['value']:+.{digits}f} {ends}, n = {int(row['n'])}"
 
 
 def _range(above: float | None, below: float | None) -> str:
-    """The claimed range in words."""
+    """Return the claimed range in words."""
     if above is None:
         return f"below {below:g}"
     return f"above {above:g}" if below is None else f"between {above:g} and {below:g}"

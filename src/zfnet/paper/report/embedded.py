@@ -1,4 +1,4 @@
-"""Pictures and files that travel inside the report, as data: URLs."""
+"""Embed images and files in the report as data: URLs."""
 
 import base64
 import io
@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-LOSSLESS = 300_000  # bytes of a drawing, which is embedded without loss
+LOSSLESS = 300_000  # bytes, up to which an image is a drawing and embedded losslessly
 TYPES = {".csv": "text/csv", ".md": "text/markdown", ".tex": "application/x-tex", ".pdf": "application/pdf"}
 
 
 class Weight(NamedTuple):
-    """How heavy a page may be: the width of a figure in pixels, the quality of WebP, and the bytes of a file that the
-    page carries; heavier ones it names."""
+    """Limits of a page: a figure's width in pixels, the quality of WebP, and the bytes of an embedded file."""
 
     widest: int
     quality: int
@@ -24,14 +23,14 @@ USUAL, LIGHT = Weight(1800, 84, 1_000_000), Weight(720, 60, 8_000)
 
 
 def embedded(path: Path, weight: Weight) -> dict[str, Any]:
-    """A picture as data: URL in WebP, with its size in pixels; drawings without loss."""
+    """Return an image as a data: URL in WebP with its size in pixels; drawings are lossless."""
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     if image.width > weight.widest:
         height = round(image.height * weight.widest / image.width)
         image = image.resize((weight.widest, height), Image.Resampling.LANCZOS)
-    drawn = path.stat().st_size <= LOSSLESS
-    data = _webp(image, lossless=True) if drawn else _webp(image, quality=weight.quality)
+    is_drawing = path.stat().st_size <= LOSSLESS
+    data = _webp(image, lossless=True) if is_drawing else _webp(image, quality=weight.quality)
     return {"url": _url("image/webp", data), "width": image.width, "height": image.height}
 
 
@@ -42,7 +41,7 @@ def _webp(image: Image.Image, **options: Any) -> bytes:
 
 
 def downloads(folder: Path, stem: str, heaviest: int) -> list[dict[str, Any]]:
-    """The forms of a table or figure (CSV, LaTeX, PDF …) that are there; `url` is None where one is too heavy."""
+    """Return the existing formats of a table or figure (CSV, LaTeX, PDF …); `url` is None if one is too large."""
     paths = [path for suffix in TYPES if (path := folder / f"{stem}{suffix}").exists()]
     return [{"name": path.name, "folder": folder.name, "url": _carried(path, heaviest)} for path in paths]
 

@@ -1,4 +1,4 @@
-"""README.md of a results folder: one line a file that says what it is."""
+"""Write README.md of a results folder: one line per file that says what it is."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -9,13 +9,14 @@ from pathlib import Path
 import yaml
 
 from zfnet.core.files import write_text
+from zfnet.paper.items import items
 
 LIST = "README.md"
 HEADINGS = {
     "tables": "Tables",
     "figures": "Figures",
     "runs": "Trainings",
-    "visualize": "What the nets see",
+    "visualize": "Visualisations",
     "transfer": "Transfer to other data sets",
     "data": "Data",
     "settings": "Settings",
@@ -25,7 +26,7 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A file, or a folder that stands for its files: its path, the bytes it holds and what it is."""
+    """A file, or a folder that stands for its files: its path, its size in bytes and its description."""
 
     path: str
     size: int
@@ -37,16 +38,10 @@ def _kinds() -> dict[str, str]:
     return yaml.safe_load(Path(__file__).with_name("folder_index.yaml").read_text(encoding="utf-8"))
 
 
-@cache
-def _titles() -> dict[str, str]:
-    items = yaml.safe_load(Path(__file__).parents[1].joinpath("captions.yaml").read_text(encoding="utf-8"))
-    return {name: item["title"] for name, item in items.items() if "title" in item}
-
-
 def kind(path: str) -> tuple[str, str]:
-    """What a path below the results folder is: the path that its line names (its own or a folder's), and a text.
+    """Return the path that a file's line names (its own or its folder's), and the description.
 
-    The text is empty where no pattern fits.
+    The description is empty if no pattern matches.
     """
     for pattern, text in _kinds().items():
         depth = pattern.count("/")
@@ -59,38 +54,36 @@ def kind(path: str) -> tuple[str, str]:
 
 
 def _item(stem: str) -> str:
-    """'Table 2, ImageNet errors …' of table2."""
-    number = stem.removeprefix("table").removeprefix("figure")
-    name = f"{stem.removesuffix(number).capitalize()} {number}, " if number.isdigit() else ""
-    return f"{name}{_titles().get(stem, stem)}"
+    """Return 'Table 2. ImageNet 2012 …' of table2."""
+    return items()[stem].heading if stem in items() else stem
 
 
 def entries(root: Path) -> list[Entry]:
-    """All files of a results folder but its list, by path; hidden ones are being written and left out."""
+    """Return all files of a results folder except its list, by path; hidden files are unfinished and left out."""
     sizes: dict[tuple[str, str], int] = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
         if path.is_file() and path != root / LIST and not any(part.startswith(".") for part in name.parts):
-            shown = kind(name.as_posix())
-            sizes[shown] = sizes.get(shown, 0) + path.stat().st_size
+            line = kind(name.as_posix())
+            sizes[line] = sizes.get(line, 0) + path.stat().st_size
     return [Entry(path, size, text) for (path, text), size in sizes.items()]
 
 
 def index(root: Path) -> str:
-    """The page in Markdown: files at the top, then a table for each folder."""
+    """Return the page in Markdown: top-level files first, then a table per folder."""
     groups = groupby(
         sorted(entries(root), key=_place), key=lambda entry: entry.path.split("/")[0] if "/" in entry.path else ""
     )
     parts = [f"# Results of the preset {root.name}\n\nStart with [report.html](report.html).\n"]
-    for folder, found in groups:
+    for folder, group in groups:
         heading = f"\n## {HEADINGS.get(folder, folder)}\n" if folder else ""
-        rows = [f"| [{one.path}]({one.path}) | {_bytes(one.size)} | {one.text} |" for one in found]
+        rows = [f"| [{entry.path}]({entry.path}) | {_bytes(entry.size)} | {entry.text} |" for entry in group]
         parts.append("\n".join([heading, "| path | size | what |", "|---|---|---|", *rows]) + "\n")
     return "".join(parts)
 
 
 def _place(entry: Entry) -> tuple[int, str]:
-    """Files at the top first, then the folders in the order of their headings."""
+    """Sort top-level files first, then folders in the order of their headings."""
     folder = entry.path.split("/")[0] if "/" in entry.path else ""
     order = ["", *HEADINGS]
     return (order.index(folder) if folder in order else len(order), entry.path)

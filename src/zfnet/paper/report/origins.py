@@ -1,6 +1,6 @@
-"""Where every number comes from, and what it cost: files, runs, commits, hashes, commands, hours.
+"""Where every number comes from and what it cost: files, runs, commits, hashes, commands, hours.
 
-Everything is read from what the stages wrote about themselves; what they did not measure stays None.
+Everything is read from the stages' own records; what they did not measure stays None.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ ABOUT = ("commit", "dirty", "time", "command", "device")
 
 @dataclass(frozen=True)
 class Origin:
-    """A file, the training that it belongs to, and what its maker wrote about itself."""
+    """A file, the training that it belongs to, and the record of the command that wrote it."""
 
     file: str
     found: bool = True
@@ -30,7 +30,7 @@ class Origin:
 
 
 def origins(results: Results, patterns: Iterable[str]) -> list[Origin]:
-    """The files of these patterns; a pattern without a file gives one that is not found."""
+    """Return the files that match these patterns; a pattern without a match gives an origin that is not found."""
     rows = []
     for pattern in patterns:
         paths = [path for path in sorted(results.root.glob(pattern)) if _current(results, path)]
@@ -39,7 +39,7 @@ def origins(results: Results, patterns: Iterable[str]) -> list[Origin]:
 
 
 def _current(results: Results, path: Path) -> bool:
-    """Whether a file belongs to no training, or to one of the current settings."""
+    """Return whether a file belongs to no training, or to one of the current settings."""
     return not (run := _run(results, path)) or run in results.runs
 
 
@@ -49,7 +49,7 @@ def _run(results: Results, path: Path) -> str:
 
 
 def origin(results: Results, path: Path) -> Origin:
-    """What is known of a file: from itself (JSON), or from the JSON of the same name beside it."""
+    """Return what is known of a file: from itself (JSON), or from the JSON file of the same name."""
     about = path.with_suffix(".json")
     content = results.json(str(about.relative_to(results.root)))
     content = content if isinstance(content, dict) else {}
@@ -60,7 +60,7 @@ def origin(results: Results, path: Path) -> Origin:
 
 
 def _hashes(content: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """Hashes of what went in: at the top level, one below, or listed as inputs."""
+    """Yield the hashes of inputs: at the top level, one level below, or listed as inputs."""
     for name, files in content.get("inputs", {}).items():
         for file in files if isinstance(files, list) else [files]:
             yield name, file["sha256"]
@@ -89,7 +89,7 @@ COST = (
 
 
 def cost(results: Results) -> list[dict[str, Any]]:
-    """What every finished training took, as its metrics say; GPU time is wall time on a GPU."""
+    """Return the cost of every finished training from its metrics; GPU time is wall time on a GPU."""
     rows = []
     for name, run in results.runs.items():
         metrics = results.of_run(run, "metrics")
@@ -100,7 +100,7 @@ def cost(results: Results) -> list[dict[str, Any]]:
 
 
 def _gpu_seconds(row: dict[str, Any]) -> float | None:
-    """Wall time on a GPU, 0 on a CPU, None where it is unknown."""
+    """Return wall time on a GPU, 0 on a CPU, None if unknown."""
     if row["device"] is None or row["seconds"] is None:
         return None
     return 0.0 if row["device"] == "cpu" else row["seconds"]
@@ -112,7 +112,7 @@ def _of_run(results: Results, run: Run) -> list[Origin]:
 
 
 def totals(rows: list[dict[str, Any]]) -> dict[str, float | None]:
-    """Sums over all trainings; None as soon as one was not measured."""
+    """Return sums over all trainings; None if any was not measured."""
     return {key: _sum([row[key] for row in rows]) for key in ("seconds", "cpu_seconds", "gpu_seconds")}
 
 
@@ -124,7 +124,7 @@ STAGES = ("transfer/**/*.json", "visualize/**/*.json", "runs/*/evaluation.json")
 
 
 def stages(results: Results) -> list[tuple[str, float, str]]:
-    """What the stages after the trainings took, as they wrote it: (what, seconds, device); evaluations in one sum."""
+    """Return the cost of the later stages, (what, seconds, device), with all evaluations in one sum."""
     rows, evaluated = [], []
     for path in sorted(path for pattern in STAGES for path in results.root.glob(pattern) if _current(results, path)):
         name = path.relative_to(results.root).with_suffix("").as_posix()

@@ -1,6 +1,6 @@
-"""The workflow's picture: rules in columns from left to right, each to the right of all that it needs.
+"""Lay out the workflow's graph: rules in columns from left to right, each to the right of everything it needs.
 
-An arrow that a longer way already implies is left out (transitive reduction), which keeps the picture readable.
+Arrows implied by longer paths are left out (transitive reduction), which keeps the drawing readable.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MARGIN = 6
 
 @dataclass(frozen=True)
 class Rule:
-    """A box: its name and the place of its left upper corner, pixels."""
+    """A box: its name and the position of its upper left corner in pixels."""
 
     name: str
     x: float
@@ -23,9 +23,9 @@ class Rule:
 
 
 def levels(edges: list[Edge]) -> dict[str, int]:
-    """Column of every rule: the length of the longest way to it.
+    """Return the column of every rule: the length of the longest path to it.
 
-    The graph must have no circle, as those of workflows.
+    The graph must have no cycle.
     """
     before: dict[str, list[str]] = {name: [] for edge in edges for name in edge}
     for start, end in edges:
@@ -33,26 +33,26 @@ def levels(edges: list[Edge]) -> dict[str, int]:
 
     @cache
     def level(name: str) -> int:
-        return max((level(one) + 1 for one in before[name]), default=0)
+        return max((level(needed) + 1 for needed in before[name]), default=0)
 
     return {name: level(name) for name in before}
 
 
 def reduced(edges: list[Edge]) -> list[Edge]:
-    """The arrows that no longer way implies."""
+    """Return the edges that no longer path implies."""
     after: dict[str, set[str]] = {name: set() for edge in edges for name in edge}
     for start, end in edges:
         after[start].add(end)
 
     @cache
     def reach(name: str) -> frozenset[str]:
-        return frozenset(after[name].union(*(reach(one) for one in after[name])))
+        return frozenset(after[name].union(*(reach(later) for later in after[name])))
 
     return [(a, b) for a, b in edges if not any(b in reach(other) for other in after[a] - {b})]
 
 
 def layout(edges: list[Edge]) -> dict[str, Any]:
-    """Boxes, arrows (paths of SVG) and size of the picture."""
+    """Return the boxes, arrows (SVG paths) and size of the drawing."""
     column = levels(edges)
     kept = reduced(edges)
     members = _ordered(column, kept)
@@ -70,7 +70,7 @@ def layout(edges: list[Edge]) -> dict[str, Any]:
 
 
 def _ordered(column: dict[str, int], edges: list[Edge]) -> list[list[str]]:
-    """Names by column; within one, by the mean place of what they need, so that fewer arrows cross."""
+    """Return names by column, sorted by the mean position of what they need, so that fewer arrows cross."""
     members: list[list[str]] = []
     place: dict[str, float] = {}
     for level in range(max(column.values()) + 1):
@@ -82,7 +82,7 @@ def _ordered(column: dict[str, int], edges: list[Edge]) -> list[list[str]]:
 
 
 def _arrow(start: Rule, end: Rule) -> str:
-    """A curve from the right side of one box to the left side of the other."""
+    """Return a curve from the right side of one box to the left side of the other."""
     x, y = start.x + BOX[0], start.y + BOX[1] / 2
     to_x, to_y = end.x - 5, end.y + BOX[1] / 2
     middle = (x + to_x) / 2

@@ -1,6 +1,6 @@
-"""A table for LaTeX: booktabs rules, ours and the paper's number under one heading, notes below.
+"""Write a table for LaTeX: booktabs rules, ours and the paper's number under one heading, notes below.
 
-The document needs the packages booktabs and array, and an encoding of UTF-8, which is LaTeX's own since 2018.
+The document needs the packages booktabs and array, and UTF-8 encoding, LaTeX's default since 2018.
 """
 
 import re
@@ -25,19 +25,19 @@ SIDES = (", ours", ", paper")  # ends of headings that share a measure
 
 
 def escaped(text: str) -> str:
-    """A text as LaTeX prints it; a leading bracket is kept from being an option of the row before."""
+    """Escape a text for LaTeX; a leading bracket must not become an option of the preceding row."""
     text = re.sub(r"(?<!\w)-(?=\d)", "−", text)
     protected = "".join(SPECIAL.get(character, character) for character in text)
     return f"{{}}{protected}" if protected.startswith(("[", "*")) else protected
 
 
-def booktabs(title: str, name: str, shown: pd.DataFrame, notes: Sequence[str]) -> str:
-    r"""The table environment of a table of texts, to be read with \input.
+def booktabs(title: str, label: str, shown: pd.DataFrame, notes: Sequence[str]) -> str:
+    r"""Return the table environment of a table of texts, to be read with \input.
 
     Parameters
     ----------
-    name : of its label, `tab:name`.
-    shown : columns by their headings; two that follow each other as 'm, ours' and 'm, paper' stand under one 'm'.
+    label : for \ref.
+    shown : columns by their headings; neighbours 'm, ours' and 'm, paper' share one heading 'm'.
     """
     columns = [f"{column}" for column in shown.columns]
     return "\n".join(
@@ -45,7 +45,7 @@ def booktabs(title: str, name: str, shown: pd.DataFrame, notes: Sequence[str]) -
             "% needs \\usepackage{array,booktabs}",
             "\\begin{table}",
             "\\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",
-            f"\\caption{{{escaped(title)}}}\\label{{tab:{name}}}",
+            f"\\caption{{{escaped(title)}}}\\label{{{label}}}",
             f"\\begin{{tabular}}{{>{{\\raggedright\\arraybackslash}}p{{0.3\\linewidth}}{'r' * (len(columns) - 1)}}}",
             "\\toprule",
             *_head(columns),
@@ -60,7 +60,7 @@ def booktabs(title: str, name: str, shown: pd.DataFrame, notes: Sequence[str]) -
 
 
 def _head(columns: Sequence[str]) -> list[str]:
-    """Two rows of headings with a rule under every shared one; one row where none is shared."""
+    """Return two rows of headings with a rule under every shared one; one row if none is shared."""
     groups = _groups(columns)
     upper = [f"\\multicolumn{{2}}{{c}}{{{escaped(name)}}}" if width == 2 else "" for name, width in groups]
     lower = [cell for name, width in groups for cell in (("ours", "paper") if width == 2 else (escaped(name),))]
@@ -72,7 +72,7 @@ def _head(columns: Sequence[str]) -> list[str]:
 
 
 def _groups(columns: Sequence[str]) -> list[tuple[str, int]]:
-    """Headings from left to right with the number of columns that they stand over."""
+    """Return headings from left to right with the number of columns that they span."""
     groups: list[tuple[str, int]] = []
     for column in columns:
         shared = column.removesuffix(SIDES[1])

@@ -1,12 +1,12 @@
-"""Paired comparisons under Tables 4, 5 and 7: pre-trained and from scratch, one layer and the next, SVM and softmax.
+"""Compare methods within folds, for Tables 4, 5 and 7: pre-trained and from scratch, layer by layer, SVM and softmax.
 
-All methods see the same folds, so what is compared is their difference within a fold; its mean has a 95 % interval by
-the corrected resampled t (Nadeau & Bengio 2003): with k folds, n training and m test pictures,
+All methods use the same folds, so their difference is taken within each fold. Its mean has a 95 % interval by the
+corrected resampled t-test (Nadeau & Bengio 2003): with k folds, n training and m test images,
 
     mean ± t(k - 1) · sd · sqrt(1/k + m/n).
 
-The plain paired t would divide by k alone, as if folds were independent; but their training sets are drawn from the
-same pictures and overlap, and its intervals come out too narrow.
+The plain paired t-test would divide by k alone, as if folds were independent. But their training sets are drawn from
+the same images and overlap, so its intervals are too narrow.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ HEADING = (
 
 
 def head_folds(results: Results, dataset: str, head: str, layer: int, size: int) -> pd.Series:
-    """Accuracy in per cent of one head at one training size, by fold (empty where it was not trained)."""
+    """Return the accuracy in per cent of one head at one training size, by fold (empty if it was not trained)."""
     heads = results.frame(f"transfer/heads/{dataset}.csv")
     if heads is None:
         return pd.Series(dtype=float)
@@ -37,7 +37,7 @@ def head_folds(results: Results, dataset: str, head: str, layer: int, size: int)
 
 
 def scratch_folds(results: Results, dataset: str, size: int) -> pd.Series:
-    """Accuracy in per cent of nets trained on the small set alone, by fold (empty where none were)."""
+    """Return the accuracy in per cent of nets trained from scratch, by fold (empty if none were trained)."""
     scratch = results.frame(f"transfer/scratch/{dataset}.csv")
     if scratch is None:
         return pd.Series(dtype=float)
@@ -45,7 +45,7 @@ def scratch_folds(results: Results, dataset: str, size: int) -> pd.Series:
 
 
 def against_scratch(results: Results, dataset: str, sizes: Iterable[int]) -> pd.DataFrame:
-    """Tables 4 and 5: pre-trained minus from scratch, at every size that both have, over the same folds."""
+    """Compare pre-trained and from scratch (Tables 4 and 5) at every size that both have, over the same folds."""
     check_folds(results, dataset)
     rows = [
         _row(
@@ -60,34 +60,34 @@ def against_scratch(results: Results, dataset: str, sizes: Iterable[int]) -> pd.
 
 
 def check_folds(results: Results, dataset: str) -> None:
-    """Refuse to pair heads with nets from scratch that were trained and tested on other pictures."""
+    """Refuse to pair heads with nets from scratch that were trained and tested on other images."""
     records = [results.json(f"transfer/{stage}/{dataset}.json") or {} for stage in ("heads", "scratch")]
     heads, scratch = (record.get("folds") for record in records)
     if heads and scratch and heads != scratch:
         raise ZfnetError(
-            f"{results.root}/transfer: heads and nets from scratch on {dataset} have other folds, so they cannot be "
+            f"{results.root}/transfer: heads and nets from scratch on {dataset} have different folds and cannot be "
             f"paired; make transfer/heads/{dataset}.csv and transfer/scratch/{dataset}.csv again."
         )
 
 
 def layers_and_heads(results: Results, sizes: dict[str, int]) -> pd.DataFrame:
-    """Table 7: every layer minus the one before, and on layers 5 and 7 softmax minus SVM, at one size a data set."""
+    """Compare each layer with the one before, and on layers 5 and 7 softmax with SVM, at one size per set (Table 7)."""
     pairs = [(("svm", high), ("svm", low)) for low, high in pairwise(LAYERS)] + [(("softmax", 7), ("softmax", 5))]
     pairs += [(("softmax", layer), ("svm", layer)) for layer in (5, 7)]
     rows = [
         _row(
             results,
-            (f"{_name(one)} - {_name(other)}", dataset, size),
-            *(head_folds(results, dataset, *which, size) for which in (one, other)),
+            (f"{_name(first)} - {_name(second)}", dataset, size),
+            *(head_folds(results, dataset, *which, size) for which in (first, second)),
         )
         for dataset, size in sizes.items()
-        for one, other in pairs
+        for first, second in pairs
     ]
     return _frame(rows)
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """The comparisons as a list for reading."""
+    """Return the comparisons as a Markdown list."""
     lines = []
     for row in frame.itertuples():
         interval = "too few folds for an interval" if pd.isna(row.low) else f"[{row.low:+.1f}, {row.high:+.1f}]"
@@ -105,18 +105,23 @@ def _row(results: Results, names: tuple[str, str, int], first: pd.Series, second
     differences = (first - second).dropna()
     if not len(differences):
         return None
-    found = t_interval(differences.to_numpy(), LEVEL, share_tested(results, *names[1:]))
-    ends = [round(end, 4) for end in (found.low, found.high)] if found.known else [None, None]
-    return [*names, round(found.value, 4), *ends, found.n]
+    interval = t_interval(differences.to_numpy(), LEVEL, test_train_ratio(results, *names[1:]))
+    ends = [round(end, 4) for end in (interval.low, interval.high)] if interval.known else [None, None]
+    return [*names, round(interval.value, 4), *ends, interval.n]
 
 
-def share_tested(results: Results, dataset: str, size: int) -> float:
-    """Test pictures divided by training pictures at one size; 0 where no head was trained."""
+def test_train_ratio(results: Results, dataset: str, size: int) -> float:
+    """Return test images divided by training images at one size; 0 if no head was trained."""
     heads = results.frame(f"transfer/heads/{dataset}.csv")
     if heads is None:
         return 0.0
     chosen = heads[heads["size"] == size]
     return float((chosen["test_images"] / chosen["train_images"]).mean()) if len(chosen) else 0.0
+
+
+def no_comparisons(results: Results) -> pd.DataFrame:
+    """Return the empty frame of a table without comparisons."""
+    return _frame([])
 
 
 def _frame(rows: Iterable[list | None]) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Table 2: ImageNet errors of single nets and ensembles.
 
 Ten crops, mean softmax, then mean over nets (D22). The test labels are on the challenge's server, so that column
-stays empty (D28; validation and test differ by at most 0.1 in print). Single nets: mean and standard deviation over
-random states. An ensemble of fewer than five nets says how many it has.
+stays empty (D28; the published validation and test errors differ by at most 0.1). Single nets: mean and standard
+deviation over seeds. An ensemble of fewer than five nets says how many it has.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,8 @@ import pandas as pd
 from zfnet.evaluation.ensemble import combine
 from zfnet.evaluation.top_k import missed
 from zfnet.paper.results import Results, Run
-from zfnet.paper.tables.table import Cell, Measure, Measured, assemble, measured
+from zfnet.paper.tables.table import Cell, Measure, Measured, Table, assemble, measured
 
-TITLE = "Table 2. ImageNet 2012 classification error (%)"
-LABEL = "Model"
 MEASURES = {
     "val_top1": Measure("val top-1", 1, "low"),
     "val_top5": Measure("val top-5", 1, "low"),
@@ -28,15 +26,15 @@ SINGLE = {"replica": "krizhevsky", "zf": "zf", "wide": "zf-wide"}
 ENSEMBLES = ("zf5", "zf5-wide")
 
 
-def table(results: Results) -> pd.DataFrame:
-    """Set single nets and ensembles beside the printed errors."""
+def build(results: Results) -> pd.DataFrame:
+    """Set single nets and ensembles beside the published errors."""
     ours = {row: _single(results, variant) for row, variant in SINGLE.items()}
     ours |= {row: _ensemble(results, runs(results, row)) for row in ENSEMBLES}
     return assemble(2, MEASURES, ours, _labels(len(results.seeds("zf"))))
 
 
 def runs(results: Results, row: str) -> list[Run]:
-    """The trainings that a row is measured on; none for an ensemble that lacks nets."""
+    """Return the trainings that a row is measured on; none for an ensemble that lacks nets."""
     if row in SINGLE:
         return results.seeds(SINGLE[row])
     seeds, wide = results.seeds("zf"), results.seeds("zf-wide")[:1]
@@ -46,9 +44,9 @@ def runs(results: Results, row: str) -> list[Run]:
 
 
 def ensemble_misses(results: Results, runs: Sequence[Run], k: int) -> np.ndarray | None:
-    """Per image, whether the nets' mean softmax misses the label among its k most probable classes: bool (N,).
+    """Return whether the nets' mean softmax misses each image's label among its top k: bool (N,).
 
-    None where a net has no predictions, or there is no net.
+    None if a net has no predictions, or there is no net.
     """
     predictions = [results.predictions(run) for run in runs]
     if not predictions or any(pair is None for pair in predictions):
@@ -76,3 +74,6 @@ def _labels(count: int) -> dict[str, str]:
     if count == 5 or count < 2:
         return {}
     return {"zf5": f"{count} convnets – (a)", "zf5-wide": f"{count + 1} convnets, (a) & (b) combined"}
+
+
+TABLE = Table(2, "Model", MEASURES, build, runs=runs)

@@ -1,0 +1,122 @@
+"""The register of all tables and figures (items.yaml), and the vocabulary in which their inputs are written.
+
+This module needs neither torch nor pandas, because the workflow reads it before any job starts.
+
+Inputs are a mapping with two keys, both optional:
+
+`files` : paths below results/PRESET. `{NET}` is the first training of a net, such as `zf-s1` for `{zf}`; `{NET*}` is
+    each of its trainings, and `{looked-at}` each net that visualize/ looks at.
+`evaluations` : nets; stands for the errors and the predictions of all their trainings.
+"""
+
+import pkgutil
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zfnet.core.errors import ZfnetError
+from zfnet.training.experiments import variant_of
+
+SHOWN = "zf"  # the net whose first training Figures 2-8 and Table 1 show
+EVALUATION = ("evaluation.json", "predictions.safetensors")
+LOOKED_AT = "looked-at"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A table or figure as items.yaml registers it; the file's head explains the fields."""
+
+    name: str
+    module: str
+    title: str
+    caption: str
+    look: str
+    chapter: str
+    category: str
+    label: str
+    decisions: tuple[str, ...]
+    inputs: Mapping[str, Sequence[str]]
+    sources: tuple[str, ...]
+    alt: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder of its files below results/PRESET: `tables` or `figures`."""
+        return self.module.split(".")[0]
+
+    @property
+    def number(self) -> str:
+        """'Table 2' of table2, '' of an item without a number."""
+        match = re.fullmatch(r"(table|figure)(\d+)", self.name)
+        return f"{match[1].capitalize()} {match[2]}" if match else ""
+
+    @property
+    def heading(self) -> str:
+        """Its number, if it has one, and its caption: 'Table 4. Caltech-101 accuracy (%)'."""
+        return ". ".join(filter(None, [self.number, self.caption]))
+
+    def load(self) -> Any:
+        """Return the Table or Figure that makes it."""
+        return pkgutil.resolve_name(f"zfnet.paper.{self.module}")
+
+
+@cache
+def items(folder: str = "") -> dict[str, Item]:
+    """Return all items by name, or those of one folder (`tables`, `figures`)."""
+    text = Path(__file__).with_name("items.yaml").read_text(encoding="utf-8")
+    registered = {name: Item(name, **fields) for name, fields in yaml.safe_load(text).items()}
+    return {name: item for name, item in registered.items() if folder in ("", item.folder)}
+
+
+def find(name: str, folder: str) -> Any:
+    """Return the Table or Figure of this name.
+
+    Raises
+    ------
+    ZfnetError
+        There is no such item in this folder (`tables`, `figures`).
+    """
+    known = items(folder)
+    if name not in known:
+        raise ZfnetError(f"There is no {folder.removesuffix('s')} {name!r}; choose one of {', '.join(known)}.")
+    return known[name].load()
+
+
+def input_paths(inputs: Mapping[str, Iterable[str]], runs: Sequence[str], looked_at: Sequence[str] = ()) -> list[str]:
+    """Return the paths below results/PRESET that `inputs` stand for.
+
+    Parameters
+    ----------
+    inputs : in the vocabulary of this module.
+    runs : names of all trainings; those of one net in the order of their seeds.
+    looked_at : names of the trainings that visualize/ looks at.
+    """
+    patterns = [f"runs/{{{net}*}}/{file}" for net in inputs.get("evaluations", ()) for file in EVALUATION]
+    return [path for pattern in (*patterns, *inputs.get("files", ())) for path in _filled(pattern, runs, looked_at)]
+
+
+def claim_inputs() -> dict[str, list[str]]:
+    """Return what claims are decided from besides the inputs of all items."""
+    return yaml.safe_load(Path(__file__).with_name("claims").joinpath("inputs.yaml").read_text(encoding="utf-8"))
+
+
+def _filled(pattern: str, runs: Sequence[str], looked_at: Sequence[str] = ()) -> list[str]:
+    match = re.search(r"\{([\w-]+)(\*?)\}", pattern)
+    if match is None:
+        return [pattern]
+    if match[1] == LOOKED_AT:
+        chosen = looked_at
+    else:
+        trainings = [run for run in runs if variant_of(run) == match[1]] or [first_run(match[1])]
+        chosen = trainings if match[2] else trainings[:1]
+    return [pattern.replace(match[0], run) for run in chosen]
+
+
+def first_run(net: str) -> str:
+    """Return the name of a net's first training: `zf-s1` of `zf`, `zf-wide` of `zf-wide`."""
+    return net if "-" in net else f"{net}-s1"
