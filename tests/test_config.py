@@ -101,7 +101,7 @@ def test_what_just_fits_is_accepted(given):
 
 def test_the_smallest_crop_is_that_of_the_layers():
     (sentence,) = sentences(nets={"crop": 43})
-    assert "pool5 sees 1 pixels" in sentence
+    assert "the input of pool5 is 1 px wide" in sentence
 
 
 @pytest.mark.parametrize(
