@@ -176,7 +176,7 @@ def test_a_wide_layer_is_read_from_its_file_in_any_blocks(tmp_path, monkeypatch)
 def test_too_little_memory_is_a_sentence_in_training_and_in_testing(monkeypatch):
     rows = np.random.default_rng(0).normal(size=(60, 100)).astype(np.float32)
     kernel = FeatureKernel.open(rows, np.arange(50), torch.device("cpu"), "caltech101, layer 1")
-    wanted = r"0\.\d GiB of memory are needed on cpu and 0\.\d are free; .* leave the layer out of transfer.layers"
+    wanted = r"0\.\d GiB of memory are needed on cpu and 0\.\d are free; .* drop the layer from transfer.layers"
     for train, test in ((40, 1), (1, 49)):
         monkeypatch.setattr(memory, "available", lambda device, n=(train, test): kernel.bytes_needed(*n) - 1)
         with pytest.raises(ZfnetError, match=rf"caltech101, layer 1: a fold of {train} \+ {test} images: {wanted}"):
