@@ -18,7 +18,7 @@ import pytest
 import typer
 import yaml
 
-from benchmarks.harness import chosen
+from benchmarks.harness import select_groups
 from zfnet import cli, config
 from zfnet.settings import Settings
 
@@ -111,7 +111,7 @@ def check_snakemake(arguments: list[str]) -> None:
 def check_python(arguments: list[str]) -> None:
     """Check the groups of the benchmarks, the one module that is run."""
     assert arguments[:2] == ["-m", "benchmarks"]
-    assert chosen(arguments[2:])
+    assert select_groups(arguments[2:])
 
 
 CHECKS = {"zfnet": check_zfnet, "make": check_make, "snakemake": check_snakemake, "python": check_python}
