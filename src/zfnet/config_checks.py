@@ -49,8 +49,9 @@ def _crop_beyond_square(settings: Settings) -> Iterator[str]:
 def _impossible_nets(runs: Iterable[RunSpec]) -> Iterator[str]:
     """Yield why a net cannot be built, such as a crop too small for its layers."""
     for net in (spec.net for spec in runs):
+        options = net.model_dump(include={"width", "crop", "norm_alpha"}) | net.changes.arguments
         try:
-            describe(net.name, width=net.width, crop=net.crop, norm_alpha=net.norm_alpha, **net.changes.arguments)
+            describe(net.name, **options)
         except ZfnetError as error:
             yield f"nets: {error}"
 

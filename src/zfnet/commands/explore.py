@@ -5,7 +5,7 @@ manifest.json of a prepared data set.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -107,9 +107,10 @@ def strongest(
     from zfnet.explore.strongest_patches import show_strongest
 
     opened = own.open()
+    names: Sequence[str | None] = layer or [None]
     units = {
         name: find_units(opened.net, name, unit) if unit else random_units(opened.net, name, count, seed)
-        for name in (find_layer(opened.net, name) for name in layer or [None])
+        for name in (find_layer(opened.net, name) for name in names)
     }
     show_strongest(opened, open_images(opened.net, images, threads), units, rule, top, own.out)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,8 @@ def open_images(net: Network, places: Sequence[str | Path], threads: int = 2) ->
     """
     torch.set_num_threads(threads)
     if len(places) != 1 or Path(places[0]).suffix != ".json":
-        return InputLoader(net, ImageFolder(places, net.size), threads, BATCH_SIZE)
+        folder: Any = ImageFolder(places, net.size)  # with the interface of Shards
+        return InputLoader(net, folder, threads, BATCH_SIZE)
     shards = Shards(places[0])
     require_square_size(shards, net.size, places[0])
     return InputLoader(net, shards, threads, BATCH_SIZE)
@@ -64,7 +66,8 @@ def find_units(net: Network, layer: str, texts: Sequence[str]) -> list[int]:
     ZfnetError
         A text is neither a number nor a range, or the layer has fewer units.
     """
-    units, count = [], count_maps(net, layer)
+    units: list[int] = []
+    count = count_maps(net, layer)
     for text in texts:
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
         if not match:

@@ -52,7 +52,8 @@ def occlude_images(
         )
     if label is not None and not 0 <= label < net.classes:
         raise ZfnetError(f"There is no class {label}; the net has {net.classes}, 0 to {net.classes - 1}.")
-    lines, taken = [], set()
+    lines: list[tuple[Any, ...]] = []
+    taken: set[str] = set()
     for batch in track(replace(loader, batch_size=1).batches(), "Occlusion, images", len(loader)):
         key = loader.shards.keys[int(batch.indices[0])]
         sheet, rows = name_sheet("occlude", key, taken), []

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import matplotlib
 import numpy as np
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 def draw(title: str, rows: Sequence[Row]) -> Figure:
     """Draw a sheet: a title and rows of panels."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(cast(Any, STYLE)):
         columns = max(len(row.panels) for row in rows)
         width = 2 * MARGIN + columns * (SIDE + GAP) - GAP
         page = Page(TITLE + sum(map(_height, rows)) + MARGIN / 2, width)
@@ -57,7 +57,7 @@ def draw(title: str, rows: Sequence[Row]) -> Figure:
 def write_sheet(path: Path, title: str, rows: Sequence[Row]) -> None:
     """Draw a sheet and write it as PNG."""
     figure = draw(title, rows)
-    with matplotlib.rc_context(STYLE), atomic(path) as beside:
+    with matplotlib.rc_context(cast(Any, STYLE)), atomic(path) as beside:
         figure.savefig(beside, dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,8 @@ def project_images(
         There is no such rule, or no image could be decoded.
     """
     flags = {rule: find_rule(rule) for rule in rules}
-    lines, taken = [], set()
+    lines: list[tuple[Any, ...]] = []
+    taken: set[str] = set()
     batches = replace(loader, batch_size=1).batches()
     for batch in track(batches, "Projecting, images", len(loader)):
         key = loader.shards.keys[int(batch.indices[0])]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,8 @@ def saliency_of_images(
     ----------
     units : classes, or units of the layer; empty: for each image the `top` units with the largest activation.
     """
-    lines, taken = [], set()
+    lines: list[tuple[Any, ...]] = []
+    taken: set[str] = set()
     for batch in track(replace(loader, batch_size=1).batches(), "Saliency, images", len(loader)):
         key = loader.shards.keys[int(batch.indices[0])]
         sheet, rows, image = name_sheet("saliency", key, taken), [], batch.pixels[0].numpy()

@@ -12,7 +12,7 @@ Layers are numbered as in the paper: torchvision's AlexNet has conv1 … conv5 a
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ from zfnet.nets.network import Network, Operation
 class _Part(NamedTuple):
     path: str
     kind: str
-    module: nn.Module
+    module: Any  # the nn.Module of that kind
 
 
 def adapt(
@@ -92,7 +92,8 @@ def _leaves(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]
 @torch.no_grad()
 def _read_parts(module: nn.Module, crop: int) -> list[_Part]:
     """Read every module, given its input at this crop; flatten before the first linear layer."""
-    parts, x = [], _noise(module, crop)  # x: (2, 3, crop, crop)
+    parts: list[_Part] = []
+    x = _noise(module, crop)  # (2, 3, crop, crop)
     for path, leaf in _leaves(module):
         if isinstance(leaf, nn.Linear) and x.ndim == 4:
             parts.append(_Part(path, "flatten", nn.Flatten()))
@@ -139,7 +140,7 @@ def _read(path: str, module: nn.Module, x: Tensor) -> _Part | None:
     raise ZfnetError(f"{problem}; expected a chain of {', '.join(names)}.")
 
 
-def _refuse(path: str, module: nn.Module, option: str, expected: str) -> None:
+def _refuse(path: str, module: nn.Module, option: str, expected: str) -> NoReturn:
     raise ZfnetError(f"{path} ({module}) has {option}={getattr(module, option)!r}; expected {expected}.")
 
 
@@ -176,7 +177,7 @@ def _adaptive(path: str, module: nn.AdaptiveAvgPool2d, x: Tensor) -> _Part | Non
         return None
     if any(side % out for side, out in zip(sides, outs, strict=True)):
         return _Part(path, "average", nn.AdaptiveAvgPool2d(outs))
-    return _Part(path, "average", nn.AvgPool2d(tuple(side // out for side, out in zip(sides, outs, strict=True))))
+    return _Part(path, "average", nn.AvgPool2d((sides[0] // outs[0], sides[1] // outs[1])))
 
 
 def _norm(path: str, module: nn.LocalResponseNorm, x: Tensor) -> _Part:
@@ -187,7 +188,7 @@ def _flatten(path: str, module: nn.Flatten, x: Tensor) -> _Part | None:
     return _Part(path, "flatten", nn.Flatten()) if x.ndim == 4 else None
 
 
-def _kind(kind: str) -> Callable[[str, nn.Module, Tensor], _Part]:
+def _kind(kind: str) -> Callable[[str, Any, Tensor], _Part]:
     return lambda path, module, x: _Part(path, kind, module)
 
 
@@ -195,7 +196,7 @@ def _dropout(path: str, module: nn.Dropout, x: Tensor) -> _Part:
     return _Part(path, "dropout", nn.Dropout(module.p))
 
 
-_READERS: dict[type[nn.Module], Callable[[str, nn.Module, Tensor], _Part | None]] = {
+_READERS: dict[type[nn.Module], Callable[[str, Any, Tensor], _Part | None]] = {
     nn.Conv2d: _conv,
     nn.ReLU: lambda path, module, x: _Part(path, "relu", nn.ReLU()),
     nn.MaxPool2d: _pool,
@@ -217,7 +218,7 @@ _READERS: dict[type[nn.Module], Callable[[str, nn.Module, Tensor], _Part | None]
 _BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm1d)
 
 
-def _fold_batch_norm(path: str, norm: nn.BatchNorm2d, before: _Part | None) -> _Part:
+def _fold_batch_norm(path: str, norm: nn.BatchNorm2d | nn.BatchNorm1d, before: _Part | None) -> _Part:
     """Fold a batch normalisation into the layer before it.
 
     gamma (W x + b - mean) / sqrt(var + eps) + beta = (scale W) x + (scale b + beta - scale mean),
@@ -228,7 +229,7 @@ def _fold_batch_norm(path: str, norm: nn.BatchNorm2d, before: _Part | None) -> _
             f"{path} ({norm}) comes after {before.path if before else 'nothing'}; expected it directly after a "
             "convolution or linear layer, into which it can be folded."
         )
-    if norm.running_var is None:
+    if norm.running_var is None or norm.running_mean is None:
         _refuse(
             path,
             norm,
@@ -251,7 +252,9 @@ def _fold_batch_norm(path: str, norm: nn.BatchNorm2d, before: _Part | None) -> _
 
 def _name_operations(parts: Sequence[_Part]) -> tuple[list[Operation], dict[str, int]]:
     """Name operations after the layer they belong to; the output of a layer is taken after its ReLU."""
-    operations, layers, number, learned = [], {}, 0, ""  # learned: the convolution or linear layer of this number
+    operations: list[Operation] = []
+    layers: dict[str, int] = {}
+    number, learned = 0, ""  # learned: the convolution or linear layer of this number
     for index, part in enumerate(parts):
         if part.kind in ("conv", "linear"):
             number += 1

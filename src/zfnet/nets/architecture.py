@@ -246,10 +246,10 @@ def _plan(net: Architecture) -> Iterator[OpSpec]:
             yield spec
     units = maps * side * side  # shape from here on: (units,)
     yield OpSpec("flatten", "flatten", {}, None, (units,))
-    for layer in net.layers:
-        if isinstance(layer, Full):
-            yield from _full_layer(layer, net, units)
-            units = layer.units
+    for full in net.layers:
+        if isinstance(full, Full):
+            yield from _full_layer(full, net, units)
+            units = full.units
     yield OpSpec(f"fc{CLASSIFIER}", "linear", _linear(units, net.classes), f"fc{CLASSIFIER}", (net.classes,))
 
 

@@ -15,6 +15,7 @@ passes over memory. On a GPU that Triton can compile for, `zfnet.nets.contrast_n
 from collections.abc import Callable
 from functools import cache, lru_cache
 from subprocess import SubprocessError
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,18 +72,19 @@ def _try_kernels() -> bool:
 
 class _ContrastNorm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.constants = size, alpha, beta, k
         band = _band(x.shape[1], size, alpha / size, x.dtype, x.device)
         return _apply_to_rows(lambda rows: _normalise(rows, band, beta, k), x)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         (x,) = ctx.saved_tensors
         size, alpha, beta, k = ctx.constants
         band = _band(x.shape[1], size, alpha / size, x.dtype, x.device)
-        return _apply_to_rows(lambda *rows: _input_gradient(*rows, band, beta, k), x, gradient), None, None, None, None
+        dx = _apply_to_rows(lambda rows, slopes: _input_gradient(rows, slopes, band, beta, k), x, gradient)
+        return dx, None, None, None, None
 
 
 def _normalise(x: Tensor, band: Tensor, beta: float, k: float) -> Tensor:

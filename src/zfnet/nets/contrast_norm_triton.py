@@ -13,6 +13,8 @@ cache. The kernels recompute d wherever it is needed, which is cheaper than writ
 whatever the type of the tensors, and only the input is saved for the backward pass.
 """
 
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
@@ -102,7 +104,7 @@ def contrast_norm_backward(x: Tensor, gradient: Tensor, size: int, alpha: float,
     return _launch(_backward, size, alpha, beta, k, x, gradient)
 
 
-def _launch(kernel, size: int, alpha: float, beta: float, k: float, *tensors: Tensor) -> Tensor:
+def _launch(kernel: Any, size: int, alpha: float, beta: float, k: float, *tensors: Tensor) -> Tensor:
     rows = [tensor.movedim(1, -1).contiguous() for tensor in tensors]  # (B, …, C); no copy if channels last
     result = torch.empty_like(rows[0])
     count, maps = result.numel(), result.shape[-1]
@@ -112,12 +114,12 @@ def _launch(kernel, size: int, alpha: float, beta: float, k: float, *tensors: Te
 
 
 @contrast_norm.register_fake
-def _(x, size, alpha, beta, k):
+def _(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     return _like(x)
 
 
 @contrast_norm_backward.register_fake
-def _(x, gradient, size, alpha, beta, k):
+def _(x: Tensor, gradient: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     return _like(x)
 
 
@@ -125,12 +127,12 @@ def _like(x: Tensor) -> Tensor:
     return torch.empty_like(x.movedim(1, -1), memory_format=torch.contiguous_format).movedim(-1, 1)
 
 
-def _keep_input(ctx, inputs, output) -> None:
+def _keep_input(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.save_for_backward(inputs[0])
     ctx.constants = inputs[1:]
 
 
-def _differentiate(ctx, gradient):
+def _differentiate(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
     return contrast_norm_backward(ctx.saved_tensors[0], gradient, *ctx.constants), None, None, None, None
 
 

@@ -8,7 +8,7 @@ In adapted nets the fields of a layer may be rectangular or unevenly spaced (rec
 over windows of unequal size). Such units get the whole crop as their field.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from torch import nn
 
@@ -70,7 +70,7 @@ def _after(operation: Operation, field: Field, axis: int) -> Field:
         return field._replace(offset=field.offset - before * field.stride, map=field.map + before + after)
     if isinstance(operation.module, nn.AdaptiveAvgPool2d):
         # The windows have unequal sizes: stride 0 gives all of them the whole map.
-        return Field(_whole_map(field), 0, field.offset, _along(operation.module.output_size, axis))
+        return Field(_whole_map(field), 0, field.offset, _along(cast(Any, operation.module.output_size), axis))
     if operation.kind in ("conv", "pool", "average"):
         return _after_window(operation.module, field, axis)
     if operation.kind == "flatten":
@@ -83,7 +83,7 @@ def _whole_map(field: Field) -> int:
     return field.size + (field.map - 1) * field.stride
 
 
-def _after_window(module: nn.Module, field: Field, axis: int) -> Field:
+def _after_window(module: Any, field: Field, axis: int) -> Field:
     """Slide a window over a map: an output unit sees the union of the fields of the `kernel` units in its window."""
     kernel, stride, padding = (_along(value, axis) for value in (module.kernel_size, module.stride, module.padding))
     kernel = 1 + (kernel - 1) * _along(getattr(module, "dilation", 1), axis)  # extent of the dilated window

@@ -32,7 +32,7 @@ class Operation(NamedTuple):
 
     name: str
     kind: str
-    module: nn.Module
+    module: Any  # the nn.Module of that kind
 
 
 class OpRecord(NamedTuple):
@@ -85,6 +85,7 @@ class Network(nn.Module):
         self.crop, self.size, self.classes, self.architecture = crop, size, classes, architecture
         for operation in self.operations:
             self.add_module(operation.name, operation.module)
+        self.mean: Tensor
         self.register_buffer("mean", torch.zeros(3, size, size))
 
     def forward(self, images: Tensor) -> Tensor:
