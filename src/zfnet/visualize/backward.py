@@ -12,7 +12,7 @@ harm.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -150,7 +150,7 @@ def select_unit(output: Tensor, unit: Any, position: Any = None, value: float | 
     return activation, signal.reshape(output.shape)
 
 
-def unpool(pooled: Tensor, switches: Tensor, size: tuple[int, int], overlap: Overlap = "add") -> Tensor:
+def unpool(pooled: Tensor, switches: Tensor, size: Sequence[int], overlap: Overlap = "add") -> Tensor:
     """Put each pooled value back where it came from (Zeiler & Fergus, section 2.1).
 
     The windows are 3 wide with stride 2, so they overlap and one pixel may be the maximum of several. Its values are
@@ -179,16 +179,17 @@ def unpool(pooled: Tensor, switches: Tensor, size: tuple[int, int], overlap: Ove
     return flat.unflatten(2, size)  # (B, C, H, W)
 
 
-def transpose(signal: Tensor, conv: nn.Conv2d, size: tuple[int, int]) -> Tensor:
+def transpose(signal: Tensor, conv: nn.Conv2d, size: Sequence[int]) -> Tensor:
     """Apply the adjoint of a convolution, without bias: float (B, M, h, w) -> (B, C, *size).
 
     A strided convolution gives the same number of outputs for several input sizes: the last n - (span of the windows)
     rows reach no window. The adjoint must return them as zeros, so their number is passed as `output_padding`.
     """
-    geometry = zip(size, signal.shape[2:], conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=True)
+    padding = cast(tuple[int, int], conv.padding)  # `adapt` replaces a name such as "same" by numbers
+    geometry = zip(size, signal.shape[2:], conv.kernel_size, conv.stride, padding, conv.dilation, strict=True)
     # m windows of dilated extent d (k - 1) + 1 at stride s span (m - 1) s + d (k - 1) + 1 pixels, 2 p of them padding.
     unread = [n - ((m - 1) * s - 2 * p + d * (k - 1) + 1) for n, m, k, s, p, d in geometry]
-    return F.conv_transpose2d(signal, conv.weight, None, conv.stride, conv.padding, unread, conv.groups, conv.dilation)
+    return F.conv_transpose2d(signal, conv.weight, None, conv.stride, padding, unread, conv.groups, conv.dilation)
 
 
 def rectify(signal: Tensor, output: Tensor, rule: Rule) -> Tensor:
@@ -218,9 +219,11 @@ def _reverse(record: OpRecord, signal: Tensor, rule: Rule) -> Tensor:
             return rectify(signal, record.output, rule)
         case "conv":
             return transpose(signal, operation.module, size)
+        case "pool" if rule.switches:
+            assert record.switches is not None  # a max pool records them
+            return unpool(signal, record.switches, size, rule.overlap)
         case "pool":
-            switches = record.switches if rule.switches else window_centres(operation.module, record)
-            return unpool(signal, switches, size, rule.overlap)
+            return unpool(signal, window_centres(operation.module, record), size, rule.overlap)
         case "linear":
             return signal @ operation.module.weight  # (B, out) -> (B, in)
         case "dropout":
@@ -246,8 +249,8 @@ def window_centres(pool: nn.MaxPool2d, record: OpRecord) -> Tensor:
     return plane.expand(record.output.shape)  # (B, C, h, w)
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
+def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 def _one_per_image(value: Any, batch: Tensor) -> Tensor:

@@ -88,7 +88,7 @@ def _top_tiles(loader: InputLoader, settings: Visualize) -> dict[str, np.ndarray
     strongest = find_strongest(loader.net, loader.batches(), all_maps, settings.top_k)
     maps, best = responding_first(all_maps, strongest, dict.fromkeys(LAYERS, settings.control_maps))
     labels = np.asarray(loader.shards.labels)
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for layer, rendered in render_tiles(loader, best, maps).items():
         name, top = f"layer{layer_number(layer)}", best[layer]
         arrays |= {f"{name}/patches": rendered.patches, f"{name}/projections": rendered.projections}

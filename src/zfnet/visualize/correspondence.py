@@ -70,7 +70,8 @@ def choose_faces(images: Path, animals: Sequence[Animal], net: Network, settings
     """
     usable = [animal for animal in animals if make_plan(animal, net.size, net.crop, settings.mask_size)]
     waiting = [usable[index] for index in np.random.default_rng(settings.seed).permutation(len(usable))]
-    faces, count = [], settings.correspondence_images
+    faces: list[Face] = []
+    count = settings.correspondence_images
     while waiting and len(faces) < count:
         missing = count - len(faces)
         drawn, waiting = waiting[:missing], waiting[missing:]
@@ -88,6 +89,7 @@ def _read_faces(images: Path, drawn: Sequence[Animal], net: Network, settings: V
     faces = {}
     for animal, image in read_images(images, drawn):
         plan = make_plan(animal, net.size, net.crop, settings.mask_size)
+        assert plan is not None  # only usable animals are drawn
         faces[animal.key] = make_face(animal.key, image, plan, net.size, net.crop)
     return [faces[animal.key] for animal in drawn if animal.key in faces]
 

@@ -107,7 +107,7 @@ def _similarity(loader: InputLoader, nets: dict[int, Network], indices: Sequence
 def _rows(loader: InputLoader, maps: dict[str, list[int]], best: dict[int, dict[str, TopActivations]]) -> list[tuple]:
     keys = loader.shards.keys
     return [
-        (layer_number(layer), chosen, epoch, keys[top[layer].images[i, 0]], top[layer].values[i, 0].item())
+        (layer_number(layer), chosen, epoch, keys[int(top[layer].images[i, 0])], top[layer].values[i, 0].item())
         for layer in maps
         for i, chosen in enumerate(maps[layer])
         for epoch, top in best.items()

@@ -31,7 +31,7 @@ def choose_examples(loader: InputLoader, count: int, seed: int, target: float = 
         correct += (predicted.argmax(1) == batch.labels).tolist()
         true_probabilities += predicted[torch.arange(len(predicted)), batch.labels].tolist()
     order = sorted(range(len(indices)), key=lambda i: (not correct[i], abs(target - true_probabilities[i]), indices[i]))
-    best = {}
+    best: dict[int, int] = {}
     for i in order:
         best.setdefault(labels[i], indices[i])
     return list(best.values())[:count]

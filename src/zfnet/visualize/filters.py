@@ -30,8 +30,10 @@ from zfnet.visualize.patches import tiles
 from zfnet.visualize.stage_files import StageProvenance
 from zfnet.visualize.top_activations import find_strongest, random_maps
 
-COLUMNS = ("run", "filters", "dead", "norm_median", "norm_max", "low", "middle", "high")
-COLUMNS += ("aliasing", "shift", "dominance")
+COLUMNS = (
+    *("run", "filters", "dead", "norm_median", "norm_max", "low", "middle", "high"),
+    *("aliasing", "shift", "dominance"),
+)
 BANDS = (1 / 6, 1 / 3)  # cycles per pixel
 DEAD = 0.1  # of the median RMS
 _SPECTRUM = 64  # points of the zero-padded Fourier transform

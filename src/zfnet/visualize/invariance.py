@@ -26,8 +26,10 @@ from zfnet.visualize.stage_files import StageProvenance, write_arrays
 from zfnet.visualize.transforms import TRANSFORMS, warp
 
 LAYERS = (1, 7)
-COLUMNS = ("image", "key", "class", "transform", "amount")
-COLUMNS += ("layer1", "layer1_relative", "layer7", "layer7_relative", "probability")
+COLUMNS = (
+    *("image", "key", "class", "transform", "amount"),
+    *("layer1", "layer1_relative", "layer7", "layer7_relative", "probability"),
+)
 
 
 class Response(NamedTuple):

@@ -58,7 +58,8 @@ def methods_stage(
     provenance = StageProvenance(settings, weights=weights, manifest=manifest, features=features)
     loader = open_loader(weights, manifest, threads)
     shuffled = shuffle(loader.net, settings.seed)
-    arrays, rows = {}, []
+    arrays: dict[str, np.ndarray] = {}
+    rows: list[tuple[Any, ...]] = []
     for unit in track(choose_units(loader, features), "Methods"):
         projections = project_all(loader, shuffled, unit)
         ascents = list(maximize_unit(loader.net, unit, settings))

@@ -7,7 +7,7 @@ is cut out, covered or drawn are the pixels of the image; the mean is subtracted
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ class InputLoader:
     """
 
     net: Network
-    shards: Shards
+    shards: Any  # Shards, or an ImageFolder, which has its interface
     threads: int = 2
     batch_size: int = 64
 

@@ -165,10 +165,11 @@ def _row(loader: InputLoader, index: int, square: Square, seed: int) -> tuple[An
         return None
     maps = slide(net, batch.pixels[0], square, chosen, label)
     activity, probability = maps.activity.numpy(), maps.probability.numpy()
-    energies = (energy_below(net, batch.inputs, LAYER, unit, *square) for unit in (chosen, other))
+    own_energy, other_energy = (energy_below(net, batch.inputs, LAYER, unit, *square) for unit in (chosen, other))
     uncovered = max(float(probabilities(net, batch.inputs)[0, label]), TINY)
     measures = OcclusionMeasures(
-        *(rank_correlation(energy, -activity) for energy in energies),
+        rank_correlation(own_energy, -activity),
+        rank_correlation(other_energy, -activity),
         rank_correlation(activity, probability),
         minima_apart(activity, probability, *square),
         1 - float(probability.min()) / uncovered,

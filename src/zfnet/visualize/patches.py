@@ -87,7 +87,8 @@ def tiles(loader: InputLoader, layer: str, maps: Sequence[int], best: TopActivat
     units = torch.as_tensor(maps).repeat_interleave(k)  # (M k,)
     places = torch.stack([best.rows.flatten(), best.columns.flatten()], 1).tolist()
     boxes = [box(field, row, column, crop) for row, column in places]
-    patches, projections = [], []
+    patches: list[np.ndarray] = []
+    projections: list[np.ndarray] = []
     for pixels, projected in _project_batches(loader, layer, units, best, rule):
         for image, projection in zip(pixels, projected, strict=True):
             place = boxes[len(patches)]

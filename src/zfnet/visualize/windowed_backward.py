@@ -97,6 +97,7 @@ class WindowedBackward:
         """
         key = record.operation.name, width
         if key not in self._reindexed:
+            assert record.switches is not None  # a max pool records them
             map_width = record.input.shape[3]
             self._reindexed[key] = record.switches + (record.switches // map_width) * (width - map_width)
         return self._reindexed[key]
@@ -190,5 +191,5 @@ def _pair_like(value: int | tuple[int, int], like: Tensor) -> Tensor:
     return torch.tensor(_pair(value), device=like.device)
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
+def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
