@@ -23,9 +23,7 @@ def test_a_wrong_number_of_archives_is_a_sentence(monkeypatch, capsys, tmp_path)
     with pytest.raises(SystemExit) as ended:
         run(monkeypatch, "shards", "imagenet-train", "a.tar", *given)
     assert ended.value.code == 1
-    assert (
-        "imagenet-train: 1 archives were given, expected 2 (the images, then the devkit)" in capsys.readouterr().err
-    )
+    assert "imagenet-train: 1 archives were given, expected 2 (the images, then the devkit)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

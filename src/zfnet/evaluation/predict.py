@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
 from zfnet.data.loader import Shards, require_square_size
 from zfnet.nets import Network

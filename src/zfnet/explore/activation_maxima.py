@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.explore.opened_net import OpenedNet
 from zfnet.explore.outputs import ROWS, Panel, Row, class_name, page_name, write_results, write_sheet
 from zfnet.visualize.activation_maximization import PUBLISHED, find_settings, maximize

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.explore.opened_net import OpenedNet
 from zfnet.explore.outputs import Panel, Row, class_name, name_sheet, write_results, write_sheet
 from zfnet.settings import Visualize

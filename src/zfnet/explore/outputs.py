@@ -13,7 +13,7 @@ from zfnet.core.device import device
 from zfnet.core.files import atomic, sha256, write_json
 from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_table
-from zfnet.drawing.page import DPI, STYLE, Page
+from zfnet.drawing.figure_page import DPI, STYLE, Page
 from zfnet.explore.opened_net import OpenedNet
 from zfnet.visualize.patches import Box
 

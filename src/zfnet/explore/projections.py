@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.drawing.mosaic import contrast
 from zfnet.explore.choices import strongest_units
 from zfnet.explore.opened_net import OpenedNet

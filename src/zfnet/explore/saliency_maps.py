@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.explore.choices import strongest_units
 from zfnet.explore.opened_net import OpenedNet
 from zfnet.explore.outputs import Panel, Row, class_name, name_sheet, write_results, write_sheet

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.drawing.mosaic import contrast, mosaic
 from zfnet.explore.opened_net import OpenedNet
 from zfnet.explore.outputs import ROWS, Panel, Row, class_name, page_name, write_results, write_sheet

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.settings import World
 from zfnet.synthetic import categories, file_formats, transfer_sets
 from zfnet.synthetic.categories import Category

@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 from zfnet.core.files import write_text
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.settings import World
 from zfnet.synthetic import categories, file_formats
 from zfnet.synthetic.categories import Category

@@ -33,7 +33,7 @@ EXEMPT = (  # modules and definitions that do not influence the result
     "core.file_lock",
     "core.files",
     "core.memory",
-    "core.progress",
+    "core.progress_bar",
     "core.provenance",
     "data.shards",  # reads files that the hash of the manifest covers
     "nets.weights_file",

@@ -16,7 +16,7 @@ import torch
 from zfnet.core.device import device
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import write_json
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_records
 from zfnet.settings import Heads, Transfer

@@ -24,7 +24,7 @@ from zfnet.core.device import device
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, read_json, remove_unfinished, sha256, write_json
 from zfnet.core.memory import GIB
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.core.provenance import provenance
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
 from zfnet.data.loader import Shards, require_square_size

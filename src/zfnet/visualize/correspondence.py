@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.core.tables import write_table
 from zfnet.data.readers.keypoints import PARTS, Animal, read_images, read_parts
 from zfnet.nets import Network

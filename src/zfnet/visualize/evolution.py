@@ -16,7 +16,7 @@ import numpy as np
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import read_json
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.core.tables import write_table
 from zfnet.nets import Network
 from zfnet.settings import Visualize

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.core.tables import write_table
 from zfnet.nets import Network
 from zfnet.nets.geometry import receptive_fields

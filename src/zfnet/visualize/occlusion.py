@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.core.tables import write_table
 from zfnet.nets import Network
 from zfnet.settings import Visualize

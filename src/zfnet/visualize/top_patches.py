@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from zfnet.core.errors import ZfnetError, first_line
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.core.tables import write_table
 from zfnet.data.loader import Shards
 from zfnet.nets import Network

@@ -27,7 +27,7 @@ import torch
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, remove_unfinished, sha256, write_json
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.core.threads import in_order
 from zfnet.data.readers.images import DamagedImage, EncodedImage, Source, decode
 from zfnet.data.resize import centre_square, scaled, short_side

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib
 
-from zfnet.drawing.page import STYLE, Page, save_figure
+from zfnet.drawing.figure_page import STYLE, Page, save_figure
 from zfnet.paper.items import find
 from zfnet.paper.results import Results
 

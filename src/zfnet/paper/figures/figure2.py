@@ -6,8 +6,8 @@ and the image patches they come from (right), each as a 3 x 3 block. Layer 1 sho
 
 import numpy as np
 
+from zfnet.drawing.figure_page import WIDTH, Page, aspect, row_height
 from zfnet.drawing.mosaic import blocks, contrast, mosaic
-from zfnet.drawing.page import WIDTH, Page, aspect, row_height
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
 from zfnet.core.errors import ZfnetError
-from zfnet.drawing.page import INK, WIDTH, Page
+from zfnet.drawing.figure_page import INK, WIDTH, Page
 from zfnet.nets.architecture import Architecture, OpSpec, describe
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.items import SHOWN

@@ -6,8 +6,8 @@ pixels, after more and more epochs from left to right. A jump means that another
 
 import numpy as np
 
+from zfnet.drawing.figure_page import WIDTH, Page, aspect, row_height
 from zfnet.drawing.mosaic import contrast, mosaic
-from zfnet.drawing.page import WIDTH, Page, aspect, row_height
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 

@@ -10,8 +10,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from zfnet.drawing.figure_page import WIDTH, Page
 from zfnet.drawing.mosaic import mosaic
-from zfnet.drawing.page import WIDTH, Page
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from zfnet.drawing.figure_page import WIDTH, Page, aspect, row_height
 from zfnet.drawing.mosaic import blocks, contrast, mosaic
-from zfnet.drawing.page import WIDTH, Page, aspect, row_height
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch, Rectangle
 
+from zfnet.drawing.figure_page import WIDTH, Page
 from zfnet.drawing.mosaic import contrast, mosaic
-from zfnet.drawing.page import WIDTH, Page
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 

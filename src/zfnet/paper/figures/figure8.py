@@ -3,8 +3,8 @@
 One row per animal: the original; right eye, left eye and nose masked; then random masks on the animal (D21).
 """
 
+from zfnet.drawing.figure_page import WIDTH, Page
 from zfnet.drawing.mosaic import mosaic
-from zfnet.drawing.page import WIDTH, Page
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 

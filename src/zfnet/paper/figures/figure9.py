@@ -7,7 +7,7 @@ et al., Sohn et al., and the dashed line at 55.2 (Bo et al. with 60 images per c
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from zfnet.drawing.page import WIDTH, Page
+from zfnet.drawing.figure_page import WIDTH, Page
 from zfnet.paper import published
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results

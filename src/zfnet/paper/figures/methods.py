@@ -7,8 +7,8 @@ reaches with four published settings. Below: controls, each with its cosine to t
 import numpy as np
 import pandas as pd
 
+from zfnet.drawing.figure_page import WIDTH, Page
 from zfnet.drawing.mosaic import contrast
-from zfnet.drawing.page import WIDTH, Page
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 

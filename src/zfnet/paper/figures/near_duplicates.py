@@ -11,7 +11,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from zfnet.drawing.page import INK, Page
+from zfnet.drawing.figure_page import INK, Page
 from zfnet.paper import published
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results

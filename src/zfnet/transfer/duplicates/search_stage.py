@@ -29,7 +29,7 @@ from torch import Tensor
 from zfnet.core import memory
 from zfnet.core.device import device
 from zfnet.core.files import write_json
-from zfnet.core.progress import track
+from zfnet.core.progress_bar import track
 from zfnet.core.provenance import provenance
 from zfnet.core.tables import write_records
 from zfnet.data.loader import Shards
