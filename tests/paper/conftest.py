@@ -102,7 +102,8 @@ def write_run(folder, name, error, parameters, seed, crop, rng):
     })  # fmt: skip
     history = [
         {"epoch": epoch, "loss": 3 * np.exp(-epoch / 4) + rng.random() / 9,
-         "learning_rate": 0.01 if epoch < 6 else 0.001, "val_top1": top1 + 60 * np.exp(-epoch / 2), "val_top5": top5 + 50 * np.exp(-epoch / 2),
+         "learning_rate": 0.01 if epoch < 6 else 0.001,
+         "val_top1": top1 + 60 * np.exp(-epoch / 2), "val_top5": top5 + 50 * np.exp(-epoch / 2),
          "images_per_second": 2000 + rng.random() * 99, "wait_share": 0.02, "seconds": 0.6}
         for epoch in range(1, 9)
     ]  # fmt: skip

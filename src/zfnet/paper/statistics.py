@@ -118,12 +118,12 @@ def nets_interval(values: ArrayLike, nets: np.ndarray, units: np.ndarray, level:
     ----------
     values : (N,);  nets : int (N,);  units : int (N,) or (N, 2), as for `units_interval`.
     """
-    values, (names, which) = _finite(values), np.unique(nets, return_inverse=True)
-    count, means = names.size, np.bincount(which, values) / np.bincount(which)
+    finite, (names, which) = _finite(values), np.unique(nets, return_inverse=True)
+    count, means = names.size, np.bincount(which, finite) / np.bincount(which)
     mean = float(means.mean())
     if count < FEWEST or _alike(means):
         return Interval(mean, count, level=level)
-    terms = (values - mean) / (count * np.bincount(which)[which])  # they add up to zero
+    terms = (finite - mean) / (count * np.bincount(which)[which])  # they add up to zero
     between = np.square(np.bincount(which, terms)).sum() * count / (count - 1)
     of_units, members = _unit_variance(terms, units)
     # Products of different nets on one unit; centring takes 1 / count of what all nets share out of `between`.

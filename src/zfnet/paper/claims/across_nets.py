@@ -5,6 +5,7 @@ three nets decide nothing: their numbers are shown, with an interval over featur
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ from zfnet.paper.statistics import FEWEST, nets_interval, units_interval
 
 def tables(evidence: Evidence, name: str) -> list[pd.DataFrame]:
     """Return the table visualize/RUN/`name` of each net."""
-    return [evidence.results.frame(f"visualize/{run.name}/{name}") for run in evidence.results.looked_at(name)]
+    frames = (evidence.results.frame(f"visualize/{run.name}/{name}") for run in evidence.results.looked_at(name))
+    return [frame for frame in frames if frame is not None]
 
 
 def arrays(evidence: Evidence, name: str) -> list[dict[str, np.ndarray]]:
@@ -45,7 +47,7 @@ def over_nets(
         which several nets share; every value of an array is a unit of its own (a feature map).
     """
     flat = np.concatenate([np.asarray(own) for own in values])
-    units = np.concatenate([_units(own) for own in values]) if _named(values) else np.arange(flat.size)
+    units = np.concatenate([_units(cast(pd.Series, own)) for own in values]) if _named(values) else np.arange(flat.size)
     if len(values) < FEWEST:
         return directed(name, units_interval(flat, units, level), above, digits)
     nets = np.repeat(np.arange(len(values)), [len(own) for own in values])

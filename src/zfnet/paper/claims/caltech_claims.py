@@ -44,8 +44,10 @@ def pretrained_beats_hand_made_101(evidence: Evidence) -> Verdict:
 
 def pretrained_beats_hand_made_256(evidence: Evidence) -> Verdict:
     """C18: the same on Caltech-256 at every size."""
-    theirs = published.table(5).loc["bo"]
-    return _against_published(evidence, "caltech256", {size: theirs[f"size{size}"] for size in (15, 30, 45, 60)})
+    theirs = published.table(5)
+    return _against_published(
+        evidence, "caltech256", {size: theirs[f"size{size}"].loc["bo"] for size in (15, 30, 45, 60)}
+    )
 
 
 def scratch_fails(evidence: Evidence) -> Verdict:
@@ -53,10 +55,10 @@ def scratch_fails(evidence: Evidence) -> Verdict:
     parts, slopes, missing = [], [], []
     for dataset, name in NAMES.items():
         gaps = _gaps(evidence.results, dataset)
-        parts += [_above(evidence, f"{name}, {size}", gaps[size].dropna(), dataset, size) for size in gaps]
+        parts += [_above(evidence, f"{name}, {size}", gaps[size].dropna(), dataset, int(str(size))) for size in gaps]
         if gaps.shape[1] > 1:
             slope = np.polyfit(gaps.columns.to_numpy(float), gaps.dropna().to_numpy().T, 1)[0]
-            ratio = max(test_train_ratio(evidence.results, dataset, size) for size in gaps)
+            ratio = max(test_train_ratio(evidence.results, dataset, int(str(size))) for size in gaps)
             interval = t_interval(slope * 10, evidence.level, ratio)
             slopes.append(directed(f"{name}, slope x 10 images", interval, above=False))
         else:

@@ -30,7 +30,8 @@ def maps_become_class_specific(evidence: Evidence) -> Verdict:
     chance = measures.random_entropy(labels, min(top, labels.size))
     bits, bits_untrained = ([table["bits"].to_numpy(float) for table in nets] for nets in (trained, untrained))
     slopes, slopes_untrained = (
-        [_slopes(table["layer"], table["bits"]) for table in nets] for nets in (trained, untrained)
+        [_slopes(table["layer"].to_numpy(), table["bits"].to_numpy()) for table in nets]
+        for nets in (trained, untrained)
     )
     parts = [
         over_nets(evidence.level, "bits, random - strongest", [chance - values for values in bits]),

@@ -96,7 +96,13 @@ def _filters(evidence: Evidence, other: str = "krizhevsky") -> pd.DataFrame | No
 
 
 def _part(
-    evidence: Evidence, name: str, filters: pd.DataFrame, column: str, nets: tuple[str, str], above: bool, digits=2
+    evidence: Evidence,
+    name: str,
+    filters: pd.DataFrame,
+    column: str,
+    nets: tuple[str, str],
+    above: bool,
+    digits: int = 2,
 ) -> Part:
     """Compare two nets in one column, over seeds: first minus second."""
     first, second = (filters[column].loc[variant] for variant in nets)

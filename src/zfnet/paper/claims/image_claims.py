@@ -5,6 +5,7 @@ classifies correctly, so nets share some of them; all nets share the dogs and th
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -127,7 +128,9 @@ def parts_correspond(evidence: Evidence) -> Verdict:
 def _distances(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return what C30 claims to be above zero: rows pairs of animals, columns differences."""
     wide = pairs.groupby(["first", "second", "layer", "location"])["distance"].mean().unstack(["layer", "location"])
-    gaps = {layer: wide[layer, "random"] - wide[layer][list(PARTS)].mean(axis=1) for layer in (5, 7)}
+    gaps = {
+        layer: wide[layer, "random"] - cast(pd.DataFrame, wide[layer])[list(PARTS)].mean(axis=1) for layer in (5, 7)
+    }
     differences = {f"layer 5: random - {part}": wide[5, "random"] - wide[5, part] for part in PARTS}
     return pd.DataFrame({**differences, "gap(5) - gap(7)": gaps[5] - gaps[7]})
 

@@ -46,7 +46,7 @@ def replica_reproduces(evidence: Evidence) -> Verdict:
     misses = _misses(evidence, evidence.results.seeds(BASE))
     if misses is None or not _trained(evidence, BASE):
         return not_run("needs an evaluated training of the replica")
-    theirs, settings = float(published.table(2).loc["krizhevsky", "val_top5"]), evidence.settings
+    theirs, settings = float(published.table(2)["val_top5"].loc["krizhevsky"]), evidence.settings
     sign = np.where(np.arange(misses[5].shape[1]) % 2, -2.0, 2.0)  # a mean of these is the difference of the halves
     halves = _interval(misses[5] * sign, equivalence_level(settings.confidence_level))
     parts = [
@@ -84,8 +84,8 @@ def wide_net_improves_ensemble(evidence: Evidence) -> Verdict:
     wide_of = {run.seed: run for run in wide}
     mixed = [[wide_of[run.seed] if run is out else run for run in base] for out in base if out.seed in wide_of]
     alike = _together(evidence, base)
-    exchanged = [_together(evidence, runs) for runs in mixed]
-    if len(base) < 2 or alike is None or not exchanged or any(misses is None for misses in exchanged):
+    exchanged = [misses for runs in mixed if (misses := _together(evidence, runs)) is not None]
+    if len(base) < 2 or alike is None or not exchanged or len(exchanged) < len(mixed):
         return not_run(f"{NETS_MISSING}, and of the wide one")
     tables = {k: np.stack([misses[k] - alike[k] for misses in exchanged]) for k in (1, 5)}
     return _over_images(evidence, tables, f"{len(base)} nets on both sides")
@@ -265,13 +265,14 @@ def _as_published(evidence: Evidence, first: str, second: str) -> list[Part]:
 def _together(evidence: Evidence, runs: Sequence[Run]) -> dict[int, np.ndarray] | None:
     """Return whether the mean softmax of these nets misses each image's label: {1: …, 5: …}, float (N,)."""
     wrong = {k: ensemble_misses(evidence.results, runs, k) for k in (1, 5)}
-    return None if wrong[1] is None else {k: missed.astype(float) for k, missed in wrong.items()}
+    known = {k: missed.astype(float) for k, missed in wrong.items() if missed is not None}
+    return known if len(known) == len(wrong) else None
 
 
 def _misses(evidence: Evidence, runs: Sequence[Run], centre: bool = False) -> dict[int, np.ndarray] | None:
     """Return whether each net misses each image's label: {1: …, 5: …}, float (nets, N); None if a net lacks it."""
-    misses = [evidence.results.misses(run, centre) for run in runs]
-    if not misses or any(own is None for own in misses):
+    misses = [own for run in runs if (own := evidence.results.misses(run, centre)) is not None]
+    if not misses or len(misses) < len(runs):
         return None
     return {k: np.stack([own[k] for own in misses]).astype(float) for k in (1, 5)}
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from zfnet.paper.results import Results
 from zfnet.paper.statistics import FEWEST, Interval, holm
@@ -106,7 +107,7 @@ def control(part: Part) -> Part:
     return replace(part, refutes=False)
 
 
-def paired(a, b) -> np.ndarray:
+def paired(a: pd.Series, b: pd.Series) -> np.ndarray:
     """Return the differences a - b of two series where both have a value."""
     return (a - b).dropna().to_numpy()
 
@@ -166,5 +167,5 @@ def _why(parts: Sequence[Part], outcome: Outcome, refuted: np.ndarray) -> list[s
     return ["; ".join(filter(None, reasons))]
 
 
-def _names(parts: Sequence[Part], chosen: Sequence[bool]) -> str:
+def _names(parts: Sequence[Part], chosen: Sequence[bool] | np.ndarray) -> str:
     return ", ".join(part.name for part, take in zip(parts, chosen, strict=True) if take)

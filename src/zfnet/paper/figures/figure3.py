@@ -53,7 +53,7 @@ def architecture(results: Results) -> Architecture:
     name = results.first(SHOWN)
     run = results.runs.get(name)
     spec = results.of_run(run, "spec") if run else None
-    if spec is None:
+    if run is None or spec is None:
         raise ZfnetError(f"{results.root}/runs/{name}/spec.json: no such file; start the workflow, which writes it.")
     predictions = results.predictions(run)
     classes = {} if predictions is None else {"classes": predictions[0].shape[1]}
@@ -65,7 +65,7 @@ def stages(net: Architecture) -> list[Stage]:
     """Return the input, layers 1-7 and the classifier."""
     drawn = [Stage("Input", ["image crop", "per-pixel mean", "subtracted"], (3, net.crop, net.crop))]
     plan = [spec for spec in net.plan() if spec.kind not in ("pad", "flatten")]
-    numbers = dict.fromkeys(int(re.search(r"\d+$", spec.name)[0]) for spec in plan)
+    numbers = dict.fromkeys(int(digits[0]) for spec in plan if (digits := re.search(r"\d+$", spec.name)))
     for number in numbers:
         own = [spec for spec in plan if spec.name.endswith(str(number))]
         name = "Output" if number == max(numbers) else f"Layer {number}"

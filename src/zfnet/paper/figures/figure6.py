@@ -7,6 +7,7 @@ The filters of a panel share one contrast: a dominant filter dominates, a dead o
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ def _measures(measures: pd.DataFrame | None, run: str, panel: Callable[[pd.Serie
     """Return a panel's measures in filters.csv, nothing if it was not measured."""
     if measures is None or run not in set(measures["run"]):
         return ""
-    return panel(measures.set_index("run").loc[run])
+    return panel(cast(pd.Series, measures.set_index("run").loc[run]))
 
 
 def _first(row: pd.Series) -> str:

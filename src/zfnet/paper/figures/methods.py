@@ -4,6 +4,8 @@ Above: a unit's strongest image, its projections by three rules, saliency, and t
 reaches with four published settings. Below: controls, each with its cosine to the deconvnet.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -64,7 +66,7 @@ def _headings(page: Page, columns: dict[str, str], side: float, top: float) -> N
 
 
 def _row(
-    page: Page, columns: dict[str, str], arrays: dict[str, np.ndarray], unit: tuple, own: pd.DataFrame,
+    page: Page, columns: dict[str, str], arrays: dict[str, np.ndarray], unit: Any, own: pd.DataFrame,
     top: float, side: float,
 ) -> None:  # fmt: skip
     page.text(_named(unit), 0.22, top + side / 2, rotation=90, va="center", ha="center", size=7.5)
@@ -74,7 +76,7 @@ def _row(
         page.text(_measure(method, own), left + side / 2, top + side + 0.11, ha="center", size=6.5, color="#555555")
 
 
-def _named(unit: tuple) -> str:
+def _named(unit: Any) -> str:
     return f"class: {unit.name}" if isinstance(unit.name, str) else f"layer {unit.layer[4:]}, map {unit.unit}"
 
 

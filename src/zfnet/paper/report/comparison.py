@@ -52,17 +52,18 @@ def _row(key: Any, row: pd.Series, table: Table) -> dict[str, Any]:
 def pair(row: pd.Series, name: str, measure: Measure, digits: int) -> Pair:
     """Return both values of a measure as text and, if both exist and one is better, their difference."""
     ours, paper = row[f"ours_{name}"], row.get(f"paper_{name}")
-    texts = [
-        number_text(row.get(f"{side}_{name}"), row.get(f"{side}_{name}_spread"), digits, side == "paper")
+    our_text, paper_text = (
+        number_text(row.get(f"{side}_{name}", float("nan")), row.get(f"{side}_{name}_spread"), digits, side == "paper")
         for side in ("ours", "paper")
-    ]
+    )
     if pd.isna(ours) or pd.isna(paper) or not measure.better:
-        return Pair(*texts)
+        return Pair(our_text, paper_text)
     difference = ours - paper
     side = "better" if (difference > 0) == (measure.better == "high") else "worse"
     deviation = abs(difference) / max(abs(paper), 1e-9)
     size = next(name for name, limit in SIZES.items() if deviation <= limit)
-    return Pair(*texts, f"{difference:+.{digits}f}".replace("-", "−"), SYMBOLS[side, difference > 0], side, size)
+    change = f"{difference:+.{digits}f}".replace("-", "−")
+    return Pair(our_text, paper_text, change, SYMBOLS[side, difference > 0], side, size)
 
 
 def _count(n: float) -> str:

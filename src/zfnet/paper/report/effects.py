@@ -34,7 +34,7 @@ def effects(results: Results) -> dict[str, list[Effect]]:
     frame = results.frame("claims-effects.csv")
     if frame is None:
         return {}
-    rows = [{key: _number(value) for key, value in row.items()} for row in frame.to_dict("records")]
+    rows = [{str(key): _number(value) for key, value in row.items()} for row in frame.to_dict("records")]
     return {claim: [_effect(row) for row in group] for claim, group in groupby(rows, lambda row: row["claim"])}
 
 

@@ -117,7 +117,8 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, float | None]:
 
 
 def _sum(values: list[float | None]) -> float | None:
-    return None if not values or None in values else sum(values)
+    known = [value for value in values if value is not None]
+    return sum(known) if values and len(known) == len(values) else None
 
 
 STAGES = ("transfer/**/*.json", "visualize/**/*.json", "runs/*/evaluation.json")

@@ -114,7 +114,7 @@ def _headline(results: Results) -> list[dict[str, Any]]:
     return [
         {"name": name, "ours": frame.loc[row, "ours_val_top5"], "paper": frame.loc[row, "paper_val_top5"]}
         for row, name in HEADLINE.items()
-        if pd.notna(frame.loc[row, "ours_val_top5"])
+        if bool(pd.notna(frame["ours_val_top5"].loc[row]))
     ]
 
 
@@ -146,7 +146,8 @@ def _value(value: Any) -> str:
 def _records(results: Results, name: str) -> list[dict[str, Any]]:
     """Return the rows of a CSV file with empty cells as empty texts; none if there is no file."""
     frame = results.frame(name)
-    return [] if frame is None else frame.astype(object).fillna("").to_dict("records")
+    rows = [] if frame is None else frame.astype(object).fillna("").to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in rows]
 
 
 def _counts(claims: list[dict[str, Any]]) -> dict[str, int]:

@@ -11,6 +11,7 @@ the same images and overlap, so its intervals are too narrow.
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 
@@ -89,6 +90,7 @@ def layers_and_heads(results: Results, sizes: dict[str, int]) -> pd.DataFrame:
 def markdown(frame: pd.DataFrame) -> str:
     """Return the comparisons as a Markdown list."""
     lines = []
+    row: Any  # a named tuple with the columns of `frame`
     for row in frame.itertuples():
         interval = "too few folds for an interval" if pd.isna(row.low) else f"[{row.low:+.1f}, {row.high:+.1f}]"
         lines.append(

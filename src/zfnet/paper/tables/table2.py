@@ -48,8 +48,8 @@ def ensemble_misses(results: Results, runs: Sequence[Run], k: int) -> np.ndarray
 
     None if a net has no predictions, or there is no net.
     """
-    predictions = [results.predictions(run) for run in runs]
-    if not predictions or any(pair is None for pair in predictions):
+    predictions = [pair for run in runs if (pair := results.predictions(run)) is not None]
+    if not predictions or len(predictions) < len(runs):
         return None
     return missed(combine([probabilities for probabilities, _ in predictions]), predictions[0][1], k)
 

@@ -47,6 +47,8 @@ def _spreads(results: Results) -> dict[str, float]:
     if not (results.root / SCORES).exists():
         return {}
     arrays, record = results.arrays(SCORES), results.frame("transfer/voc/ap.csv")
+    if record is None:
+        return {}
     weights = weights_of(len(arrays["truth"]), RESAMPLES)[1:]
     aps = class_aps(arrays[HEAD], arrays["truth"], weights)
     names = list(dict.fromkeys(record["class"]))  # in the order of the scores
