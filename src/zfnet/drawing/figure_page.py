@@ -13,7 +13,7 @@ from zfnet.core.files import atomic
 WIDTH = 9.0  # inches
 DPI = 200
 INK = "#222222"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # file and class names may contain dollar signs
     "font.family": "DejaVu Sans",
     "font.size": 9,
