@@ -90,8 +90,9 @@ def test_costs_too_high_for_single_precision_are_told():
     costs = torch.full((len(x), 1), 1e6)
     head = fit(x, targets, costs, "svm")
     left = excess(head, x, targets, costs, "svm")
-    assert (left[head.solved] < 2e-5).all()  # how many are solved depends on the machine's rounding
-    assert not fit(x, targets, 10 * costs, "svm").solved.all()
+    assert (left[head.solved] < 2e-5).all()  # at 1e6 it depends on the machine's rounding which heads are solved
+    higher = fit(x, targets, 10 * costs, "svm")
+    assert excess(higher, x, targets, 10 * costs, "svm")[~higher.solved].max() > 1e-3
 
 
 @pytest.mark.parametrize(("n", "d", "classes"), [(300, 40, 10), (400, 300, 20)])

@@ -17,8 +17,8 @@ from zfnet.paper.statistics import FEWEST, nets_interval, units_interval
 
 def tables(evidence: Evidence, name: str) -> list[pd.DataFrame]:
     """Return the table visualize/RUN/`name` of each net."""
-    frames = (evidence.results.frame(f"visualize/{run.name}/{name}") for run in evidence.results.looked_at(name))
-    return [frame for frame in frames if frame is not None]
+    frames = [evidence.results.frame(f"visualize/{run.name}/{name}") for run in evidence.results.looked_at(name)]
+    return cast(list[pd.DataFrame], frames)  # `looked_at` lists only runs that have the file
 
 
 def arrays(evidence: Evidence, name: str) -> list[dict[str, np.ndarray]]:
