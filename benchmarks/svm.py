@@ -92,7 +92,7 @@ def _layer_1(bench: Bench) -> Iterator[Row | str]:
     """Yield the time and memory from the features of layer 1 to a head; their file is generated and then deleted."""
     size = {"images": 60, "width": 500} if bench.quick else LAYER_1
     fold = {"train": 30, "test": 20, "classes": 3} if bench.quick else FOLD
-    path, times = bench.work / "layer-1.npy", bench.work / "layer-1.json"
+    path, times = bench.work / "conv1.npy", bench.work / "conv1.json"
     free, needed = shutil.disk_usage(bench.work).free, 4 * size["images"] * size["width"]
     if free < 1.2 * needed:
         yield f"Heads on layer 1: not run, because {needed / 2**30:.1f} GiB are needed in {bench.work}."
@@ -100,7 +100,7 @@ def _layer_1(bench: Bench) -> Iterator[Row | str]:
     bench.side("svm:generate_layer", path=str(path), **size)
     side = bench.side("svm:head_on_layer", path=str(path), times=str(times), **fold)
     path.unlink()
-    case = f"layer 1 in fp32, {size['images']:,} x {size['width']:,}: Gram matrix, one fold, SVM of {fold['classes']}"
+    case = f"conv1 in fp32, {size['images']:,} x {size['width']:,}: Gram matrix, one fold, SVM of {fold['classes']}"
     yield Row(f"{case} classes", side.value, "s", peak_mb=side.peak_mb)
     yield _breakdown(read_json(times), fold, side.peak_mb, needed)
 

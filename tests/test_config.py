@@ -92,7 +92,7 @@ def test_what_does_not_fit_together_is_reported_at_once():
         {"visualize": {"nets": 2}},
         {"jobs": {"gpus_per_training": 4}},
         {"transfer": {"pretrained_run": "zf-s2"}},
-        {"transfer": {"pretrained_run": "krizhevsky-no34", "layers": ["5", "6", "7"]}},
+        {"transfer": {"pretrained_run": "krizhevsky-no34", "layers": ["conv5", "fc6", "fc7"]}},
     ],
 )
 def test_what_just_fits_is_accepted(given):
@@ -106,11 +106,15 @@ def test_the_smallest_crop_is_that_of_the_layers():
 
 @pytest.mark.parametrize(
     "run, layers, lacking",
-    [("krizhevsky-no34", ["2", "3"], "3"), ("krizhevsky-no34", ["3", "4"], "3 and 4"), ("krizhevsky-no7", ["1"], "7")],
+    [
+        ("krizhevsky-no34", ["conv2", "conv3"], "conv3"),
+        ("krizhevsky-no34", ["conv3", "conv4"], "conv3 and conv4"),
+        ("krizhevsky-no7", ["conv1"], "fc7"),
+    ],
 )
 def test_the_transfer_net_has_the_layers_that_are_read(run, layers, lacking):
     (sentence,) = sentences(transfer={"pretrained_run": run, "layers": layers})
-    assert f"transfer.pretrained_run: {run} has no layer {lacking}, " in sentence
+    assert f"transfer.pretrained_run: {run} has no {lacking}, " in sentence
 
 
 @pytest.mark.parametrize("tree", ["synthetic", "evaluation", "visualize", "transfer"])

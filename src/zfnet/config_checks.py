@@ -12,7 +12,7 @@ from zfnet.nets.architecture import describe
 from zfnet.settings import Settings
 from zfnet.training.experiments import NetSpec, RunSpec, specs
 
-VOC_LAYER = "7"  # Table 6, whatever transfer.layers says
+VOC_LAYER = "fc7"  # Table 6, whatever transfer.layers says
 
 
 def contradictions(settings: Settings) -> list[str]:
@@ -74,13 +74,13 @@ def _transfer_net(run: str, layers: Iterable[str], runs: Mapping[str, RunSpec]) 
     except ZfnetError as error:
         yield f"transfer.pretrained_run: {error}"
         return
-    missing = sorted({*layers, VOC_LAYER} - _numbers(runs[run].net))
+    missing = sorted({*layers, VOC_LAYER} - _layers(runs[run].net))
     if missing:
         yield (
-            f"transfer.pretrained_run: {run} has no layer {' and '.join(missing)}, but transfer.layers or "
-            f"Table 6 (layer {VOC_LAYER}) use its features; choose another net or other layers."
+            f"transfer.pretrained_run: {run} has no {' and '.join(missing)}, but transfer.layers or "
+            f"Table 6 ({VOC_LAYER}) use its features; choose another net or other layers."
         )
 
 
-def _numbers(net: NetSpec) -> set[str]:
-    return {str(layer.number) for layer in describe(net.name, **net.changes.arguments).layers}
+def _layers(net: NetSpec) -> set[str]:
+    return set(describe(net.name, **net.changes.arguments).fan_ins())

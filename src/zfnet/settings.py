@@ -107,7 +107,7 @@ class Recipe(Strict):
     bias_lr_multiplier: float = Field(2.0, gt=0, description="learning rate of biases relative to weights (D8)")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     weight_decay: float = Field(5e-4, ge=0, description="weight decay; biases have none (D8)")
-    dropout: float = Field(0.5, ge=0, lt=1, description="dropout probability in layers 6 and 7")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout probability in fc6 and fc7")
     init_std: float = Field(0.01, gt=0, description="standard deviation of the initial weights (D6)")
     scale_init_std: bool = Field(
         True, description="multiply init_std by sqrt(fan-in at full size / actual fan-in) (D33)"
@@ -190,14 +190,14 @@ class Visualize(Strict):
     nets: Count = Field(1, description="seeds of the net of Figure 3 that visual claims examine; claims need three")
     seed: Seed = Field(0, description="seed of all random choices of feature maps and masks")
     maps_per_layer: tuple[Count, Count, Count, Count, Count] = Field(
-        (9, 16, 12, 10, 10), description="feature maps of layers 1-5 in Figure 2"
+        (9, 16, 12, 10, 10), description="feature maps of conv1-conv5 in Figure 2"
     )
     top_k: int = Field(
         9, ge=2, description="strongest activations per feature map; claims compare pairs, so at least 2"
     )
     evolution_maps: Count = Field(6, description="feature maps per layer in Figure 4")
     evolution_images: Count | None = Field(None, description="training images searched for Figure 4; None: all")
-    filter_maps: Count = Field(15, description="layer-2 feature maps in Figure 6")
+    filter_maps: Count = Field(15, description="conv2 feature maps in Figure 6")
     control_maps: Count = Field(8, description="feature maps per layer of the untrained net that serves as a control")
     occluder_size: int = Field(
         50, ge=1, le=224, description="side of the grey square at a 224 crop, pixels; scales with the crop (D20)"
@@ -248,8 +248,10 @@ class Transfer(Strict):
         (1, 2, 3, 4, 5, 6, 7, 10, 15, 30, 45, 60), description="training images per class in Figure 9"
     )
     caltech256_max_test: Count = Field(25, description="largest number of test images per class (D24)")
-    layers: tuple[Literal["1", "2", "3", "4", "5", "6", "7"], ...] = Field(
-        ("1", "2", "3", "4", "5", "7"), min_length=1, description="layers whose features are compared (Table 7)"
+    layers: tuple[Literal["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"], ...] = Field(
+        ("conv1", "conv2", "conv3", "conv4", "conv5", "fc7"),
+        min_length=1,
+        description="layers whose features, after pooling and normalisation, are compared (Table 7)",
     )
     heads: Heads = Heads()
     scratch: Recipe = Field(Recipe(), description="training without pre-training; scratch_updates sets its length")

@@ -41,10 +41,15 @@ def test_fields_are_the_published_ones(name, published):
 def test_a_layer_ends_with_its_pool_and_norm():
     with torch.device("meta"):
         zf, krizhevsky = build("zf"), build("krizhevsky", remove=(7,))
-    assert [stage_output(zf, layer) for layer in (1, "3", 5, 7)] == ["norm1", "conv3", "pool5", "fc7"]
-    assert stage_output(krizhevsky, "1") == "pool1"
-    with pytest.raises(ZfnetError, match="The net has no layer 7; it has conv1"):
-        stage_output(krizhevsky, 7)
+    assert [stage_output(zf, layer) for layer in ("conv1", "conv3", "conv5", "fc7")] == [
+        "norm1",
+        "conv3",
+        "pool5",
+        "fc7",
+    ]
+    assert stage_output(krizhevsky, "conv1") == "pool1"
+    with pytest.raises(ZfnetError, match="There is no layer 'fc7'; there are conv1"):
+        stage_output(krizhevsky, "fc7")
 
 
 def reached(net, layer: str, unit: int) -> tuple[int, int]:

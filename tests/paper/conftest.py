@@ -104,7 +104,7 @@ def write_run(folder, name, error, parameters, seed, crop, rng):
         {"epoch": epoch, "loss": 3 * np.exp(-epoch / 4) + rng.random() / 9,
          "learning_rate": 0.01 if epoch < 6 else 0.001,
          "val_top1": top1 + 60 * np.exp(-epoch / 2), "val_top5": top5 + 50 * np.exp(-epoch / 2),
-         "images_per_second": 2000 + rng.random() * 99, "wait_share": 0.02, "seconds": 0.6}
+         "images_per_second": 2000 + rng.random() * 99, "wait_fraction": 0.02, "seconds": 0.6}
         for epoch in range(1, 9)
     ]  # fmt: skip
     (folder / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in history))
@@ -150,10 +150,10 @@ def write_visualize(folder, crop, rng):
     epochs, rows = np.array([1, 2, 4, 8]), []
     arrays = {"epochs": epochs}
     for layer, size in enumerate(sizes, 1):
-        arrays[f"layer{layer}/maps"] = np.arange(6)
-        arrays[f"layer{layer}/projections"] = projection(rng, (6, len(epochs)), size)
-        arrays[f"layer{layer}/similarity"] = np.sort(rng.random(len(epochs))).astype(np.float32)
-        rows += [(layer, m, e, f"n0/{rng.integers(3)}", rng.random()) for m in range(6) for e in epochs]
+        arrays[f"conv{layer}/maps"] = np.arange(6)
+        arrays[f"conv{layer}/projections"] = projection(rng, (6, len(epochs)), size)
+        arrays[f"conv{layer}/similarity"] = np.sort(rng.random(len(epochs))).astype(np.float32)
+        rows += [(f"conv{layer}", m, e, f"n0/{rng.integers(3)}", rng.random()) for m in range(6) for e in epochs]
     save_file(arrays, folder / "zf-s1" / "evolution.safetensors")
     write_csv(folder / "zf-s1" / "evolution.csv", rows, "layer map epoch key activation")
     write_controls(folder / "zf-s1", sizes, rng)
@@ -170,13 +170,14 @@ def write_visualize(folder, crop, rng):
 
 
 def write_features(folder, run, maps, tiles, filters, rng):
-    arrays, rows = {"layer1/filters": filters}, []
+    arrays, rows = {"conv1/filters": filters}, []
     for layer, (count, tile) in enumerate(zip(maps, tiles, strict=True), 1):
-        arrays[f"layer{layer}/maps"] = np.arange(count)
-        arrays[f"layer{layer}/patches"] = photo(rng, (count, 9), tile)
-        arrays[f"layer{layer}/projections"] = projection(rng, (count, 9), tile)
+        arrays[f"conv{layer}/maps"] = np.arange(count)
+        arrays[f"conv{layer}/patches"] = photo(rng, (count, 9), tile)
+        arrays[f"conv{layer}/projections"] = projection(rng, (count, 9), tile)
         rows += [
-            (layer, m, rank, f"n{rank}/p{rank}", rng.integers(max(1, 20 - 4 * layer)), 3, 3, 9.0 - rank, 0, 0, tile)
+            (f"conv{layer}", m, rank, f"n{rank}/p{rank}", rng.integers(max(1, 20 - 4 * layer)), 3, 3, 9.0 - rank, 0, 0,
+             tile)
             for m in range(count) for rank in range(9)
         ]  # fmt: skip
     (folder / run).mkdir(exist_ok=True)
@@ -186,13 +187,13 @@ def write_features(folder, run, maps, tiles, filters, rng):
 
 def write_controls(folder, tiles, rng):
     arrays = {f"neighbours/{name}": rng.random(30).astype(np.float32) for name in ("trained", "untrained", "pixels")}
-    arrays["neighbours/pictures"] = np.arange(30)
+    arrays["neighbours/images"] = np.arange(30)
     for layer, tile in enumerate(tiles, 1):
-        arrays[f"untrained/layer{layer}/patches"] = photo(rng, (6, 9), tile)
-        arrays[f"untrained/layer{layer}/projections"] = projection(rng, (6, 9), tile)
-        arrays[f"untrained/layer{layer}/labels"] = rng.integers(0, 20, (6, 9))
-        arrays[f"untrained/layer{layer}/activations"] = np.ones((6, 9), np.float32)
-        arrays |= {f"layer{layer}/gini": rng.random((6, 2)).astype(np.float32)} if layer > 1 else {}
+        arrays[f"untrained/conv{layer}/patches"] = photo(rng, (6, 9), tile)
+        arrays[f"untrained/conv{layer}/projections"] = projection(rng, (6, 9), tile)
+        arrays[f"untrained/conv{layer}/labels"] = rng.integers(0, 20, (6, 9))
+        arrays[f"untrained/conv{layer}/activations"] = np.ones((6, 9), np.float32)
+        arrays |= {f"conv{layer}/gini": rng.random((6, 2)).astype(np.float32)} if layer > 1 else {}
     save_file(arrays, folder / "controls.safetensors")
 
 
@@ -210,7 +211,7 @@ def write_invariance(folder, crop, rng):
                 first, last = 1 - np.exp(-9 * away), away * 0.8
                 rows.append((image, f"n0/p{image}", WORDS[image], transform, amount, first * 90, first, last * 9, last,
                              max(0, 0.9 - away)))  # fmt: skip
-    names = "image key class transform amount layer1 layer1_relative layer7 layer7_relative probability"
+    names = "image key class transform amount conv1 conv1_relative fc7 fc7_relative probability"
     write_csv(folder / "zf-s1" / "invariance.csv", rows, names)
     save_file(arrays, folder / "zf-s1" / "invariance.safetensors")
 
@@ -239,11 +240,11 @@ def write_occlusion(folder, crop, rng):
 def write_correspondence(folder, crop, rng):
     rows = [
         (location, layer, a, b, abs(rng.normal(mean + 0.02 * (location == "random"), 0.01)))
-        for layer, mean in ((5, 0.07), (7, 0.068)) for location in ("right eye", "left eye", "nose", "random")
+        for layer, mean in (("conv5", 0.07), ("fc7", 0.068)) for location in ("right eye", "left eye", "nose", "random")
         for a in range(5) for b in range(a + 1, 5)
     ]  # fmt: skip
     write_csv(folder / "zf-s1" / "correspondence-pairs.csv", rows, "location layer first second distance")
-    save_file({"pictures": photo(rng, (5, 7), crop)}, folder / "zf-s1" / "correspondence.safetensors")
+    save_file({"images": photo(rng, (5, 7), crop)}, folder / "zf-s1" / "correspondence.safetensors")
     write_json(
         folder / "zf-s1" / "correspondence.json", {"animals": [f"dog-{i}" for i in range(5)], "provenance": PROVENANCE}
     )
@@ -260,21 +261,21 @@ def write_methods(folder, crop, rng):
         rows += [(layer, 3, name, rule, rng.uniform(-0.1, 1), 9, "") for rule in rules]
         rows += [(layer, 3, name, f"maximised {place}", "", "", rng.uniform(1, 9)) for place in range(1, 5)]
     save_file(arrays, folder / "methods.safetensors")
-    write_csv(folder / "methods.csv", rows, "layer unit name method cosine pictures gain")
+    write_csv(folder / "methods.csv", rows, "layer unit name method cosine images gain")
     write_json(folder / "methods.json", {"ascents": [], "provenance": PROVENANCE})
 
 
 # ---- transfer --------------------------------------------------------------------------------------------------------
 def write_transfer(folder, rng):
     curve = {"caltech101": (15, 30), "caltech256": (1, 2, 3, 4, 5, 6, 7, 10, 15, 30, 45, 60)}
-    accuracy = {"1": 30, "2": 42, "3": 50, "4": 56, "5": 64, "7": 68}
+    accuracy = {"conv1": 30, "conv2": 42, "conv3": 50, "conv4": 56, "conv5": 64, "fc7": 68}
     for dataset, sizes in curve.items():
         heads, scratch = [], []
         for fold in range(1, 6):
             luck = rng.normal()
             for size in sizes:
                 level = 8 * np.log(size / sizes[-1]) + luck
-                for head, layers in (("svm", "123457"), ("softmax", "57")):
+                for head, layers in (("svm", tuple(accuracy)), ("softmax", ("conv5", "fc7"))):
                     for layer in layers:
                         value = accuracy[layer] + level + rng.normal() / 2
                         heads.append((dataset, head, layer, size, fold, value, 1.0, 6, 6 * size, 60))
@@ -290,12 +291,12 @@ def write_transfer(folder, rng):
     truth = np.where(rng.random((160, 20)) < 0.1, 1, -1).astype(np.int8)
     scores = {head: (truth + rng.normal(size=truth.shape)).astype(np.float32) for head in ("softmax", "sigmoid")}
     save_file({**scores, "truth": truth}, folder / "voc" / "scores.safetensors")
-    count = {"found": 3, "images": 240, "most_in_one_class": 2, "mean_share_of_class": 0.0125}
+    count = {"found": 3, "images": 240, "most_in_one_class": 2, "mean_class_fraction": 0.0125}
     counts = dict.fromkeys(curve, count)
     write_json(folder / "duplicates.json", {"counts": counts, "threshold": 0.95, "curve": {}, "provenance": PROVENANCE})
-    shares = {("copies found", "mirrored"): 1.0, **{("pictures with a match", name): 0.0125 for name in counts}}
+    shares = {("copies found", "mirrored"): 1.0, **{("images with a match", name): 0.0125 for name in counts}}
     rows = [(at, *of, share, 240) for of, share in shares.items() for at in (0.9, 0.95, 0.99)]
-    write_csv(folder / "duplicates-curve.csv", rows, "threshold of name share pictures")
+    write_csv(folder / "duplicates-curve.csv", rows, "threshold of name fraction images")
 
 
 def write_csv(path, rows, names):

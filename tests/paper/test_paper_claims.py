@@ -142,7 +142,7 @@ def test_a_flat_table_3_contradicts_them(tmp_path):
 
 def test_claims_are_not_moved_by_the_paper_s_own_numbers(tmp_path):
     """C17 needs a baseline of ours; a small archive is never compared with published numbers."""
-    rows = [("caltech101", "softmax", 7, size, fold, 99.0, 1, 6, 90, 60) for size in (15, 30) for fold in range(5)]
+    rows = [("caltech101", "softmax", "fc7", size, fold, 99.0, 1, 6, 90, 60) for size in (15, 30) for fold in range(5)]
     names = "set head layer size fold accuracy c classes train_images test_images"
     write_csv(tmp_path / "transfer/heads/caltech101.csv", rows, names)
     found = decided("C17", tmp_path)
@@ -152,7 +152,7 @@ def test_claims_are_not_moved_by_the_paper_s_own_numbers(tmp_path):
 
 def test_published_numbers_count_where_nets_and_heads_know_all_classes(tmp_path):
     rows = [
-        ("caltech101", "softmax", 7, size, fold, 99.0 + fold / 9, 1, 102, 90, 60)
+        ("caltech101", "softmax", "fc7", size, fold, 99.0 + fold / 9, 1, 102, 90, 60)
         for size in (15, 30)
         for fold in range(5)
     ]
@@ -165,7 +165,7 @@ def test_published_numbers_count_where_nets_and_heads_know_all_classes(tmp_path)
 
 
 def test_six_images_are_never_compared_with_another_baseline_than_the_claim_s(tmp_path):
-    heads = [("caltech256", "softmax", 7, 6, fold, 90.0 + fold, 1, 6, 36, 60) for fold in range(5)]
+    heads = [("caltech256", "softmax", "fc7", 6, fold, 90.0 + fold, 1, 6, 36, 60) for fold in range(5)]
     names = "set head layer size fold accuracy c classes train_images test_images"
     write_csv(tmp_path / "transfer/heads/caltech256.csv", heads, names)
     scratch = [(60, fold, 20.0 + fold) for fold in range(5)]
@@ -191,8 +191,8 @@ def write_pairs(root, animals, seed=1, gap=0.05):
     rng = np.random.default_rng(seed)
     write_net(root, seed)
     rows = [
-        (location, layer, a, b, 0.07 + gap * (location == "random") * (layer == 5) + rng.normal() / 1000)
-        for location in ("right eye", "left eye", "nose", "random") for layer in (5, 7)
+        (location, layer, a, b, 0.07 + gap * (location == "random") * (layer == "conv5") + rng.normal() / 1000)
+        for location in ("right eye", "left eye", "nose", "random") for layer in ("conv5", "fc7")
         for a in range(animals) for b in range(a + 1, animals)
     ]  # fmt: skip
     write_csv(root / f"visualize/zf-s{seed}/correspondence-pairs.csv", rows, "location layer first second distance")
@@ -237,7 +237,7 @@ def test_images_of_several_nets_decide_how_stable_the_output_is(tmp_path, loss, 
             for amount in (0, 1, 1.5, 5) for noise in [rng.normal() / 9]
         ]  # fmt: skip
         frame = pd.DataFrame(rows, columns=["image", "key", "transform", "amount", "probability"])
-        frame[["class", "layer1_relative", "layer7_relative"]] = 0
+        frame[["class", "conv1_relative", "fc7_relative"]] = 0
         (tmp_path / f"visualize/zf-s{seed}").mkdir(parents=True)
         frame.to_csv(tmp_path / f"visualize/zf-s{seed}/invariance.csv", index=False)
     assert decided("C27", tmp_path).outcome == verdict
@@ -280,9 +280,9 @@ def write_labels(root, labels):
 
 
 def test_maps_that_respond_to_few_images_say_nothing_about_classes(tmp_path):
-    full = {(layer, one): list(range(9)) for layer in range(1, 6) for one in range(6)}
+    full = {(f"conv{layer}", one): list(range(9)) for layer in range(1, 6) for one in range(6)}
     write_predictions(tmp_path, "zf-s1", np.random.default_rng(0), labels=np.arange(400) % 10)
-    write_labels(tmp_path, full | {(5, one): [1] for one in range(5)})  # one image alone is always of one class
+    write_labels(tmp_path, full | {("conv5", one): [1] for one in range(5)})  # one image alone is always of one class
     assert decided("C35", tmp_path).outcome == "undecided"
     write_labels(tmp_path, {key: [1, 2] for key in full})
     assert decided("C35", tmp_path).outcome == "not run"
@@ -291,10 +291,10 @@ def test_maps_that_respond_to_few_images_say_nothing_about_classes(tmp_path):
 @pytest.mark.parametrize("alive", [0, 1, 2])
 def test_layers_with_few_living_maps_do_not_stop_the_claims(tmp_path, alive):
     rng = np.random.default_rng(0)
-    arrays = {f"layer{layer}/patches": rng.integers(0, 255, (3, 9, 5, 5, 3), np.uint8) for layer in range(1, 6)}
+    arrays = {f"conv{layer}/patches": rng.integers(0, 255, (3, 9, 5, 5, 3), np.uint8) for layer in range(1, 6)}
     for layer in range(1, 6):
-        arrays[f"layer{layer}/projections"] = rng.normal(size=(3, 9, 5, 5, 3)).astype(np.float16)
-        arrays[f"layer{layer}/projections"][alive if layer > 1 else 3 :] = 0
+        arrays[f"conv{layer}/projections"] = rng.normal(size=(3, 9, 5, 5, 3)).astype(np.float16)
+        arrays[f"conv{layer}/projections"][alive if layer > 1 else 3 :] = 0
     write_net(tmp_path, 1)
     (tmp_path / "visualize/zf-s1").mkdir(parents=True)
     save_file(arrays, tmp_path / "visualize/zf-s1/features.safetensors")
@@ -313,8 +313,8 @@ def write_figure2(root, rng, trained, untrained):
         seen, bare = {}, {}
         for layer in range(1, 6):
             for found, gap in ((seen, trained), (bare, untrained)):
-                found[f"layer{layer}/patches"] = (tiles(0.5 - gap / 2) * 20 + 128).clip(0, 255).astype(np.uint8)
-                found[f"layer{layer}/projections"] = tiles(0.5 + gap / 2).astype(np.float16)
+                found[f"conv{layer}/patches"] = (tiles(0.5 - gap / 2) * 20 + 128).clip(0, 255).astype(np.uint8)
+                found[f"conv{layer}/projections"] = tiles(0.5 + gap / 2).astype(np.float16)
         folder = root / f"visualize/zf-s{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         save_file(seen, folder / "features.safetensors")
@@ -345,7 +345,7 @@ def write_neighbours(root, layer7, pixels, untrained=0.3):
         arrays = {f"neighbours/{name}": rng.binomial(6, share, 100) / 6 for name, share in shares.items()}
         (root / f"visualize/zf-s{seed}").mkdir(parents=True)
         path = root / f"visualize/zf-s{seed}/controls.safetensors"
-        save_file(arrays | {"neighbours/pictures": np.arange(100)}, path)
+        save_file(arrays | {"neighbours/images": np.arange(100)}, path)
 
 
 @pytest.mark.parametrize(
@@ -370,10 +370,14 @@ def write_heads(root, accuracy):
 
 
 def test_rising_accuracy_supports_c24_and_a_fall_contradicts_it(tmp_path):
-    rising = {("svm", layer): 40 + 8 * layer for layer in (1, 2, 3, 4, 5, 7)} | {("softmax", 5): 80, ("softmax", 7): 96}
+    svm = dict(conv1=48, conv2=56, conv3=64, conv4=72, conv5=80, fc7=96)
+    rising = {("svm", layer): value for layer, value in svm.items()} | {
+        ("softmax", "conv5"): 80,
+        ("softmax", "fc7"): 96,
+    }
     write_heads(tmp_path, rising)
     assert [decided("C24", tmp_path).outcome, decided("C25", tmp_path).outcome] == ["holds", "holds"]
-    write_heads(tmp_path, rising | {("svm", 7): 70})
+    write_heads(tmp_path, rising | {("svm", "fc7"): 70})
     assert [decided("C24", tmp_path).outcome, decided("C25", tmp_path).outcome] == ["fails", "fails"]
 
 
@@ -492,7 +496,7 @@ def test_the_replica_is_compared_with_the_published_error_at_full_size(tmp_path,
     ],
 )
 def test_few_is_what_cannot_move_accuracy_by_a_point(tmp_path, found, of_class, full, verdict):
-    count = {"found": found, "images": 9144, "most_in_one_class": 10, "mean_share_of_class": of_class}
+    count = {"found": found, "images": 9144, "most_in_one_class": 10, "mean_class_fraction": of_class}
     counts = {"caltech101": count}
     recall = dict.fromkeys(PLAIN_COPIES, 1.0) | {"darker": 0.99, "cropped by 8 %": 0.1}
     write_json(tmp_path / "transfer/duplicates.json", {"counts": counts, "recall": recall})
@@ -503,7 +507,7 @@ def test_few_is_what_cannot_move_accuracy_by_a_point(tmp_path, found, of_class, 
 
 def test_few_cannot_be_said_by_a_search_that_misses_what_the_shards_make_of_copies(tmp_path):
     write_full_size(tmp_path)
-    count = {"found": 44, "images": 9144, "most_in_one_class": 10, "mean_share_of_class": 0.005}
+    count = {"found": 44, "images": 9144, "most_in_one_class": 10, "mean_class_fraction": 0.005}
     for found, verdict in ((1.0, "holds"), (0.9, "undecided")):
         recall = dict.fromkeys(PLAIN_COPIES, 1.0) | {"resized, centre square": found}
         write_json(tmp_path / "transfer/duplicates.json", {"counts": {"caltech101": count}, "recall": recall})

@@ -42,9 +42,9 @@ def test_blocks_have_the_paper_s_size():
 
 def test_figure_2_has_the_paper_s_grid_of_blocks(results):
     arrays = Results(results).arrays("visualize/zf-s1/features.safetensors")
-    tile = arrays["layer3/patches"].shape[2]
+    tile = arrays["conv3/patches"].shape[2]
     block, gap = 3 * tile + 2, max(2, tile // 9)
-    for image in layer_mosaics(arrays, 3):
+    for image in layer_mosaics(arrays, "conv3"):
         assert image.shape[:2] == (3 * block + 2 * gap, 4 * block + 3 * gap)
 
 

@@ -22,7 +22,7 @@ def write_csv(path, rows, names):
 def folds(tmp_path):
     """Five folds of which pre-trained wins by 50, 52, 54, 56 and 58 points; 30 training and 60 test images."""
     names = "set head layer size fold accuracy c classes train_images test_images"
-    heads = [("caltech101", "softmax", "7", 15, k, 80 + 2 * k, 1, 2, 30, 60) for k in range(5)]
+    heads = [("caltech101", "softmax", "fc7", 15, k, 80 + 2 * k, 1, 2, 30, 60) for k in range(5)]
     write_csv(tmp_path / "transfer/heads/caltech101.csv", heads, names)
     scratch = [("caltech101", 15, k, 30.0) for k in reversed(range(5))]
     write_csv(tmp_path / "transfer/scratch/caltech101.csv", scratch, "set size fold accuracy")
@@ -64,8 +64,9 @@ def test_layers_and_heads_are_compared_on_both_sets(results):
     frame = table7.paired(Results(results))
     for _, rows in frame.groupby("set"):
         assert rows["comparison"].tolist() == [
-            "svm (2) - svm (1)", "svm (3) - svm (2)", "svm (4) - svm (3)", "svm (5) - svm (4)", "svm (7) - svm (5)",
-            "softmax (7) - softmax (5)", "softmax (5) - svm (5)", "softmax (7) - svm (7)",
+            "svm (conv2) - svm (conv1)", "svm (conv3) - svm (conv2)", "svm (conv4) - svm (conv3)",
+            "svm (conv5) - svm (conv4)", "svm (fc7) - svm (conv5)",
+            "softmax (fc7) - softmax (conv5)", "softmax (conv5) - svm (conv5)", "softmax (fc7) - svm (fc7)",
         ]  # fmt: skip
     assert frame["set"].nunique() == 2 and (frame["low"] < frame["difference"]).all()
     assert table5.paired(Results(results))["size"].tolist() == [15, 30, 45, 60]

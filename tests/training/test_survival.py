@@ -19,7 +19,7 @@ from zfnet.training.checkpoint import FILE
 
 pytestmark = pytest.mark.slow  # dozens of processes
 
-TIMES = ("images_per_second", "wait_share", "seconds")
+TIMES = ("images_per_second", "wait_fraction", "seconds")
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["zfnet.cli", "zfnet.training.train_run"])
 

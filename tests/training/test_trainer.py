@@ -47,7 +47,9 @@ def history(folder):
 
 
 def without_times(rows):
-    return [{k: v for k, v in row.items() if k not in ("images_per_second", "wait_share", "seconds")} for row in rows]
+    return [
+        {k: v for k, v in row.items() if k not in ("images_per_second", "wait_fraction", "seconds")} for row in rows
+    ]
 
 
 def assert_same(first, second):

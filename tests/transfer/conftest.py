@@ -56,7 +56,7 @@ def write_features(tmp_path) -> Callable[..., Path]:
         folder = tmp_path / name
         folder.mkdir()
         for layer, rows in layers.items():
-            np.save(folder / f"layer-{layer}.npy", rows.astype(np.float32))
+            np.save(folder / f"{layer}.npy", rows.astype(np.float32))
         about = {
             layer: {"output": layer, "shape": [rows.shape[1]], "dimensions": rows.shape[1]}
             for layer, rows in layers.items()

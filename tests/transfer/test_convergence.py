@@ -130,8 +130,8 @@ def _hurried(model, max_iter, **options):
 
 def test_heads_stage_counts_and_names_fits_that_are_not_solved(write_features, tmp_path, monkeypatch, capsys):
     labels, rows = clusters([12, 12, 12], 20, 1.0)
-    folder = write_features("caltech101", labels, {"5": rows, "7": rows}, ["a", "b", "c"])
-    settings = Transfer(layers=("5", "7"), caltech101_train_sizes=(3, 8), folds=2, heads=HEADS)
+    folder = write_features("caltech101", labels, {"conv5": rows, "fc7": rows}, ["a", "b", "c"])
+    settings = Transfer(layers=("conv5", "fc7"), caltech101_train_sizes=(3, 8), folds=2, heads=HEADS)
     heads_stage(Features(folder), settings, tmp_path / "t.csv", threads=1)
     assert read_json(tmp_path / "t.json")["unconverged"] == 0 and "problems ended" not in capsys.readouterr().err
     text = (tmp_path / "t.csv").read_text()
@@ -139,8 +139,8 @@ def test_heads_stage_counts_and_names_fits_that_are_not_solved(write_features, t
     heads_stage(Features(folder), settings, tmp_path / "t.csv", threads=1)
     said = [line for line in capsys.readouterr().err.splitlines() if "problems ended before" in line]
     assert read_json(tmp_path / "t.json")["unconverged"] == len(said) == len(text.splitlines()) - 1 == 2 * 5
-    assert sum("caltech101, layer 5, svm, 8 per class, fold 1, C = " in line for line in said) == 1
-    assert sum("caltech101, layer 7, softmax, 3 per class, fold 0, C = " in line for line in said) == 1
+    assert sum("caltech101, conv5, svm, 8 per class, fold 1, C = " in line for line in said) == 1
+    assert sum("caltech101, fc7, softmax, 3 per class, fold 0, C = " in line for line in said) == 1
     assert all("3 of 3 problems" in line for line in said if "svm" in line)
 
 
@@ -148,11 +148,11 @@ def test_voc_stage_counts_and_names_fits_that_are_not_solved(write_features, tmp
     labels, rows = clusters([30, 30], 20, 0.4)
     boxes = [[{"name": "ab"[k], "difficult": 0, "box": [1, 1, 2, 2]}] for k in labels]
     annotations = [{"objects": box, "set": "val" if i % 3 else "train"} for i, box in enumerate(boxes)]
-    folder = write_features("voc2012", labels, {"7": rows}, ["a", "b"], annotations)
+    folder = write_features("voc2012", labels, {"fc7": rows}, ["a", "b"], annotations)
     for steps, count in ((newton.NEWTON_ITERATIONS, 0), (1, 2)):
         monkeypatch.setattr(newton, "NEWTON_ITERATIONS", steps)
         voc_stage(Features(folder), Transfer(heads=HEADS), tmp_path / "ap.csv", threads=1)
         said = [line for line in capsys.readouterr().err.splitlines() if "problems ended before" in line]
         assert read_json(tmp_path / "ap.json")["unconverged"] == len(said) == count
-    assert "voc2012, layer 7, softmax of 20 images, C = " in said[0] and ": 1 of 1 problems" in said[0]
+    assert "voc2012, fc7, softmax of 20 images, C = " in said[0] and ": 1 of 1 problems" in said[0]
     assert "sigmoid" in said[1] and ": 2 of 2 problems" in said[1]

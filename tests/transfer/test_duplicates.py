@@ -171,12 +171,12 @@ def test_stage_finds_what_was_planted(prepare, tmp_path):
         ("caltech101", "a/p5", "class1", "n1/copy5"),
     ]
     summary = read_json(out.with_suffix(".json"))
-    counts = {"found": 2, "images": 8, "most_in_one_class": 1, "mean_share_of_class": 0.25}
+    counts = {"found": 2, "images": 8, "most_in_one_class": 1, "mean_class_fraction": 0.25}
     assert summary["counts"] == {"caltech101": counts}
     assert dict(summary["curve"]["caltech101"])[0.95] == 2
     assert summary["recall"]["cropped by 4 %"] > 0.9
     with (tmp_path / "duplicates-curve.csv").open() as file:
-        points = {(row["name"], row["threshold"]): float(row["share"]) for row in csv.DictReader(file)}
+        points = {(row["name"], row["threshold"]): float(row["fraction"]) for row in csv.DictReader(file)}
     assert points["caltech101", "0.95"] == 0.25 and points["mirrored", "0.95"] == summary["recall"]["mirrored"]
     assert Image.open(out.with_suffix(".png")).width > 500
 

@@ -15,7 +15,7 @@ from zfnet.nets import build, save
 from zfnet.settings import Transfer
 from zfnet.transfer.extract_features import Features, _convert, extract, features_stage, stage_output
 
-LAYERS = ("1", "2", "3", "4", "5", "6", "7")
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
 
 
 class Usage(NamedTuple):
@@ -51,9 +51,9 @@ def all_features(net, shards, views, at_once):
 def test_a_layer_ends_with_its_stage(net):
     assert [stage_output(net, layer) for layer in LAYERS] == ["norm1", "norm2", "conv3", "conv4", "pool5", "fc6", "fc7"]
     other = build("krizhevsky", classes=4, width=1 / 16, crop=224, remove=(7,))
-    assert [stage_output(other, layer) for layer in "12"] == ["pool1", "pool2"]
-    with pytest.raises(ZfnetError, match="has no layer 7; it has conv1"):
-        stage_output(other, "7")
+    assert [stage_output(other, layer) for layer in ("conv1", "conv2")] == ["pool1", "pool2"]
+    with pytest.raises(ZfnetError, match=r"no layer .fc7.; there are conv1"):
+        stage_output(other, "fc7")
 
 
 @pytest.mark.parametrize("views", ["centre", "ten"])
@@ -84,17 +84,17 @@ def test_ten_views_are_averaged_features(net, shards):
 def test_stage_writes_what_is_read_back(net, shards, tmp_path):
     save(net, tmp_path / "net.safetensors")
     folder = tmp_path / "features"
-    features_stage(tmp_path / "net.safetensors", shards.path, Transfer(layers=("1", "7")), folder, threads=1)
+    features_stage(tmp_path / "net.safetensors", shards.path, Transfer(layers=("conv1", "fc7")), folder, threads=1)
     features = Features(folder)
     assert features.keys == shards.keys and features.labels.tolist() == shards.labels.tolist()
-    assert features.layer("1").shape == (7, features.index["layers"]["1"]["dimensions"])
+    assert features.layer("conv1").shape == (7, features.index["layers"]["conv1"]["dimensions"])
     expected = all_features(net, shards, "centre", 64)["fc7"]
-    torch.testing.assert_close(torch.tensor(features.layer("7")), expected, rtol=1e-4, atol=1e-5)
-    with pytest.raises(ZfnetError, match="no features of layer 3; expected one of 1, 7"):
-        features.layer("3")
-    np.save(folder / "layer-7.npy", np.zeros((6, 9), np.float32))
+    torch.testing.assert_close(torch.tensor(features.layer("fc7")), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ZfnetError, match="no features of conv3; expected one of conv1, fc7"):
+        features.layer("conv3")
+    np.save(folder / "fc7.npy", np.zeros((6, 9), np.float32))
     with pytest.raises(ZfnetError, match=r"float32 \(6, 9\), but index.json describes float16 or float32 \(7, "):
-        Features(folder).layer("7")
+        Features(folder).layer("fc7")
     write_json(
         folder / "index.json", {key: value for key, value in read_json(folder / "index.json").items() if key != "keys"}
     )
@@ -104,36 +104,36 @@ def test_stage_writes_what_is_read_back(net, shards, tmp_path):
 
 def test_half_precision_takes_half_the_room_and_says_when_it_cannot_hold(net, shards, tmp_path):
     save(net, tmp_path / "net.safetensors")
-    stored = Transfer(layers=("7",), feature_dtype="fp16")
+    stored = Transfer(layers=("fc7",), feature_dtype="fp16")
     features_stage(tmp_path / "net.safetensors", shards.path, stored, tmp_path / "half", threads=1)
-    half = Features(tmp_path / "half").layer("7")
+    half = Features(tmp_path / "half").layer("fc7")
     assert half.dtype == np.float16
     expected = all_features(net, shards, "centre", 64)["fc7"]
     torch.testing.assert_close(torch.tensor(half).float(), expected, rtol=1e-3, atol=1e-4)
     with pytest.raises(ZfnetError, match=r"reaches 7e.04, more than float16 holds; set transfer.feature_dtype: fp32"):
-        _convert(np.array([70_000.0]), np.dtype(np.float16), "7")
+        _convert(np.array([70_000.0]), np.dtype(np.float16), "fc7")
 
 
 def test_too_small_a_disk_is_a_sentence_before_anything_is_written(net, shards, tmp_path, monkeypatch):
     save(net, tmp_path / "net.safetensors")
     run = partial(features_stage, tmp_path / "net.safetensors", shards.path, threads=1)
-    run(Transfer(layers=("1", "7"), feature_dtype="fp16"), tmp_path / "roomy")
-    layers = [Features(tmp_path / "roomy").layer(layer) for layer in ("1", "7")]
+    run(Transfer(layers=("conv1", "fc7"), feature_dtype="fp16"), tmp_path / "roomy")
+    layers = [Features(tmp_path / "roomy").layer(layer) for layer in ("conv1", "fc7")]
     needed = 4 * sum(rows.size for rows in layers)  # in float32
     for missing, stored in ((0, "fp32"), (needed // 2, "fp16")):
         monkeypatch.setattr(shutil, "disk_usage", lambda folder, missing=missing: Usage(needed - missing))
-        run(Transfer(layers=("1", "7"), feature_dtype=stored), tmp_path / "just")
+        run(Transfer(layers=("conv1", "fc7"), feature_dtype=stored), tmp_path / "just")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(needed - 1))
     wanted = r"of 7 images: 0.0 GiB are needed in .*full, but only 0.0 are free; .*dtype: fp16 .* layer 1, .* `results`"
     with pytest.raises(ZfnetError, match=wanted):
-        run(Transfer(layers=("1", "7")), tmp_path / "full")
+        run(Transfer(layers=("conv1", "fc7")), tmp_path / "full")
     assert not list((tmp_path / "full").iterdir())
 
 
 def test_features_of_another_net_or_data_set_are_refused(net, shards, caltech, tmp_path):
     save(net, tmp_path / "net.safetensors")
     folder = tmp_path / "features"
-    features_stage(tmp_path / "net.safetensors", shards.path, Transfer(layers=("7",)), folder, threads=1)
+    features_stage(tmp_path / "net.safetensors", shards.path, Transfer(layers=("fc7",)), folder, threads=1)
     Features(folder, tmp_path / "net.safetensors", shards.path)
     with pytest.raises(ZfnetError, match=r"features of another data .* than .*manifest.json .*; run .* again with it"):
         Features(folder, None, caltech.path)

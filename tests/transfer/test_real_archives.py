@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 SIZE = 40  # training pictures per class, which some classes do not have
 HEADS = Heads(svm_c=(0.1, 1.0), softmax_c=(1.0, 10.0), inner_folds=2)
-SETTINGS = Transfer(layers=("5", "7"), caltech101_train_sizes=(SIZE,), folds=2, heads=HEADS)
+SETTINGS = Transfer(layers=("conv5", "fc7"), caltech101_train_sizes=(SIZE,), folds=2, heads=HEADS)
 
 
 @pytest.fixture(scope="module")

@@ -36,27 +36,29 @@ def clusters(counts, d, noise, seed=0):
 
 
 def test_protocol_lists_the_rows_of_the_tables():
-    tasks = protocol((15, 30), (15, 30), ("1", "5", "7"))
+    tasks = protocol((15, 30), (15, 30), ("conv1", "conv5", "fc7"))
     assert set(tasks) == {
-        Task("softmax", "7", 15), Task("softmax", "7", 30), Task("softmax", "5", 30),
-        Task("svm", "1", 30), Task("svm", "5", 30), Task("svm", "7", 30),
+        Task("softmax", "fc7", 15), Task("softmax", "fc7", 30), Task("softmax", "conv5", 30),
+        Task("svm", "conv1", 30), Task("svm", "conv5", 30), Task("svm", "fc7", 30),
     }  # fmt: skip
     assert len(tasks) == 6
-    assert {task.size for task in protocol((1, 6, 45), (15, 30, 45, 60), ("1",))} == {45}
+    assert {task.size for task in protocol((1, 6, 45), (15, 30, 45, 60), ("conv1",))} == {45}
 
 
 def test_heads_stage_writes_every_fold(write_features, tmp_path):
     labels, good = clusters([12, 12, 12, 4], 40, 0.5)
-    layers = {"1": np.random.default_rng(1).normal(size=(40, 60)), "7": good}
+    layers = {"conv1": np.random.default_rng(1).normal(size=(40, 60)), "fc7": good}
     folder = write_features("caltech101", labels, layers, ["a", "b", "c", "d"])
-    settings = Transfer(layers=("1", "7"), caltech101_train_sizes=(3, 8, 30), folds=3, heads=HEADS)
+    settings = Transfer(layers=("conv1", "fc7"), caltech101_train_sizes=(3, 8, 30), folds=3, heads=HEADS)
     heads_stage(Features(folder), settings, tmp_path / "caltech101.csv", threads=1)
     rows = table(tmp_path / "caltech101.csv")
     assert len(rows) == 3 * 4  # softmax 7 at 3 and 8, svm 1 and 7 at 8
     assert {(row["set"], row["classes"], row["test_images"]) for row in rows} == {("caltech101", "3", "12")}
     assert {row["train_images"] for row in rows if row["size"] == "3"} == {"9"}
-    accuracy = {layer: np.mean([float(r["accuracy"]) for r in rows if r["layer"] == layer]) for layer in ("1", "7")}
-    assert accuracy["7"] > 95 and accuracy["1"] < 60
+    accuracy = {
+        layer: np.mean([float(r["accuracy"]) for r in rows if r["layer"] == layer]) for layer in ("conv1", "fc7")
+    }
+    assert accuracy["fc7"] > 95 and accuracy["conv1"] < 60
     record = read_json(tmp_path / "caltech101.json")
     assert record["left_out"] == [
         "30 training images per class: only 0 of 4 classes have more.",
@@ -67,13 +69,13 @@ def test_heads_stage_writes_every_fold(write_features, tmp_path):
 
 def test_both_solvers_write_the_same_accuracies(write_features, tmp_path):
     labels, rows = clusters([10, 10, 10], 12, 1.5)
-    folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c"])
+    folder = write_features("caltech101", labels, {"fc7": rows}, ["a", "b", "c"])
     found = []
     for solver in ("zfnet", "sklearn"):
         heads = HEADS.model_copy(update={"solver": solver})
         heads_stage(
             Features(folder),
-            Transfer(layers=("7",), caltech101_train_sizes=(6,), folds=2, heads=heads),
+            Transfer(layers=("fc7",), caltech101_train_sizes=(6,), folds=2, heads=heads),
             tmp_path / "t.csv",
             1,
         )
@@ -84,10 +86,10 @@ def test_both_solvers_write_the_same_accuracies(write_features, tmp_path):
 def test_test_pictures_do_not_take_part_in_choosing_c(write_features, tmp_path):
     """Spoiling all features outside the training pictures changes no chosen C."""
     labels, rows = clusters([9, 9, 9], 20, 1.2)
-    settings = Transfer(layers=("7",), caltech101_train_sizes=(5,), folds=1, heads=HEADS)
+    settings = Transfer(layers=("fc7",), caltech101_train_sizes=(5,), folds=1, heads=HEADS)
     chosen = []
     for name in ("first", "second"):
-        folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c"])
+        folder = write_features("caltech101", labels, {"fc7": rows}, ["a", "b", "c"])
         heads_stage(Features(folder), settings, tmp_path / f"{name}.csv", 1)
         chosen.append([row["c"] for row in table(tmp_path / f"{name}.csv")])
         test = [int(key[1:]) for key in read_json(tmp_path / f"{name}.json")["folds"][0]["test"]]
@@ -97,7 +99,7 @@ def test_test_pictures_do_not_take_part_in_choosing_c(write_features, tmp_path):
 
 
 def test_a_set_without_sizes_is_a_sentence(write_features, tmp_path):
-    folder = write_features("cifar10-test", np.repeat([0, 1], 5), {"7": np.eye(10)}, ["a", "b"])
+    folder = write_features("cifar10-test", np.repeat([0, 1], 5), {"fc7": np.eye(10)}, ["a", "b"])
     with pytest.raises(ZfnetError, match="cifar10-test: no training sizes are known"):
         heads_stage(Features(folder), Transfer(), tmp_path / "t.csv")
 
@@ -141,7 +143,7 @@ def test_voc_stage_learns_on_train_and_measures_on_val(write_features, tmp_path)
         {"objects": [{"name": names[k], "difficult": 0, "box": [1, 1, 2, 2]}], "set": "val" if i % 3 else "train"}
         for i, k in enumerate(labels)
     ]
-    folder = write_features("voc2012", labels, {"7": rows}, names, annotations)
+    folder = write_features("voc2012", labels, {"fc7": rows}, names, annotations)
     voc_stage(Features(folder), Transfer(heads=HEADS), tmp_path / "voc" / "ap.csv", threads=1)
     found = table(tmp_path / "voc" / "ap.csv")
     assert [(row["class"], row["head"]) for row in found] == [(n, h) for h in ("softmax", "sigmoid") for n in names]
@@ -164,8 +166,8 @@ def voc_features(write_features):
         for i, k in enumerate(labels[known])
     ]
     return (
-        write_features("voc2012", labels[known], {"7": rows[known]}, names, annotations),
-        write_features("voc2012-test", np.full(30, -1), {"7": rows[test]}, names, [{"set": "test"}] * 30),
+        write_features("voc2012", labels[known], {"fc7": rows[known]}, names, annotations),
+        write_features("voc2012-test", np.full(30, -1), {"fc7": rows[test]}, names, [{"set": "test"}] * 30),
         [names[k] for k in labels[test]],
     )
 
@@ -190,10 +192,10 @@ def test_the_voc_test_set_is_predicted_for_its_server(voc_features, tmp_path):
 
 def test_voc_test_pictures_have_no_part_in_the_head(voc_features, tmp_path):
     known, test, _ = voc_features
-    rows = np.load(test / "layer-7.npy")
+    rows = np.load(test / "fc7.npy")
     found = []
     for others in (rows[1:], 100 + rows[1:]):
-        np.save(test / "layer-7.npy", np.concatenate([rows[:1], others]))
+        np.save(test / "fc7.npy", np.concatenate([rows[:1], others]))
         voc_test_stage(Features(known), Features(test), Transfer(heads=HEADS), tmp_path / "summary.json", threads=1)
         found.append((tmp_path / "results/VOC2012/Main/comp2_cls_test_cat.txt").read_text().splitlines()[0])
     assert found[0] == found[1]
@@ -209,7 +211,7 @@ def test_features_of_another_set_or_net_are_refused(voc_features, tmp_path):
 
 
 def test_a_class_list_that_disagrees_with_the_pictures_is_a_sentence(write_features, tmp_path):
-    folder = write_features("caltech101", np.repeat([0, 1, 2], 5), {"7": np.eye(15)}, ["a", "b"])
+    folder = write_features("caltech101", np.repeat([0, 1, 2], 5), {"fc7": np.eye(15)}, ["a", "b"])
     with pytest.raises(ZfnetError, match="the class list has 2 classes, but an image has class number 3"):
         heads_stage(Features(folder), Transfer(caltech101_train_sizes=(2,)), tmp_path / "t.csv")
     strange = [{"objects": [{"name": "unicorn", "difficult": 0, "box": [1, 1, 2, 2]}]}]
@@ -219,10 +221,10 @@ def test_a_class_list_that_disagrees_with_the_pictures_is_a_sentence(write_featu
 
 def test_an_empty_class_is_named_and_left_out(write_features, tmp_path):
     labels, rows = clusters([10, 10, 10], 12, 0.5)
-    folder = write_features("caltech101", labels, {"7": rows}, ["a", "b", "c", "nothing"])
+    folder = write_features("caltech101", labels, {"fc7": rows}, ["a", "b", "c", "nothing"])
     heads_stage(
         Features(folder),
-        Transfer(layers=("7",), caltech101_train_sizes=(6,), folds=1, heads=HEADS),
+        Transfer(layers=("fc7",), caltech101_train_sizes=(6,), folds=1, heads=HEADS),
         tmp_path / "t.csv",
         1,
     )
@@ -234,7 +236,7 @@ def test_an_empty_class_is_named_and_left_out(write_features, tmp_path):
 
 
 def test_voc_stage_wants_annotations(write_features, tmp_path):
-    folder = write_features("caltech101", np.repeat([0, 1], 5), {"7": np.eye(10)}, ["a", "b"])
+    folder = write_features("caltech101", np.repeat([0, 1], 5), {"fc7": np.eye(10)}, ["a", "b"])
     with pytest.raises(ZfnetError, match="caltech101 has no annotated objects"):
         voc_stage(Features(folder), Transfer(), tmp_path / "ap.csv")
 

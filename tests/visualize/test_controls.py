@@ -90,13 +90,13 @@ def test_same_class_is_that_of_a_plain_search(monkeypatch):
 
 def test_ginis_are_those_of_the_top_projection_by_both_rules(made, weights, shards):
     loader, table = InputLoader(load(weights["zf-s1"]), shards, 1), read_features(made[0] / "features.csv", shards)
-    row = table[(table["layer"] == 2) & (table["rank"] == 0)].iloc[0]
+    row = table[(table["layer"] == "conv2") & (table["rank"] == 0)].iloc[0]
     (batch,) = loader.batches([loader.shards.keys.index(row["key"])])
     place = box(receptive_fields(loader.net)["conv2"], row["row"], row["column"], 64)
     for column, rule in enumerate(("deconvnet", "forward-mask")):
         _, pixels = project(loader.net, batch.inputs, "conv2", row["map"], rule=rule)
         tile = as_half(cut(pixels[0].permute(1, 2, 0).numpy(), place)).astype(np.float32)
-        assert made[1]["layer2/gini"][0, column] == pytest.approx(gini(np.square(tile).sum(2)), abs=1e-3)
+        assert made[1]["conv2/gini"][0, column] == pytest.approx(gini(np.square(tile).sum(2)), abs=1e-3)
     silent = table.assign(activation=0.0)
     assert projection_ginis(loader, silent) == {}
 
@@ -104,10 +104,10 @@ def test_ginis_are_those_of_the_top_projection_by_both_rules(made, weights, shar
 def test_the_stage_writes_what_claims_read(made, shards):
     _, arrays = made
     for layer, side in enumerate((7, 27, 64, 64, 64), 1):
-        assert arrays[f"untrained/layer{layer}/patches"].shape == (3, 3, side, side, 3)
-        assert arrays[f"untrained/layer{layer}/projections"].shape == (3, 3, side, side, 3)
-        assert set(np.unique(arrays[f"untrained/layer{layer}/labels"])) <= set(range(4))
-    assert arrays["neighbours/pictures"].tolist() == list(range(len(shards)))
+        assert arrays[f"untrained/conv{layer}/patches"].shape == (3, 3, side, side, 3)
+        assert arrays[f"untrained/conv{layer}/projections"].shape == (3, 3, side, side, 3)
+        assert set(np.unique(arrays[f"untrained/conv{layer}/labels"])) <= set(range(4))
+    assert arrays["neighbours/images"].tolist() == list(range(len(shards)))
     assert all(0 <= arrays[f"neighbours/{name}"].min() <= 1 for name in ("trained", "untrained", "pixels"))
 
 

@@ -53,10 +53,12 @@ def test_one_row_for_each_pair_location_and_layer():
     other = zero.clone()
     other[1] = torch.tensor([1, 0])  # left eye: half of the features
     other[3] = torch.tensor([1, -1])  # first of two random masks: all of them
-    rows = compare(["a", "b", "c"], [{5: zero, 7: zero}, {5: other, 7: zero}, {5: zero, 7: zero}])
+    rows = compare(
+        ["a", "b", "c"], [dict(conv5=zero, fc7=zero), dict(conv5=other, fc7=zero), dict(conv5=zero, fc7=zero)]
+    )
     assert len(rows) == 4 * 2 * 3
     distances = {row[:4]: row[4] for row in rows}
-    assert distances["left eye", 5, "a", "b"] == distances["random", 5, "b", "c"] == 0.5
+    assert distances["left eye", "conv5", "a", "b"] == distances["random", "conv5", "b", "c"] == 0.5
     assert sum(distances.values()) == 4 * 0.5
 
 
@@ -66,7 +68,7 @@ def test_changes_are_signs_of_original_minus_masked(make_net, shards):
     mean = net.mean[:, 4:68, 4:68]
     seen = net.trace(images.permute(0, 3, 1, 2) - mean).activations
     found = change_signs(net, images)
-    for layer, name in ((5, "pool5"), (7, "fc7")):
+    for layer, name in (("conv5", "pool5"), ("fc7", "fc7")):
         features = seen[name].flatten(1)
         assert torch.equal(found[layer], (features[0] - features[1:]).sign().to(torch.int8))
         assert found[layer].any()

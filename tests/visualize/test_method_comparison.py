@@ -55,7 +55,7 @@ def test_tiles_and_cosines_are_those_of_single_projections(made, make_net, shard
     cosine = torch.nn.functional.cosine_similarity(*flat).mean().item()
     row = next(row for row in rows if (row["layer"], row["method"]) == ("conv5", "keep-max"))
     assert float(row["cosine"]) == pytest.approx(cosine, abs=1e-5)
-    assert int(row["pictures"]) == len(unit.images)
+    assert int(row["images"]) == len(unit.images)
 
 
 def test_a_gain_is_the_best_activation_over_that_of_the_top_image(made, make_net, shards):

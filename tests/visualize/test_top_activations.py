@@ -90,10 +90,10 @@ def test_inputs_are_those_of_an_evaluation(make_net, shards):
 
 def test_random_maps_are_the_same_whatever_their_number(make_net):
     net = make_net()
-    few, many = random_maps(net, {1: 2, 2: 4}, 7), random_maps(net, {1: 99, 2: 9}, 7)
+    few, many = random_maps(net, dict(conv1=2, conv2=4), 7), random_maps(net, dict(conv1=99, conv2=9), 7)
     assert few["conv2"] == many["conv2"][:4]
     assert sorted(many["conv1"]) == list(range(8))
-    assert random_maps(net, {2: 4}, 8)["conv2"] != few["conv2"]
+    assert random_maps(net, {"conv2": 4}, 8)["conv2"] != few["conv2"]
 
 
 # ---- patches ---------------------------------------------------------------------------------------------------------

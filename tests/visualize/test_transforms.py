@@ -70,13 +70,13 @@ def test_distances_are_norms_of_differences_of_whole_layers(make_net, shards):
 
 def test_a_net_without_layer_7_is_refused(foreign):
     _, net = foreign()
-    with pytest.raises(ZfnetError, match="The net has no layer 7; it has conv1, pool1"):
+    with pytest.raises(ZfnetError, match=r"There is no layer .fc7.; there are conv1, pool1"):
         stage_features(net, torch.zeros(1, 41, 41, 3, dtype=torch.float64), 0)
 
 
 def test_features_are_given_for_each_picture(make_net, shards):
-    found = stage_features(make_net(), InputLoader(make_net(), shards, 1).squares([0, 1])[:, :64, :64], 0, (5,))
-    assert found.features[5].shape[0] == len(found.probability) == 2
+    found = stage_features(make_net(), InputLoader(make_net(), shards, 1).squares([0, 1])[:, :64, :64], 0, ("conv5",))
+    assert found.features["conv5"].shape[0] == len(found.probability) == 2
 
 
 def test_examples_are_the_surest_of_different_classes(make_net, shards):

@@ -42,17 +42,17 @@ def test_features(weights, manifest, tmp_path):
     out = tmp_path / "features-zf-s1.safetensors"
     top_patches.features_stage(weights["zf-s1"], manifest, SETTINGS, out, threads=1)
     arrays, rows = load_file(out), _rows(out.with_suffix(".csv"), top_patches.COLUMNS)
-    assert arrays["layer1/filters"].shape == (8, 7, 7, 3)
+    assert arrays["conv1/filters"].shape == (8, 7, 7, 3)
     for layer, (maps, side) in enumerate([(3, 7), (5, 27), (3, 64), (2, 64), (2, 64)], 1):
-        assert arrays[f"layer{layer}/maps"].shape == (maps,)
-        assert arrays[f"layer{layer}/patches"].shape == (maps, 3, side, side, 3)
-        assert arrays[f"layer{layer}/patches"].dtype == np.uint8
-        assert arrays[f"layer{layer}/projections"].dtype == np.float16
-        assert np.isfinite(arrays[f"layer{layer}/projections"]).all()
+        assert arrays[f"conv{layer}/maps"].shape == (maps,)
+        assert arrays[f"conv{layer}/patches"].shape == (maps, 3, side, side, 3)
+        assert arrays[f"conv{layer}/patches"].dtype == np.uint8
+        assert arrays[f"conv{layer}/projections"].dtype == np.float16
+        assert np.isfinite(arrays[f"conv{layer}/projections"]).all()
     assert len(rows) == 15 * 3
-    assert {row["layer"] for row in rows} == set("12345")
-    first = next(row for row in rows if row["layer"] == "2" and row["rank"] == "0")
-    assert int(first["map"]) == arrays["layer2/maps"][0]
+    assert {row["layer"] for row in rows} == {f"conv{layer}" for layer in range(1, 6)}
+    first = next(row for row in rows if row["layer"] == "conv2" and row["rank"] == "0")
+    assert int(first["map"]) == arrays["conv2/maps"][0]
     assert first["size"] == "27"
     _has_provenance(out.with_suffix(".json"))
 
@@ -60,7 +60,7 @@ def test_features(weights, manifest, tmp_path):
 def test_maps_that_respond_come_before_silent_ones():
     values = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
     best = TopActivations(values, *(torch.arange(8).reshape(4, 2) for _ in range(3)))
-    maps, found = top_patches.responding_first({"conv2": [7, 5, 2, 9]}, {"conv2": best}, {2: 3})
+    maps, found = top_patches.responding_first({"conv2": [7, 5, 2, 9]}, {"conv2": best}, {"conv2": 3})
     assert maps == {"conv2": [5, 9, 7]}
     assert found["conv2"].images.tolist() == [[2, 3], [6, 7], [0, 1]]
 
@@ -77,9 +77,9 @@ def test_evolution(weights, manifest, tmp_path):
     evolution.evolution_stage(run / "metrics.json", manifest, SETTINGS, out, threads=1)
     arrays, rows = load_file(out), _rows(out.with_suffix(".csv"), evolution.COLUMNS)
     assert arrays["epochs"].tolist() == [1, 2, 10]
-    assert arrays["layer2/projections"].shape == (2, 3, 27, 27, 3)
-    assert np.array_equal(arrays["layer5/projections"][:, 0], arrays["layer5/projections"][:, 2])
-    assert arrays["layer4/similarity"] == pytest.approx(np.ones(3))
+    assert arrays["conv2/projections"].shape == (2, 3, 27, 27, 3)
+    assert np.array_equal(arrays["conv5/projections"][:, 0], arrays["conv5/projections"][:, 2])
+    assert arrays["conv4/similarity"] == pytest.approx(np.ones(3))
     assert len(rows) == 5 * 2 * 3
     assert {row["epoch"] for row in rows} == {"1", "2", "10"}
     _has_provenance(out.with_suffix(".json"))
@@ -177,7 +177,7 @@ def test_correspondence_of_real_dogs(weights, tmp_path, real_data):
     )
     rows = _rows(out, correspondence.COLUMNS)
     assert len(rows) == 4 * 2 * 10
-    assert load_file(tmp_path / "correspondence.safetensors")["pictures"].shape == (5, 6, 64, 64, 3)
+    assert load_file(tmp_path / "correspondence.safetensors")["images"].shape == (5, 6, 64, 64, 3)
     _has_provenance(tmp_path / "correspondence.json")
 
 

@@ -77,7 +77,7 @@ def test_a_stage_is_told_exactly_what_it_uses(planned, name):
             {"data-imagenet-train", "data-imagenet-val", "data-imagenet-test", "visualize-occlusion"},
         ),
         (
-            {"transfer": {"layers": ["1", "7"]}},
+            {"transfer": {"layers": ["conv1", "fc7"]}},
             {f"transfer-{stage}-{name}" for stage in ("features", "heads") for name in OTHER},
         ),
         ({"evaluation": {"train_images": 100}}, {"evaluation"}),

@@ -1,18 +1,19 @@
 """Receptive fields: size, stride and offset, in input pixels, of what the units of each layer see.
 
 Both papers mean by the field of a layer that of its convolution; pooling widens it further (27 pixels for conv2 of
-the ZF net, 43 for pool2). The overhang padding of D2 adds nothing on the left or top of layer 1, so the first field of
+the ZF net, 43 for pool2). The overhang padding of D2 adds nothing on the left or top of conv1, so the first field of
 conv1 starts at pixel 0.
 
 In adapted nets the fields of a layer may be rectangular or unevenly spaced (rectangular windows, adaptive averages
 over windows of unequal size). Such units get the whole crop as their field.
 """
 
+from string import ascii_lowercase
 from typing import Any, NamedTuple, cast
 
 from torch import nn
 
-from zfnet.core.errors import ZfnetError
+from zfnet.core.suggest import require_known
 from zfnet.nets.network import Network, Operation
 
 
@@ -35,22 +36,22 @@ class Field(NamedTuple):
     map: int
 
 
-def stage_output(net: Network, layer: int | str) -> str:
+def stage_output(net: Network, layer: str) -> str:
     """Return the name of the final activation of a layer, after its pool and norm (D32).
 
     Parameters
     ----------
-    layer : number of the layer in the paper: in the ZF net 1 gives "norm1", 3 "conv3" and 7 "fc7".
+    layer : a convolutional or fully connected layer: in the ZF net "conv1" gives "norm1", "conv3" itself.
 
     Raises
     ------
     ZfnetError
         The net has no such layer.
     """
-    names = [name for name in net.layers if name.rstrip("0123456789") + str(layer) == name]
-    if not names:
-        raise ZfnetError(f"The net has no layer {layer}; it has {', '.join(net.layers)}.")
-    return max(names, key=net.layers.__getitem__)
+    require_known(layer, list(net.layers), "layer")
+    number = layer.lstrip(ascii_lowercase)
+    stage = [name for name in net.layers if name.lstrip(ascii_lowercase) == number]  # conv5 and pool5
+    return max(stage, key=net.layers.__getitem__)
 
 
 def receptive_fields(net: Network) -> dict[str, Field]:

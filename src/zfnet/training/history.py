@@ -39,7 +39,7 @@ def history_row(
         "val_top5": errors[1],
         "learning_rate": learning_rate,
         "images_per_second": images / training,
-        "wait_share": waiting / training,
+        "wait_fraction": waiting / training,
         "seconds": training + validating,
     }
 
@@ -56,7 +56,7 @@ def log_line(run: str, row: dict[str, Any], epochs: int) -> str:
     return (
         f"{run}: epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, train error {row['train_top1']:.1f} %{val}, "
         f"learning rate {row['learning_rate']:.2g}, {row['images_per_second']:.0f} images/s, "
-        f"{100 * row['wait_share']:.0f} % waiting for data, {left} left"
+        f"{100 * row['wait_fraction']:.0f} % waiting for data, {left} left"
     )
 
 
@@ -70,7 +70,7 @@ def final_metrics(spec: RunSpec, net: Network, history: list[dict[str, Any]], **
         "classes": net.classes,
         "epochs": len(history),
         **{key: history[-1][key] for key in ("loss", "train_top1", "val_top1", "val_top5")},
-        **{key: median(row[key] for row in history) for key in ("images_per_second", "wait_share")},
+        **{key: median(row[key] for row in history) for key in ("images_per_second", "wait_fraction")},
         "seconds": sum(row["seconds"] for row in history),
         "largest_filter_rms": max(filter_rms(weight).max().item() for weight in conv_filters(net)),
         **_memory(net.mean.device),

@@ -17,7 +17,7 @@ CURVES = {  # key of a history row -> name in TensorBoard
     "val_top5": "error/validation top-5",
     "learning_rate": "learning rate",
     "images_per_second": "speed/images per second",
-    "wait_share": "speed/fraction waiting for data",
+    "wait_fraction": "speed/fraction waiting for data",
 }
 
 

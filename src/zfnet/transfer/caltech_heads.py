@@ -34,8 +34,8 @@ from zfnet.transfer.metrics import class_accuracy
 from zfnet.transfer.splits import Split, Splits, make_splits
 
 COLUMNS = ["set", "head", "layer", "size", "fold", "accuracy", "c", "classes", "train_images", "test_images"]
-SOFTMAX_LAYERS = ("5", "7")  # Table 7
-MAIN_LAYER = "7"  # Tables 4 and 5, Figure 9
+SOFTMAX_LAYERS = ("conv5", "fc7")  # Table 7
+MAIN_LAYER = "fc7"  # Tables 4 and 5, Figure 9
 
 
 class Task(NamedTuple):
@@ -86,11 +86,11 @@ def protocol(sizes: tuple[int, ...], table: tuple[int, ...], layers: tuple[str, 
     Parameters
     ----------
     sizes
-        All training sizes that the data allow; Tables 4 and 5 and Figure 9 train a softmax on layer 7 at each.
+        All training sizes that the data allow; Tables 4 and 5 and Figure 9 train a softmax on fc7 at each.
     table
         The sizes of Tables 4 and 5. Table 7 uses the largest of them that the data allow.
     layers
-        The layers of Table 7: a linear SVM on each, and a softmax on 5 and 7.
+        The layers of Table 7: a linear SVM on each, and a softmax on conv5 and fc7.
     """
     largest = max([size for size in sizes if size in table], default=max(sizes))
     tasks = {Task("softmax", MAIN_LAYER, size) for size in sizes if MAIN_LAYER in layers}
@@ -129,7 +129,7 @@ def _run(features: Features, splits: Splits, tasks: list[Task], heads: Heads) ->
     rows, opened = [], None
     for task in track(tasks, f"heads on {features.name}", len(tasks)):
         if opened != task.layer:  # tasks are ordered by layer: each is read once
-            name, opened = f"{features.name}, layer {task.layer}", task.layer
+            name, opened = f"{features.name}, {task.layer}", task.layer
             kernel = FeatureKernel.open(features.layer(task.layer), splits.used, device(), name)
         for fold in range(len(splits.orders)):
             rows.append(_run_fold(kernel, features.labels, splits, task, splits.split(fold, task.size), heads))

@@ -1,12 +1,12 @@
 """Extract the features of every layer of a frozen net in one pass over a data set (ZF sect. 5.2, 5.3).
 
-"Layer l" is the output of its whole stage, after pooling and contrast normalisation (D32): for the ZF net norm1, norm2,
-conv3, conv4, pool5, fc6, fc7, in evaluation mode, flattened. They are computed on the centre crop, or averaged over ten
-crops; the paper does not say which. The mean image is the one the net was trained with.
+The features of a layer are the output of its whole stage, after pooling and contrast normalisation (D32): for the ZF
+net norm1, norm2, conv3, conv4, pool5, fc6, fc7, in evaluation mode, flattened. They are computed on the centre crop, or
+averaged over ten crops; the paper does not say which. The mean image is the one the net was trained with.
 
-A folder of features holds one layer-L.npy for each layer, (N, d) in the order of the manifest, in float32 or float16
+A folder of features holds one LAYER.npy for each layer, (N, d) in the order of the manifest, in float32 or float16
 (`transfer.feature_dtype`), and index.json, which is written last and identifies the net and the data. At full size
-layer 1 has 290,400 dimensions: 10 GB for Caltech-101, or 5 GB in float16. The free disk space is checked beforehand.
+conv1 has 290,400 dimensions: 10 GB for Caltech-101, or 5 GB in float16. The free disk space is checked beforehand.
 """
 
 import math
@@ -35,7 +35,7 @@ from zfnet.settings import Transfer
 
 CROPS_PER_PASS = 160  # crops in one forward pass
 DTYPES: dict[str, np.dtype] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
-LAYERS = {"voc2012": ("7",), "voc2012-test": ("7",)}  # Table 6 uses layer 7; other sets, settings.layers
+LAYERS = {"voc2012": ("fc7",), "voc2012-test": ("fc7",)}  # Table 6 uses fc7; other sets, settings.layers
 
 
 class Features:
@@ -99,8 +99,8 @@ class Features:
             The layer was not extracted, or its file does not match the index.
         """
         if layer not in self.layers:
-            raise ZfnetError(f"{self.folder}: no features of layer {layer}; expected one of {', '.join(self.layers)}.")
-        path, expected = self.folder / f"layer-{layer}.npy", (len(self), self.index["layers"][layer]["dimensions"])
+            raise ZfnetError(f"{self.folder}: no features of {layer}; expected one of {', '.join(self.layers)}.")
+        path, expected = self.folder / f"{layer}.npy", (len(self), self.index["layers"][layer]["dimensions"])
         try:
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
@@ -125,7 +125,7 @@ def features_stage(weights: Path, manifest: Path, settings: Transfer, out_dir: P
     settings
         `layers`, `crops` and `feature_dtype` are used.
     out_dir
-        Receives layer-L.npy and index.json.
+        Receives LAYER.npy and index.json.
     """
     torch.set_num_threads(threads)
     full_precision()
@@ -191,14 +191,14 @@ def _write_layers(
     """Write the features to their files batch by batch; return the shape of each layer's output."""
     shapes: dict[str, list[int]] = {}
     files: dict[str, np.memmap] = {}
-    for path in set(folder.glob("layer-*.npy")) - {folder / f"layer-{layer}.npy" for layer in outputs}:
+    for path in set(folder.glob("*.npy")) - {folder / f"{layer}.npy" for layer in outputs}:
         path.unlink()  # a layer that is no longer requested
     for layer in outputs:
-        remove_unfinished(folder / f"layer-{layer}.npy")  # each may be gigabytes
+        remove_unfinished(folder / f"{layer}.npy")  # each may be gigabytes
     batches = extract(net, shards, list(outputs.values()), settings.crops, threads, CROPS_PER_PASS)
     dtype = DTYPES[settings.feature_dtype]
     with ExitStack() as stack:
-        paths = {layer: stack.enter_context(atomic(folder / f"layer-{layer}.npy")) for layer in outputs}
+        paths = {layer: stack.enter_context(atomic(folder / f"{layer}.npy")) for layer in outputs}
         for indices, features in track(batches, f"features of {shards.manifest.name}"):
             if not files:  # shapes are known from the first batch on
                 shapes = {layer: list(features[name].shape[1:]) for layer, name in outputs.items()}
@@ -230,7 +230,7 @@ def _open(path: Path, images: int, shape: list[int], dtype: np.dtype) -> np.memm
 def _convert(values: np.ndarray, dtype: np.dtype, layer: str) -> np.ndarray:
     if (largest := np.abs(values).max()) > np.finfo(dtype).max:
         raise ZfnetError(
-            f"Features: layer {layer} reaches {largest:.3g}, more than float16 holds; set transfer.feature_dtype: fp32."
+            f"Features: {layer} reaches {largest:.3g}, more than float16 holds; set transfer.feature_dtype: fp32."
         )
     return values.astype(dtype)
 

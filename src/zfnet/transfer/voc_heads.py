@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012 from frozen layer-7 features: Table 6, compared with independent sigmoids (ZF sect. 5.2, C22, C23).
+"""PASCAL VOC 2012 from frozen fc7 features: Table 6, compared with independent sigmoids (ZF sect. 5.2, C22, C23).
 
 The paper trains a 20-way softmax. It does not say how images with several labels enter it (D25), nor which measure it
 reports. Here each pair of an image and one of its labels is a sample ("pairs"), or one label is drawn per image
@@ -35,8 +35,8 @@ from zfnet.transfer.metrics import average_precision, mean_average_precision
 
 COLUMNS = ["class", "head", "positives", "images", "ap"]
 KINDS: tuple[Kind, ...] = ("softmax", "sigmoid")
-LAYER = "7"
-NAME = f"voc2012, layer {LAYER}"
+LAYER = "fc7"
+NAME = f"voc2012, {LAYER}"
 
 
 class Prediction(NamedTuple):

@@ -3,7 +3,7 @@
 The measures of Figure 2 are also taken on the net before its first update, since even maps of random filters respond to
 similar images. The top activations are also projected with the ReLU mask of the forward pass, which the paper says is
 less clear (C41). Clarity is measured by the Gini coefficient of a projection's energy: 0 if it is spread evenly, near 1
-if it is concentrated in few places. And for some images the nearest neighbours are found in layer 7 and in pixels (C55;
+if it is concentrated in few places. And for some images the nearest neighbours are found in fc7 and in pixels (C55;
 Krizhevsky's Figure 4: six neighbours by Euclidean distance).
 """
 
@@ -27,10 +27,10 @@ from zfnet.visualize.backward import RULES
 from zfnet.visualize.net_inputs import InputLoader, open_loader, sample_indices
 from zfnet.visualize.patches import render_tiles, tiles
 from zfnet.visualize.stage_files import StageProvenance, write_arrays
-from zfnet.visualize.top_activations import LAYERS, TopActivations, find_strongest, layer_number, random_maps
+from zfnet.visualize.top_activations import LAYERS, TopActivations, find_strongest, random_maps
 from zfnet.visualize.top_patches import read_features, responding_first
 
-MASKED = (2, 3, 4, 5)  # layers whose backward pass meets a ReLU
+MASKED = ("conv2", "conv3", "conv4", "conv5")  # layers whose backward pass meets a ReLU
 NEIGHBOURS = 6
 QUERIES = 500
 _COLUMNS = 8192  # features per block of the matrix products
@@ -43,9 +43,9 @@ def controls_stage(
 
     `spec` is the spec.json of the training, `features` the table of Figure 2. Arrays: for L = 1..5 of the untrained net
     untrained/layerL/patches, /projections (as in features.safetensors), /labels int64 and /activations float32
-    (M, top); layerL/gini float32 (M, 2), L = 2..5, of the top projections by deconvnet and by forward mask;
-    neighbours/pictures int64 (Q,), indices of the query images, and the fraction of their six nearest neighbours that
-    have the same class: by neighbours/trained, /untrained (layer 7) and /pixels, float32 (Q,).
+    (M, top); LAYER/gini float32 (M, 2), L = 2..5, of the top projections by deconvnet and by forward mask;
+    neighbours/images int64 (Q,), indices of the query images, and the fraction of their six nearest neighbours that
+    have the same class: by neighbours/trained, /untrained (fc7) and /pixels, float32 (Q,).
     """
     provenance = StageProvenance(settings, weights=weights, spec=spec, manifest=manifest, features=features)
     loader = open_loader(weights, manifest, threads)
@@ -90,14 +90,14 @@ def _top_tiles(loader: InputLoader, settings: Visualize) -> dict[str, np.ndarray
     labels = np.asarray(loader.shards.labels)
     arrays: dict[str, np.ndarray] = {}
     for layer, rendered in render_tiles(loader, best, maps).items():
-        name, top = f"layer{layer_number(layer)}", best[layer]
-        arrays |= {f"{name}/patches": rendered.patches, f"{name}/projections": rendered.projections}
-        arrays |= {f"{name}/labels": labels[top.images], f"{name}/activations": top.values.numpy()}
+        top = best[layer]
+        arrays |= {f"{layer}/patches": rendered.patches, f"{layer}/projections": rendered.projections}
+        arrays |= {f"{layer}/labels": labels[top.images], f"{layer}/activations": top.values.numpy()}
     return arrays
 
 
 def projection_ginis(loader: InputLoader, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Compute Gini coefficients of the maps of Figure 2 by deconvnet and by forward mask: layerL/gini float32 (M, 2).
+    """Compute Gini coefficients of the maps of Figure 2 by deconvnet and by forward mask: LAYER/gini float32 (M, 2).
 
     table : from `zfnet.visualize.top_patches.read_features`.
     """
@@ -110,12 +110,12 @@ def projection_ginis(loader: InputLoader, table: pd.DataFrame) -> dict[str, np.n
             places = (torch.tensor(rows[name].to_numpy()) for name in ("image", "row", "column"))
             best = TopActivations(*(part[:, None] for part in (activations, *places)))  # (M, 1) each
             ginis = [_ginis(loader, layer, rows["map"], best, rule) for rule in ("deconvnet", "forward-mask")]
-            arrays[f"layer{layer}/gini"] = np.stack(ginis, 1)
+            arrays[f"{layer}/gini"] = np.stack(ginis, 1)
     return arrays
 
 
-def _ginis(loader: InputLoader, layer: int, maps: pd.Series, best: TopActivations, rule: str) -> np.ndarray:
-    projections = tiles(loader, f"conv{layer}", maps.tolist(), best, RULES[rule]).projections[:, 0].astype(np.float32)
+def _ginis(loader: InputLoader, layer: str, maps: pd.Series, best: TopActivations, rule: str) -> np.ndarray:
+    projections = tiles(loader, layer, maps.tolist(), best, RULES[rule]).projections[:, 0].astype(np.float32)
     return np.array([gini(np.square(projection).sum(2)) for projection in projections], np.float32)
 
 
@@ -127,7 +127,7 @@ def gini(energy: np.ndarray) -> float:
 
 
 def neighbours(loader: InputLoader, untrained: Network, indices: list[int]) -> dict[str, np.ndarray]:
-    """Measure how many of each image's nearest neighbours share its class, by layer 7 of two nets and by pixels."""
+    """Measure how many of each image's nearest neighbours share its class, by fc7 of two nets and by pixels."""
     features: dict[str, list[Tensor]] = {"trained": [], "untrained": [], "pixels": []}
     for batch in loader.batches(indices):
         for name, net in (("trained", loader.net), ("untrained", untrained)):
@@ -136,7 +136,7 @@ def neighbours(loader: InputLoader, untrained: Network, indices: list[int]) -> d
         features["pixels"].append(batch.pixels.flatten(1))
     labels = torch.as_tensor(np.asarray(loader.shards.labels)[indices])
     fractions = {f"neighbours/{name}": same_class(torch.cat(parts), labels) for name, parts in features.items()}
-    return fractions | {"neighbours/pictures": np.array(indices)}
+    return fractions | {"neighbours/images": np.array(indices)}
 
 
 def same_class(features: Tensor, labels: Tensor) -> np.ndarray:

@@ -29,7 +29,7 @@ from zfnet.visualize.net_inputs import GREY, open_net
 from zfnet.visualize.occlusion import cover
 from zfnet.visualize.stage_files import StageProvenance, write_arrays
 
-LAYERS = (5, 7)
+LAYERS = ("conv5", "fc7")
 COLUMNS = ("location", "layer", "first", "second", "distance")
 SHOWN = 5  # animals in Figure 8
 _ROUNDING = 1e-6  # differences below this fraction of the largest feature count as 0
@@ -40,9 +40,9 @@ def correspondence_stage(
 ) -> None:
     """Write correspondence-pairs.csv (`out`), and beside it correspondence.safetensors and correspondence.json.
 
-    Columns: location (right eye, left eye, nose, random), layer (5, 7), first and second (keys), distance (fraction).
-    Array: pictures uint8 (n, 1 + 3 + masks, crop, crop, 3), of the first five animals: unmasked, right eye, left eye,
-    nose, random masks.
+    Columns: location (right eye, left eye, nose, random), layer (conv5, fc7), first and second (keys), distance
+    (fraction). Array: images uint8 (n, 1 + 3 + masks, crop, crop, 3), of the first five animals: unmasked, right eye,
+    left eye, nose, random masks.
     """
     provenance = StageProvenance(settings, weights=weights, images=images, keypoints=keypoints)
     torch.set_num_threads(threads)
@@ -53,7 +53,7 @@ def correspondence_stage(
     masked = [mask_face(face, side, settings.random_masks, rng) for face in faces]
     signs = [change_signs(net, pixels) for pixels in track(masked, "Correspondence")]
     write_table(out, COLUMNS, compare([face.key for face in faces], signs))
-    write_arrays(out.with_name("correspondence.safetensors"), {"pictures": torch.stack(masked[:SHOWN]).numpy()})
+    write_arrays(out.with_name("correspondence.safetensors"), {"images": torch.stack(masked[:SHOWN]).numpy()})
     keys = [face.key for face in faces]
     provenance.write(out.with_name("correspondence.json"), animals=keys, mask=side, grey=GREY)
 
@@ -108,7 +108,7 @@ def mask_face(face: Face, side: int, count: int, rng: np.random.Generator) -> Te
     return torch.stack([pixels, *(cover(pixels, top, left, side) for top, left in corners)])
 
 
-def change_signs(net: Network, pixels: Tensor) -> dict[int, Tensor]:
+def change_signs(net: Network, pixels: Tensor) -> dict[str, Tensor]:
     """Compute the sign of the change of each feature by each mask: layer -> int8 (masks, features), -1, 0 or 1.
 
     pixels : from `mask_face`, the unmasked image first.
@@ -127,7 +127,7 @@ def hamming(first: Tensor, second: Tensor) -> float:
     return (first != second).double().mean().item()
 
 
-def compare(keys: list[str], signs: list[dict[int, Tensor]]) -> list[tuple[str, int, str, str, float]]:
+def compare(keys: list[str], signs: list[dict[str, Tensor]]) -> list[tuple[str, str, str, str, float]]:
     """Compute the distances of every unordered pair at every location and layer: rows of `COLUMNS`."""
     masks = {part: slice(index, index + 1) for index, part in enumerate(PARTS)} | {"random": slice(len(PARTS), None)}
     return [

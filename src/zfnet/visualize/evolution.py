@@ -24,7 +24,7 @@ from zfnet.visualize.cka import IMAGES, cka_to_last
 from zfnet.visualize.net_inputs import InputLoader, open_loader, open_net, sample_indices
 from zfnet.visualize.patches import Tiles, render_tiles
 from zfnet.visualize.stage_files import StageProvenance, write_arrays
-from zfnet.visualize.top_activations import LAYERS, TopActivations, TopK, layer_number, random_maps, update_topk
+from zfnet.visualize.top_activations import LAYERS, TopActivations, TopK, random_maps, update_topk
 
 COLUMNS = ("layer", "map", "epoch", "key", "activation")
 
@@ -91,23 +91,22 @@ def _find_top(
 def _arrays(maps: dict[str, list[int]], tiles: dict[int, dict[str, Tiles]]) -> dict[str, np.ndarray]:
     arrays = {"epochs": np.array(list(tiles), np.int64)}
     for layer, chosen in maps.items():
-        name = f"layer{layer_number(layer)}"
-        arrays[f"{name}/maps"] = np.array(chosen, np.int64)
+        arrays[f"{layer}/maps"] = np.array(chosen, np.int64)
         by_epoch = [by_layer[layer].projections for by_layer in tiles.values()]  # E of (M, 1, t, t, 3)
-        arrays[f"{name}/projections"] = np.concatenate(by_epoch, 1)  # (M, E, t, t, 3)
+        arrays[f"{layer}/projections"] = np.concatenate(by_epoch, 1)  # (M, E, t, t, 3)
     return arrays
 
 
 def _similarity(loader: InputLoader, nets: dict[int, Network], indices: Sequence[int]) -> dict[str, np.ndarray]:
-    layers = [name for layer in LAYERS if (name := f"conv{layer}") in loader.net.layers]
+    layers = [layer for layer in LAYERS if layer in loader.net.layers]
     similarity = cka_to_last(loader.batches(indices), nets, layers)
-    return {f"layer{layer_number(layer)}/similarity": values for layer, values in similarity.items()}
+    return {f"{layer}/similarity": values for layer, values in similarity.items()}
 
 
 def _rows(loader: InputLoader, maps: dict[str, list[int]], best: dict[int, dict[str, TopActivations]]) -> list[tuple]:
     keys = loader.shards.keys
     return [
-        (layer_number(layer), chosen, epoch, keys[int(top[layer].images[i, 0])], top[layer].values[i, 0].item())
+        (layer, chosen, epoch, keys[int(top[layer].images[i, 0])], top[layer].values[i, 0].item())
         for layer in maps
         for i, chosen in enumerate(maps[layer])
         for epoch, top in best.items()

@@ -93,8 +93,8 @@ def responses(loader: InputLoader) -> tuple[Tensor, Tensor]:
 
 
 def block_artefacts(loader: InputLoader, indices: list[int], settings: Visualize) -> float:
-    """Measure how the mean energy of layer-2 projections depends on the phase in the grid of layer 1's stride."""
-    maps = random_maps(loader.net, {2: settings.filter_maps}, settings.seed)
+    """Measure how the mean energy of conv2 projections depends on the phase in the grid of conv1's stride."""
+    maps = random_maps(loader.net, {"conv2": settings.filter_maps}, settings.seed)
     best = find_strongest(loader.net, loader.batches(indices), maps, settings.top_k)
     projections = tiles(loader, "conv2", maps["conv2"], best["conv2"]).projections.astype(np.float64)
     stride = loader.net.get_submodule("conv1").stride[0]
@@ -109,7 +109,7 @@ def phase_dependence(energy: np.ndarray, stride: int) -> float:
 
 @torch.no_grad()
 def shift_change(loader: InputLoader, indices: list[int]) -> float:
-    """Return the mean of |layer 2 of the shifted image - layer 2| / |layer 2|, over images and two directions."""
+    """Return the mean of |conv2 of the shifted image - conv2| / |conv2|, over images and two directions."""
     changes = []
     for batch in loader.shards.batches(indices, loader.batch_size, loader.threads):
         shifted = [_second_layer(loader.net, batch.images.roll(1, axis)) for axis in (1, 2)]
@@ -119,6 +119,6 @@ def shift_change(loader: InputLoader, indices: list[int]) -> float:
 
 
 def _second_layer(net: Network, squares: Tensor) -> Tensor:
-    """Return layer 2 of the centre crops of squares, uint8 (B, S, S, 3): float (B, features)."""
+    """Return conv2 of the centre crops of squares, uint8 (B, S, S, 3): float (B, features)."""
     *_, last = net.iter_forward(to_inputs(net, centre(squares, net.crop)), "conv2")
     return last.output.flatten(1)

@@ -25,17 +25,17 @@ from zfnet.visualize.net_inputs import InputLoader, centre, open_loader, to_inpu
 from zfnet.visualize.stage_files import StageProvenance, write_arrays
 from zfnet.visualize.transforms import TRANSFORMS, warp
 
-LAYERS = (1, 7)
+LAYERS = ("conv1", "fc7")
 COLUMNS = (
     *("image", "key", "class", "transform", "amount"),
-    *("layer1", "layer1_relative", "layer7", "layer7_relative", "probability"),
+    *("conv1", "conv1_relative", "fc7", "fc7_relative", "probability"),
 )
 
 
 class Response(NamedTuple):
     """Features and class probability of a minibatch."""
 
-    features: dict[int, Tensor]  # layer number -> float (B, n)
+    features: dict[str, Tensor]  # layer -> float (B, n)
     probability: Tensor  # float (B,), of the given class
 
 
@@ -43,7 +43,7 @@ def invariance_stage(weights: Path, manifest: Path, settings: Visualize, out: Pa
     """Write invariance.csv (`out`), and beside it the transformed images (.safetensors) and the provenance (.json).
 
     Columns: image (from 0), key, class (name), transform (vertical, horizontal, scale or rotation), amount, distances
-    layer1, layer1_relative, layer7, layer7_relative, and probability of the true class. Arrays: TRANSFORM/examples
+    conv1, conv1_relative, fc7, fc7_relative, and probability of the true class. Arrays: TRANSFORM/examples
     uint8 (images, n, crop, crop, 3), in the order of the amounts.
     """
     provenance = StageProvenance(settings, weights=weights, manifest=manifest)
@@ -86,7 +86,7 @@ def compare(net: Network, square: Tensor, images: Tensor, label: int) -> Tensor:
     Returns
     -------
     Tensor
-        float (n, 5): distance and relative distance in layer 1, the same in layer 7, probability of `label`.
+        float (n, 5): distance and relative distance in conv1, the same in fc7, probability of `label`.
     """
     original = centre(square[None], net.crop).float()
     response = stage_features(net, torch.cat([original, images]), label)  # of n + 1 images
@@ -99,7 +99,7 @@ def compare(net: Network, square: Tensor, images: Tensor, label: int) -> Tensor:
 
 
 @torch.no_grad()
-def stage_features(net: Network, pixels: Tensor, label: int, layers: Sequence[int] = LAYERS) -> Response:
+def stage_features(net: Network, pixels: Tensor, label: int, layers: Sequence[str] = LAYERS) -> Response:
     """Compute the features of whole layers and the probability of class `label`.
 
     pixels : (B, crop, crop, 3), 0..255.

@@ -29,9 +29,9 @@ from zfnet.visualize.patches import Box, as_half, box, cut
 from zfnet.visualize.stage_files import StageProvenance, write_arrays
 from zfnet.visualize.top_patches import read_features
 
-LAYERS = (2, 3, 4, 5)
+LAYERS = ("conv2", "conv3", "conv4", "conv5")
 SHUFFLED = "shuffled"  # the deconvnet of a net with shuffled filters
-COLUMNS = ("layer", "unit", "name", "method", "cosine", "pictures", "gain")
+COLUMNS = ("layer", "unit", "name", "method", "cosine", "images", "gain")
 
 
 class Unit(NamedTuple):
@@ -52,7 +52,7 @@ def methods_stage(
     `features` is the table of Figure 2, which names the units and their images. Arrays, for each unit's LAYER:
     LAYER/patch uint8 (t, t, 3); LAYER/RULE and LAYER/shuffled float16 (t, t, 3), signed, peak 127; LAYER/saliency
     float16 (t, t, 1); LAYER/maximised uint8 (4, t, t, 3). Columns: layer, unit, name (of a class), method, cosine to
-    the deconvnet (of rules), pictures (images averaged over), gain (of maximisation: activation reached, as a multiple
+    the deconvnet (of rules), images (averaged over), gain (of maximisation: activation reached, as a multiple
     of that of the top image).
     """
     provenance = StageProvenance(settings, weights=weights, manifest=manifest, features=features)
@@ -85,7 +85,7 @@ def choose_units(loader: InputLoader, features: Path) -> list[Unit]:
         if len(rows):
             rows = rows[rows["map"] == rows["map"].iloc[0]]
             positions = list(zip(rows["row"], rows["column"], strict=True))
-            units.append(Unit(f"conv{layer}", int(rows["map"].iloc[0]), "", rows["image"].tolist(), positions))
+            units.append(Unit(layer, int(rows["map"].iloc[0]), "", rows["image"].tolist(), positions))
     return [*units, _class_unit(loader, units[-1])] if units else []
 
 

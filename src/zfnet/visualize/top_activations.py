@@ -16,7 +16,7 @@ from torch import Tensor
 from zfnet.nets import Network
 from zfnet.visualize.net_inputs import InputBatch
 
-LAYERS = (1, 2, 3, 4, 5)
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 _UNKNOWN = -1  # a column that is still to be located
 
 
@@ -95,22 +95,17 @@ def update_topk(net: Network, batch: InputBatch, trackers: Mapping[str, TopK]) -
             tracker_at[index].update(record.output, batch.indices)
 
 
-def random_maps(net: Network, counts: Mapping[int, int | None], seed: int) -> dict[str, list[int]]:
+def random_maps(net: Network, counts: Mapping[str, int | None], seed: int) -> dict[str, list[int]]:
     """Draw distinct maps of layers 1-5 at random, at most `counts` of each; a smaller count gives a prefix.
 
     None draws all maps of a layer; layers that the net lacks are left out.
     """
     chosen = {}
     for layer, count in counts.items():
-        if (name := f"conv{layer}") in net.layers:
-            maps = np.random.default_rng((seed, layer)).permutation(count_maps(net, name))
-            chosen[name] = maps[:count].tolist()
+        if layer in net.layers:
+            number = int(layer.removeprefix("conv"))  # each layer has its own random order
+            chosen[layer] = np.random.default_rng((seed, number)).permutation(count_maps(net, layer))[:count].tolist()
     return chosen
-
-
-def layer_number(layer: str) -> int:
-    """Return the paper's number of a convolutional layer: 5 for "conv5"."""
-    return int(layer.removeprefix("conv"))
 
 
 def count_maps(net: Network, layer: str) -> int:

@@ -23,17 +23,17 @@ from zfnet.settings import Visualize
 from zfnet.visualize.net_inputs import GREY, InputLoader, open_loader
 from zfnet.visualize.patches import Tiles, render_tiles
 from zfnet.visualize.stage_files import StageProvenance, write_arrays
-from zfnet.visualize.top_activations import LAYERS, TopActivations, find_strongest, layer_number, random_maps
+from zfnet.visualize.top_activations import LAYERS, TopActivations, find_strongest, random_maps
 
 COLUMNS = ("layer", "map", "rank", "key", "label", "row", "column", "activation", "top", "left", "size")
-USED = {"layer": int, "map": int, "rank": int, "key": str, "row": int, "column": int, "activation": float}
+USED = {"layer": str, "map": int, "rank": int, "key": str, "row": int, "column": int, "activation": float}
 
 
 def features_stage(weights: Path, manifest: Path, settings: Visualize, out: Path, threads: int = 2) -> None:
     """Write features.safetensors (`out`), and beside it the table (.csv) and the provenance (.json).
 
     Arrays, for L = 1..5: layerL/maps int64 (M,); layerL/patches uint8 (M, top, t, t, 3); layerL/projections float16
-    (M, top, t, t, 3), signed, peak 127; layer1/filters float32 (all maps, k, k, 3).
+    (M, top, t, t, 3), signed, peak 127; conv1/filters float32 (all maps, k, k, 3).
     Columns: layer, map, rank (from 0), key and label of the image, row and column in the map, activation, and the
     patch's box in the centre crop: top, left, size.
     """
@@ -71,26 +71,26 @@ def read_features(path: Path, shards: Shards) -> pd.DataFrame:
     return table.assign(image=[index_of[key] for key in table["key"]])
 
 
-def map_counts(settings: Visualize) -> dict[int, int]:
-    """Return the number of maps for each layer, large enough in layer 2 for Figure 6 as well."""
+def map_counts(settings: Visualize) -> dict[str, int]:
+    """Return the number of maps for each layer, large enough in conv2 for Figure 6 as well."""
     counts = dict(zip(LAYERS, settings.maps_per_layer, strict=False))
-    return counts | {2: max(counts.get(2, 0), settings.filter_maps)}
+    return counts | {"conv2": max(counts.get("conv2", 0), settings.filter_maps)}
 
 
 def responding_first(
-    maps: Mapping[str, Sequence[int]], strongest: Mapping[str, TopActivations], counts: Mapping[int, int]
+    maps: Mapping[str, Sequence[int]], strongest: Mapping[str, TopActivations], counts: Mapping[str, int]
 ) -> tuple[dict[str, list[int]], dict[str, TopActivations]]:
     """Choose `counts` maps of each layer, in their order, those that ever respond before those that never do."""
     chosen, best = {}, {}
     for layer, top in strongest.items():
-        rows = (top.values[:, 0] <= 0).to(torch.uint8).argsort(stable=True)[: counts[layer_number(layer)]]
+        rows = (top.values[:, 0] <= 0).to(torch.uint8).argsort(stable=True)[: counts[layer]]
         chosen[layer] = [maps[layer][row] for row in rows.tolist()]
         best[layer] = TopActivations(*(part[rows] for part in top))
     return chosen, best
 
 
 def first_filters(net: Network) -> np.ndarray:
-    """Return the filters of layer 1: float32 (maps, k, k, 3)."""
+    """Return the filters of conv1: float32 (maps, k, k, 3)."""
     return net.get_submodule("conv1").weight.permute(0, 2, 3, 1).float().cpu().numpy()
 
 
@@ -102,13 +102,12 @@ def _silent(strongest: Mapping[str, TopActivations]) -> dict[str, str]:
 def _arrays(
     net: Network, maps: dict[str, list[int]], best: dict[str, TopActivations], tiles: dict[str, Tiles]
 ) -> dict[str, np.ndarray]:
-    arrays = {"layer1/filters": first_filters(net)}
+    arrays = {"conv1/filters": first_filters(net)}
     for layer, chosen in maps.items():
-        name = f"layer{layer_number(layer)}"
-        arrays[f"{name}/maps"] = np.array(chosen, np.int64)
+        arrays[f"{layer}/maps"] = np.array(chosen, np.int64)
         silent = best[layer].values.numpy() <= 0  # (M, top)
-        arrays[f"{name}/patches"] = np.where(silent[..., None, None, None], np.uint8(GREY), tiles[layer].patches)
-        arrays[f"{name}/projections"] = tiles[layer].projections
+        arrays[f"{layer}/patches"] = np.where(silent[..., None, None, None], np.uint8(GREY), tiles[layer].patches)
+        arrays[f"{layer}/projections"] = tiles[layer].projections
     return arrays
 
 
@@ -121,5 +120,5 @@ def _rows(
             winners = zip(*(part[index].tolist() for part in top), tiles[layer].boxes[index], strict=True)
             for rank, (value, image, row, column, place) in enumerate(winners):
                 source = keys[image], int(labels[image])
-                rows.append((layer_number(layer), chosen, rank, *source, row, column, value, *place))
+                rows.append((layer, chosen, rank, *source, row, column, value, *place))
     return rows

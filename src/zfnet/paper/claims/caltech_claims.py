@@ -26,12 +26,11 @@ from zfnet.paper.claims.verdicts import (
 )
 from zfnet.paper.results import Results
 from zfnet.paper.statistics import Interval, holm, t_interval
-from zfnet.paper.tables.paired import head_folds, scratch_folds, test_train_ratio
+from zfnet.paper.tables.paired import LAYERS, head_folds, scratch_folds, test_train_ratio
 from zfnet.paper.tables.table7 import NAMES
 from zfnet.paper.tables.table7 import size as layer_size
 
 CLASSES = {"caltech101": (101, 102), "caltech256": (256, 257)}
-LAYERS = (1, 2, 3, 4, 5, 7)
 # Copies that a search must find before it can show that there are few; a kind that was not tried counts as not found.
 PLAIN_COPIES = ("resized", "brighter", "darker", "resized, centre square")
 LEAST_RECALL = 0.95
@@ -85,7 +84,7 @@ def duplicates_are_few(evidence: Evidence) -> Verdict:
     }
     many = [stats.binom.sf(count["found"] - 1, count["images"], percent / 100) for count in counts.values()]
     recall = min((search.get("recall") or {}).get(change, 0.0) for change in PLAIN_COPIES)
-    class_means = {name: count.get("mean_share_of_class", np.nan) for name, count in counts.items()}
+    class_means = {name: count.get("mean_class_fraction", np.nan) for name, count in counts.items()}
     few = evidence.full_archive and recall >= LEAST_RECALL
     few = few and all(max(fractions[name].high, class_means[name]) < percent / 100 for name in counts)
     outcome: Outcome = "fails" if (holm(many) <= (1 - evidence.level) / 2).any() else "holds" if few else "undecided"
@@ -104,7 +103,7 @@ def duplicates_are_few(evidence: Evidence) -> Verdict:
 def six_images_are_enough(evidence: Evidence) -> Verdict:
     """C21: pre-trained features with 6 images per class beat Bo et al. with 60, on the full archive only."""
     results, best = evidence.results, published.text()["best_caltech256"]
-    six, sixty = head_folds(results, "caltech256", "softmax", 7, 6), scratch_folds(results, "caltech256", 60)
+    six, sixty = head_folds(results, "caltech256", "softmax", "fc7", 6), scratch_folds(results, "caltech256", 60)
     if not len(six):
         return not_run("needs 6 images per class on Caltech-256")
     if not _is_full(evidence, "caltech256"):
@@ -118,8 +117,8 @@ def six_images_are_enough(evidence: Evidence) -> Verdict:
 
 
 def features_improve_with_depth(evidence: Evidence) -> Verdict:
-    """C24: every layer is better than the one before (SVM 1-5, 7 and softmax 5, 7)."""
-    steps = [("svm", low, high) for low, high in pairwise(LAYERS)] + [("softmax", 5, 7)]
+    """C24: every layer is better than the one before (SVM conv1-conv5, fc7 and softmax conv5, fc7)."""
+    steps = [("svm", low, high) for low, high in pairwise(LAYERS)] + [("softmax", "conv5", "fc7")]
     differences: dict[tuple[str, str, int], np.ndarray] = {}
     for dataset in NAMES:
         size = layer_size(evidence.results, dataset)
@@ -127,20 +126,20 @@ def features_improve_with_depth(evidence: Evidence) -> Verdict:
             deeper, below = (head_folds(evidence.results, dataset, head, layer, size) for layer in (high, low))
             differences[f"{NAMES[dataset]} {head} {high} - {low}", dataset, size] = paired(deeper, below)
     if not all(len(values) for values in differences.values()):
-        return not_run("needs heads on layers 1-5 and 7 of both Caltech sets")
+        return not_run("needs heads on conv1-conv5 and fc7 of both Caltech sets")
     parts = [_above(evidence, name, values, dataset, size) for (name, dataset, size), values in differences.items()]
     return conclude(parts, evidence.level)
 
 
 def heads_are_alike(evidence: Evidence) -> Verdict:
-    """C25: softmax minus SVM on layer 7 stays within the margin."""
+    """C25: softmax minus SVM on fc7 stays within the margin."""
     differences = {}
     for dataset in NAMES:
         size = layer_size(evidence.results, dataset)
-        softmax, svm = (head_folds(evidence.results, dataset, head, 7, size) for head in ("softmax", "svm"))
+        softmax, svm = (head_folds(evidence.results, dataset, head, "fc7", size) for head in ("softmax", "svm"))
         differences[dataset, size] = paired(softmax, svm)
     if not all(len(values) for values in differences.values()):
-        return not_run("needs both heads on layer 7 of both Caltech sets")
+        return not_run("needs both heads on fc7 of both Caltech sets")
     margin, level = evidence.settings.margin_heads, equivalence_level(evidence.level)
     parts = [
         equal(NAMES[dataset], _interval(evidence, values, dataset, size, level), margin)
@@ -175,7 +174,7 @@ def _above(evidence: Evidence, name: str, differences: pd.Series | np.ndarray, d
 
 def _against_published(evidence: Evidence, dataset: str, baseline: dict[int, float]) -> Verdict:
     """Compare with published numbers of others, which is possible on the full archives only."""
-    folds = {size: head_folds(evidence.results, dataset, "softmax", 7, size) for size in baseline}
+    folds = {size: head_folds(evidence.results, dataset, "softmax", "fc7", size) for size in baseline}
     shown = "; ".join(f"{size} per class {values.mean():.1f}" for size, values in folds.items() if len(values))
     if not _is_full(evidence, dataset) or not all(len(values) for values in folds.values()):
         return not_run("published numbers count on the full archives only, and no hand-made baseline is trained", shown)
@@ -197,7 +196,7 @@ def _gaps(results: Results, dataset: str) -> pd.DataFrame:
     scratch = results.frame(f"transfer/scratch/{dataset}.csv")
     sizes = [] if scratch is None else sorted(scratch["size"].unique())
     gaps = {
-        int(size): head_folds(results, dataset, "softmax", 7, size) - scratch_folds(results, dataset, size)
+        int(size): head_folds(results, dataset, "softmax", "fc7", size) - scratch_folds(results, dataset, size)
         for size in sizes
     }
     return pd.DataFrame({size: gap for size, gap in gaps.items() if gap.notna().any()})

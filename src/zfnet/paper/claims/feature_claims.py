@@ -30,7 +30,7 @@ def maps_become_class_specific(evidence: Evidence) -> Verdict:
     chance = measures.random_entropy(labels, min(top, labels.size))
     bits, bits_untrained = ([table["bits"].to_numpy(float) for table in nets] for nets in (trained, untrained))
     slopes, slopes_untrained = (
-        [_slopes(table["layer"].to_numpy(), table["bits"].to_numpy()) for table in nets]
+        [_slopes(table["layer"].map(measures.depth).to_numpy(), table["bits"].to_numpy()) for table in nets]
         for nets in (trained, untrained)
     )
     parts = [
@@ -82,20 +82,20 @@ def rectifying_is_clearer(evidence: Evidence) -> Verdict:
 
 # ---- Figure 4: evolution ---------------------------------------------------------------------------------------------
 def top_layers_develop_later(evidence: Evidence) -> Verdict:
-    """C39: first epoch at which a map's projection, and a whole layer, resembles its final state; layer 5 minus 1."""
+    """C39: first epoch at which a map's projection, and a whole layer, resembles its final state; conv5 minus conv1."""
     terms, wholes = [], []
     for array in arrays(evidence, "evolution.safetensors"):
         epochs = array["epochs"]
-        maps = {layer: measures.developed(array[f"layer{layer}/projections"], epochs) for layer in (1, 5)}
-        if all(first.size > 1 for first in maps.values()) and "layer5/similarity" in array:
-            terms.append(measures.difference_terms(maps[5], maps[1]))
-            whole = {layer: measures.first_alike(array[f"layer{layer}/similarity"], epochs) for layer in (1, 5)}
-            wholes.append(whole[5] - whole[1])
+        maps = {layer: measures.developed(array[f"{layer}/projections"], epochs) for layer in ("conv1", "conv5")}
+        if all(first.size > 1 for first in maps.values()) and "conv5/similarity" in array:
+            terms.append(measures.difference_terms(maps["conv5"], maps["conv1"]))
+            whole = {layer: measures.first_alike(array[f"{layer}/similarity"], epochs) for layer in ("conv1", "conv5")}
+            wholes.append(whole["conv5"] - whole["conv1"])
     if not terms:
         name = evidence.results.shown("evolution.safetensors")
-        return not_run(f"needs {name} with two maps of layers 1 and 5 that respond")
+        return not_run(f"needs {name} with two maps of conv1 and conv5 that respond")
     parts = [
-        over_nets(evidence.level, "epochs by projections, layer 5 - layer 1", terms, digits=1),
+        over_nets(evidence.level, "epochs by projections, conv5 - conv1", terms, digits=1),
         directed("by CKA", t_interval(wholes, evidence.level), True),
     ]
     reason = f"cosine of projections and CKA from {measures.SIMILAR:g}"

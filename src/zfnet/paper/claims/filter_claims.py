@@ -22,17 +22,19 @@ def smaller_filters_are_more_distinctive(evidence: Evidence) -> Verdict:
     filters = _filters(evidence)
     if filters is None:
         return not_run(f"needs {FILTERS}")
-    filters["middle share"] = filters["middle"] / (filters["low"] + filters["middle"] + filters["high"])
-    filters["dead share"] = filters["dead"] / filters["filters"]
+    filters["middle fraction"] = filters["middle"] / (filters["low"] + filters["middle"] + filters["high"])
+    filters["dead fraction"] = filters["dead"] / filters["filters"]
     parts = [
-        _part(evidence, "middle frequencies, ours - Krizhevsky", filters, "middle share", ("zf", "krizhevsky"), True),
-        _part(evidence, "dead share, ours - Krizhevsky", filters, "dead share", ("zf", "krizhevsky"), False),
+        _part(
+            evidence, "middle frequencies, ours - Krizhevsky", filters, "middle fraction", ("zf", "krizhevsky"), True
+        ),
+        _part(evidence, "dead fraction, ours - Krizhevsky", filters, "dead fraction", ("zf", "krizhevsky"), False),
     ]
-    return conclude(parts, evidence.level, partial=_unmeasured(filters, "middle share"))
+    return conclude(parts, evidence.level, partial=_unmeasured(filters, "middle fraction"))
 
 
 def stride_four_aliases(evidence: Evidence) -> Verdict:
-    """C13: periodic energy of layer-2 projections and their change under a 1-px shift, stride 4 minus stride 2."""
+    """C13: periodic energy of conv2 projections and their change under a 1-px shift, stride 4 minus stride 2."""
     filters = _filters(evidence)
     if filters is None:
         return not_run(f"needs {FILTERS}")

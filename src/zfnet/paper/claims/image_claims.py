@@ -27,10 +27,10 @@ def layer_one_jumps_layer_seven_glides(evidence: Evidence) -> Verdict:
         return not_run(f"needs {evidence.results.shown('invariance.csv')}")
     for transform in ("vertical", "scale"):
         shapes = [measures.shapes(table, transform) for table in curves]
-        jumps = [shape["jump1"] - shape["jump7"] for shape in shapes]
-        lines = [shape["line7"] - shape["line1"] for shape in shapes]
-        parts += [over_nets(evidence.level, f"{transform}: first step, layer 1 - 7", jumps)]
-        parts += [over_nets(evidence.level, f"{transform}: R² of a line, layer 7 - 1", lines)]
+        jumps = [shape["jump_conv1"] - shape["jump_fc7"] for shape in shapes]
+        lines = [shape["line_fc7"] - shape["line_conv1"] for shape in shapes]
+        parts += [over_nets(evidence.level, f"{transform}: first step, conv1 - fc7", jumps)]
+        parts += [over_nets(evidence.level, f"{transform}: R² of a line, fc7 - conv1", lines)]
     return conclude(parts, evidence.level, nets=len(curves))
 
 
@@ -57,11 +57,11 @@ def output_is_not_invariant_to_rotation(evidence: Evidence) -> Verdict:
 
 
 def horizontal_moves_less(evidence: Evidence) -> Verdict:
-    """C29: layer-7 distance under vertical minus horizontal translation of equal size."""
+    """C29: fc7 distance under vertical minus horizontal translation of equal size."""
     curves = tables(evidence, "invariance.csv")
     if not curves or not all("horizontal" in set(table["transform"]) for table in curves):
         return not_run(f"needs {evidence.results.shown('invariance.csv')} with both translations")
-    means = [table.groupby(["transform", "key"])["layer7_relative"].mean() for table in curves]
+    means = [table.groupby(["transform", "key"])["fc7_relative"].mean() for table in curves]
     part = over_nets(evidence.level, "vertical - horizontal", [mean["vertical"] - mean["horizontal"] for mean in means])
     return conclude([part], evidence.level, nets=len(curves))
 
@@ -112,7 +112,7 @@ def _left(covered: pd.DataFrame) -> pd.Series:
 
 # ---- Table 1: correspondence -----------------------------------------------------------------------------------------
 def parts_correspond(evidence: Evidence) -> Verdict:
-    """C30: random minus part is above zero at layer 5, and the gap shrinks from layer 5 to 7; pairs share animals."""
+    """C30: random minus part is above zero at conv5, and the gap shrinks from conv5 to fc7; pairs share animals."""
     distances = [_distances(pairs) for pairs in tables(evidence, "correspondence-pairs.csv")]
     if not distances:
         return not_run(f"needs {evidence.results.shown('correspondence-pairs.csv')}")
@@ -129,22 +129,23 @@ def _distances(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return what C30 claims to be above zero: rows pairs of animals, columns differences."""
     wide = pairs.groupby(["first", "second", "layer", "location"])["distance"].mean().unstack(["layer", "location"])
     gaps = {
-        layer: wide[layer, "random"] - cast(pd.DataFrame, wide[layer])[list(PARTS)].mean(axis=1) for layer in (5, 7)
+        layer: wide[layer, "random"] - cast(pd.DataFrame, wide[layer])[list(PARTS)].mean(axis=1)
+        for layer in ("conv5", "fc7")
     }
-    differences = {f"layer 5: random - {part}": wide[5, "random"] - wide[5, part] for part in PARTS}
-    return pd.DataFrame({**differences, "gap(5) - gap(7)": gaps[5] - gaps[7]})
+    differences = {f"conv5: random - {part}": wide["conv5", "random"] - wide["conv5", part] for part in PARTS}
+    return pd.DataFrame({**differences, "gap(conv5) - gap(fc7)": gaps["conv5"] - gaps["fc7"]})
 
 
 # ---- Krizhevsky's Figure 4: neighbours -------------------------------------------------------------------------------
 def neighbours_are_of_one_class(evidence: Evidence) -> Verdict:
-    """C55: more of an image's six nearest in layer 7 have its class than in pixels, and than untrained."""
+    """C55: more of an image's six nearest in fc7 have its class than in pixels, and than untrained."""
     fractions = [measures.neighbours(array) for array in arrays(evidence, "controls.safetensors")]
     if not fractions:
         return not_run(f"needs {evidence.results.shown('controls.safetensors')}")
     against_pixels = [net["trained"] - net["pixels"] for net in fractions]
     against_untrained = [net["trained"] - net["untrained"] for net in fractions]
     parts = [
-        over_nets(evidence.level, "layer 7 - pixels", against_pixels),
+        over_nets(evidence.level, "fc7 - pixels", against_pixels),
         control(over_nets(evidence.level, "trained - untrained", against_untrained)),
     ]
     return conclude(parts, evidence.level, "fraction of six neighbours with the same class", nets=len(fractions))

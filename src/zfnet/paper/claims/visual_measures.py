@@ -3,7 +3,13 @@
 import numpy as np
 import pandas as pd
 
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 SIMILAR = 0.9  # cosine, or CKA, from which a projection, or a layer, counts as developed (C39)
+
+
+def depth(layer: str) -> float:
+    """Return how many convolutional layers there are up to this one: 5 for "conv5"."""
+    return float(LAYERS.index(layer) + 1)
 
 
 def shapes(curves: pd.DataFrame, transform: str) -> pd.DataFrame:
@@ -13,22 +19,22 @@ def shapes(curves: pd.DataFrame, transform: str) -> pd.DataFrame:
 
 
 def shape(curve: pd.DataFrame, transform: str) -> dict[str, float]:
-    """Measure how distances grow as one image is transformed, for layers 1 and 7.
+    """Measure how distances grow as one image is transformed, for conv1 and fc7.
 
     Returns
     -------
     dict
-        `jump1`, `jump7`: distance at the smallest step as a fraction of the largest one; `line1`, `line7`: R² of a
-        straight line through distance against the size of the transform.
+        `jump_conv1`, `jump_fc7`: distance at the smallest step as a fraction of the largest one; `line_conv1`,
+        `line_fc7`: R² of a straight line through distance against the size of the transform.
     """
     size = (curve["amount"] - (1 if transform == "scale" else 0)).abs().to_numpy(float)
     moved = size > 1e-6  # zero, but for rounding
     measures = {}
-    for layer in (1, 7):
-        distance = curve[f"layer{layer}_relative"].to_numpy(float)
+    for layer in ("conv1", "fc7"):
+        distance = curve[f"{layer}_relative"].to_numpy(float)
         last = distance[size == size.max()].mean()
-        measures[f"jump{layer}"] = distance[size == size[moved].min()].mean() / max(last, 1e-12)
-        measures[f"line{layer}"] = _straightness(size, distance)
+        measures[f"jump_{layer}"] = distance[size == size[moved].min()].mean() / max(last, 1e-12)
+        measures[f"line_{layer}"] = _straightness(size, distance)
     return measures
 
 
@@ -59,8 +65,8 @@ def random_entropy(labels: np.ndarray, count: int, draws: int = 1000) -> float:
 def strongest_labels(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
     """Return labels and activations of each map's strongest images: columns layer, map, label, activation."""
     frames = []
-    for layer in range(1, 6):
-        labels, activations = arrays[f"layer{layer}/labels"], arrays[f"layer{layer}/activations"]  # (M, top)
+    for layer in LAYERS:
+        labels, activations = arrays[f"{layer}/labels"], arrays[f"{layer}/activations"]  # (M, top)
         maps = np.repeat(np.arange(len(labels)), labels.shape[1])
         columns = {"layer": layer, "map": maps, "label": labels.ravel(), "activation": activations.ravel()}
         frames.append(pd.DataFrame(columns))
@@ -68,15 +74,15 @@ def strongest_labels(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def clearer(arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the Gini coefficient of each map's projection, deconvnet minus forward mask, layers 2-5 (C41)."""
-    ginis = [arrays[name] for layer in range(2, 6) if (name := f"layer{layer}/gini") in arrays]
+    """Return the Gini coefficient of each map's projection, deconvnet minus forward mask, conv2-conv5 (C41)."""
+    ginis = [arrays[name] for layer in LAYERS[1:] if (name := f"{layer}/gini") in arrays]
     return np.concatenate([np.empty(0), *(gini[:, 0] - gini[:, 1] for gini in ginis)])
 
 
 def neighbours(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
     """Return the fraction of each image's neighbours with its class (C55): columns trained, untrained, pixels."""
     names = ("trained", "untrained", "pixels")
-    return pd.DataFrame({name: arrays[f"neighbours/{name}"] for name in names}, arrays["neighbours/pictures"])
+    return pd.DataFrame({name: arrays[f"neighbours/{name}"] for name in names}, arrays["neighbours/images"])
 
 
 def colour_fraction(filters: np.ndarray) -> np.ndarray:
@@ -108,21 +114,21 @@ def dissimilarity(tiles: np.ndarray) -> np.ndarray:
 
 
 def dissimilarities(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return each map's layer and the dissimilarity of its patches relative to patches of other maps (C36)."""
+    """Return each map's depth and the dissimilarity of its patches relative to patches of other maps (C36)."""
     layers, ratios = [np.empty(0)], [np.empty(0)]
-    for layer in range(1, 6):
-        patches = arrays[f"layer{layer}/patches"][alive(arrays[f"layer{layer}/projections"])].astype(np.float32)
+    for layer in LAYERS:
+        patches = arrays[f"{layer}/patches"][alive(arrays[f"{layer}/projections"])].astype(np.float32)
         if len(patches) > 1:
             ratios.append(dissimilarity(patches) / dissimilarity(patches.swapaxes(0, 1)).mean())
-            layers.append(np.full(len(patches), float(layer)))
+            layers.append(np.full(len(patches), depth(layer)))
     return np.concatenate(layers), np.concatenate(ratios)
 
 
 def patches_against_projections(arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Return dissimilarity among patches minus among projections, per map of layers 2-5 (C37): float (maps,)."""
+    """Return dissimilarity among patches minus among projections, per map of conv2-conv5 (C37): float (maps,)."""
     differences = []
-    for layer in range(2, 6):
-        patches, projections = arrays[f"layer{layer}/patches"], arrays[f"layer{layer}/projections"]
+    for layer in LAYERS[1:]:
+        patches, projections = arrays[f"{layer}/patches"], arrays[f"{layer}/projections"]
         responds = alive(projections)
         differences.append(dissimilarity(patches[responds]) - dissimilarity(projections[responds]))
     return np.concatenate(differences)
@@ -134,9 +140,9 @@ def jumps(arrays: dict[str, np.ndarray], table: pd.DataFrame) -> tuple[np.ndarra
     `table` has the image's key by layer, map and epoch. Maps silent at one of the two snapshots are left out.
     """
     by_kind: dict[bool, list[float]] = {True: [], False: []}
-    for layer in range(1, 6):
+    for layer in LAYERS:
         keys = table[table["layer"] == layer].pivot(index="map", columns="epoch", values="key")
-        maps, projections = arrays[f"layer{layer}/maps"], arrays[f"layer{layer}/projections"].astype(np.float32)
+        maps, projections = arrays[f"{layer}/maps"], arrays[f"{layer}/projections"].astype(np.float32)
         changes = 1 - cosine(projections[:, 1:], projections[:, :-1])  # (M, E - 1)
         images = keys.loc[maps].to_numpy()
         silent = np.abs(projections).max((2, 3, 4)) == 0  # (M, E)

@@ -11,8 +11,8 @@ from zfnet.drawing.mosaic import blocks, contrast, mosaic
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 
-COLUMNS = {1: 3, 2: 4, 3: 4, 4: 2, 5: 2}  # as published
-ROWS = ((1, 2), (3,), (4, 5))
+COLUMNS = {"conv1": 3, "conv2": 4, "conv3": 4, "conv4": 2, "conv5": 2}  # as published
+ROWS = (("conv1", "conv2"), ("conv3",), ("conv4", "conv5"))
 GAP, TITLE, MARGIN = 0.12, 0.26, 0.06  # inches
 
 
@@ -29,21 +29,21 @@ def draw(results: Results) -> Page:
     return page
 
 
-def layer_mosaics(arrays: dict[str, np.ndarray], layer: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return mosaics of the projections (layer 1: filters) and of the patches of one layer."""
+def layer_mosaics(arrays: dict[str, np.ndarray], layer: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return mosaics of the projections (conv1: filters) and of the patches of one layer."""
     columns = COLUMNS[layer]
-    patches = blocks(arrays[f"layer{layer}/patches"], columns)
-    if layer == 1:
-        filters = contrast(arrays["layer1/filters"][arrays["layer1/maps"]])  # (M, k, k, 3)
+    patches = blocks(arrays[f"{layer}/patches"], columns)
+    if layer == "conv1":
+        filters = contrast(arrays["conv1/filters"][arrays["conv1/maps"]])  # (M, k, k, 3)
         return mosaic(filters, columns), patches
-    return blocks(contrast(arrays[f"layer{layer}/projections"]), columns), patches
+    return blocks(contrast(arrays[f"{layer}/projections"]), columns), patches
 
 
-def _row(page: Page, layers: tuple[int, ...], images: list[np.ndarray], top: float, height: float) -> None:
+def _row(page: Page, layers: tuple[str, ...], images: list[np.ndarray], top: float, height: float) -> None:
     left = MARGIN
     for index, image in enumerate(images):
         if index % 2 == 0:
-            page.text(f"Layer {layers[index // 2]}", left, top - 0.07, weight="bold")
+            page.text(layers[index // 2], left, top - 0.07, weight="bold")
         page.image(image, left, top, height * aspect(image))
         left += height * aspect(image) + GAP
 

@@ -11,14 +11,14 @@ from zfnet.drawing.mosaic import contrast, mosaic
 from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 
-ROWS = ((1, 2, 3), (4, 5))
+ROWS = (("conv1", "conv2", "conv3"), ("conv4", "conv5"))
 GAP, TITLE, MARGIN = 0.16, 0.44, 0.06  # inches
 
 
 def draw(results: Results) -> Page:
     """Lay out maps x epochs for layers 1-5."""
     arrays = results.arrays(results.shown("evolution.safetensors"))
-    rows = [[_sheet(arrays[f"layer{layer}/projections"]) for layer in row] for row in ROWS]
+    rows = [[_sheet(arrays[f"{layer}/projections"]) for layer in row] for row in ROWS]
     width = WIDTH - 2 * MARGIN
     heights = [row_height(sheets, width, GAP) for sheets in rows]
     page, top = Page(sum(heights) + TITLE * len(rows) + MARGIN), 0.0
@@ -39,8 +39,8 @@ def _sheet(projections: np.ndarray) -> np.ndarray:
     return mosaic(contrast(projections).reshape(maps * epochs, *projections.shape[2:]), epochs, gap=1)
 
 
-def _heading(page: Page, layer: int, epochs: np.ndarray, left: float, top: float, width: float) -> None:
-    page.text(f"Layer {layer}", left, top - 0.22, weight="bold")
+def _heading(page: Page, layer: str, epochs: np.ndarray, left: float, top: float, width: float) -> None:
+    page.text(layer, left, top - 0.22, weight="bold")
     page.text("epoch", left + width, top - 0.22, ha="right", size=7, color="#666666")
     for index, epoch in enumerate(epochs):
         page.text(str(epoch), left + width * (index + 0.5) / len(epochs), top - 0.06, ha="center", size=7)

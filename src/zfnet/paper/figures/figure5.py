@@ -22,8 +22,8 @@ TRANSFORMS = {
     "rotation": "rotation (degrees)",
 }
 CURVES = {
-    "layer1_relative": "layer 1: relative distance",
-    "layer7_relative": "layer 7: relative distance",
+    "conv1_relative": "conv1: relative distance",
+    "fc7_relative": "fc7: relative distance",
     "probability": "P(true class)",
 }
 SHOWN = 5  # examples per transform
@@ -31,7 +31,7 @@ SIDE, HEIGHT, GAP, TOP, FOOT = 1.75, 1.5, 0.56, 0.3, 0.45  # inches
 
 
 def draw(results: Results) -> Page:
-    """Draw four transforms x (examples, layer 1, layer 7, probability)."""
+    """Draw four transforms x (examples, conv1, fc7, probability)."""
     curves = results.required_frame(results.shown("invariance.csv"))
     examples = results.arrays(results.shown("invariance.safetensors"))
     shown = [name for name in TRANSFORMS if f"{name}/examples" in examples]

@@ -18,11 +18,11 @@ from zfnet.paper.figures.figure import Figure
 from zfnet.paper.results import Results
 
 FILTERS = {
-    "zf-unclipped": "(a) layer 1, no clipping",
-    "krizhevsky": "(b) layer 1, Krizhevsky et al.",
-    "zf": "(c) layer 1, ours",
+    "zf-unclipped": "(a) conv1, no clipping",
+    "krizhevsky": "(b) conv1, Krizhevsky et al.",
+    "zf": "(c) conv1, ours",
 }
-FEATURES = {"krizhevsky": "(d) layer 2, Krizhevsky et al.", "zf": "(e) layer 2, ours"}
+FEATURES = {"krizhevsky": "(d) conv2, Krizhevsky et al.", "zf": "(e) conv2, ours"}
 MAPS, COLUMNS = 15, 5  # second-layer maps as published: 5 x 3 blocks
 GAP, TITLE, FOOT, MARGIN = 0.22, 0.28, 0.2, 0.06  # inches
 
@@ -30,8 +30,8 @@ GAP, TITLE, FOOT, MARGIN = 0.22, 0.28, 0.2, 0.06  # inches
 def draw(results: Results) -> Page:
     """Lay out three panels of filters above two of projections."""
     arrays = {net: results.arrays(results.shown("features.safetensors", net)) for net in FILTERS}
-    filters = [_filters(arrays[net]["layer1/filters"]) for net in FILTERS]
-    features = [blocks(contrast(arrays[net]["layer2/projections"][:MAPS]), COLUMNS) for net in FEATURES]
+    filters = [_filters(arrays[net]["conv1/filters"]) for net in FILTERS]
+    features = [blocks(contrast(arrays[net]["conv2/projections"][:MAPS]), COLUMNS) for net in FEATURES]
     measures = results.frame("visualize/filters.csv")
     notes = [
         _measures(measures, results.first(net), panel)

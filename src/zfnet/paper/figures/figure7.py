@@ -55,7 +55,7 @@ def _row(page: Page, arrays: dict[str, np.ndarray], description: dict[str, Any],
     page.text(f"{image['class']}", 0.2, top + SIDE / 2, rotation=90, va="center", ha="center", size=8)
     page.image(arrays["images"], _left(0), top, SIDE)
     page.image(arrays["activity"], _left(1), top, SIDE, cmap="jet")
-    page.text(f"layer 5, map {image['map']}; red: high", _left(1), top + SIDE + 0.16, size=7, color="#555555")
+    page.text(f"conv5, map {image['map']}; red: high", _left(1), top + SIDE + 0.16, size=7, color="#555555")
     _projections(page, arrays["projections"], int(arrays["own"]), top)
     _probability(page, arrays["probability"], top)
     _classes(page, arrays["best"], description["legend"], top)

@@ -14,7 +14,7 @@ ANIMALS, TOP, MARGIN = 5, 0.28, 0.06
 
 def draw(results: Results) -> Page:
     """Lay out animals x masks."""
-    images = results.arrays(results.shown("correspondence.safetensors"))["pictures"][:ANIMALS]  # (n, 4 + k, s, s, 3)
+    images = results.arrays(results.shown("correspondence.safetensors"))["images"][:ANIMALS]  # (n, 4 + k, s, s, 3)
     columns = images.shape[1]
     sheet = mosaic(images.reshape(-1, *images.shape[2:]), columns, gap=max(2, images.shape[2] // 40), line=255)
     width = WIDTH - 2 * MARGIN

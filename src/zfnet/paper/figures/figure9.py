@@ -26,7 +26,7 @@ def draw(results: Results) -> Page:
     page = Page(4.6, WIDTH * 0.8)
     axes = page.axes(0.65, 0.15, page.width - 0.85, 3.85)
     _published(axes)
-    chosen = heads[(heads["head"] == "softmax") & (heads["layer"].astype(str) == "7")]
+    chosen = heads[(heads["head"] == "softmax") & (heads["layer"] == "fc7")]
     sns.lineplot(
         chosen,
         x="size",

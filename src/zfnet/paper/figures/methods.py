@@ -77,7 +77,7 @@ def _row(
 
 
 def _named(unit: Any) -> str:
-    return f"class: {unit.name}" if isinstance(unit.name, str) else f"layer {unit.layer[4:]}, map {unit.unit}"
+    return f"class: {unit.name}" if isinstance(unit.name, str) else f"{unit.layer}, map {unit.unit}"
 
 
 def _tile(arrays: dict[str, np.ndarray], layer: str, method: str) -> np.ndarray:

@@ -18,7 +18,7 @@ from zfnet.paper.results import Results
 from zfnet.paper.tables.table4 import NAMES
 
 CURVE, SUMMARY = "transfer/duplicates-curve.csv", "transfer/duplicates.json"
-TITLES = {"copies found": "copies found (%)", "pictures with a match": "images with a match in training (%)"}
+TITLES = {"copies found": "copies found (%)", "images with a match": "images with a match in training (%)"}
 
 
 def draw(results: Results) -> Page:
@@ -34,8 +34,8 @@ def draw(results: Results) -> Page:
 
 
 def _lines(axes: Axes, points: pd.DataFrame, threshold: float) -> None:
-    shown = points.assign(name=points["name"].replace(NAMES).map(_folded), share=100 * points["share"])
-    sns.lineplot(shown, x="threshold", y="share", hue="name", ax=axes, lw=1.3)
+    shown = points.assign(name=points["name"].replace(NAMES).map(_folded), percent=100 * points["fraction"])
+    sns.lineplot(shown, x="threshold", y="percent", hue="name", ax=axes, lw=1.3)
     axes.axvline(threshold, color="#444444", ls="--", lw=0.9)
     sns.despine(ax=axes)
     axes.set(xlabel="threshold of the correlation", ylabel="", ylim=(0, None))

@@ -21,19 +21,19 @@ from zfnet.paper.statistics import t_interval
 
 LEVEL = 0.95
 COLUMNS = ["comparison", "set", "size", "difference", "low", "high", "folds"]
-LAYERS = (1, 2, 3, 4, 5, 7)
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc7")  # of Table 7
 HEADING = (
     "Paired differences over identical folds, in points, with 95 % intervals by the corrected resampled t "
     "(Nadeau & Bengio 2003), since training sets of folds overlap; none is widened for the number of comparisons."
 )
 
 
-def head_folds(results: Results, dataset: str, head: str, layer: int, size: int) -> pd.Series:
+def head_folds(results: Results, dataset: str, head: str, layer: str, size: int) -> pd.Series:
     """Return the accuracy in per cent of one head at one training size, by fold (empty if it was not trained)."""
     heads = results.frame(f"transfer/heads/{dataset}.csv")
     if heads is None:
         return pd.Series(dtype=float)
-    chosen = heads[(heads["head"] == head) & (heads["layer"].astype(str) == str(layer)) & (heads["size"] == size)]
+    chosen = heads[(heads["head"] == head) & (heads["layer"] == layer) & (heads["size"] == size)]
     return chosen.set_index("fold")["accuracy"].sort_index()
 
 
@@ -52,7 +52,7 @@ def against_scratch(results: Results, dataset: str, sizes: Iterable[int]) -> pd.
         _row(
             results,
             ("pre-trained - from scratch", dataset, size),
-            head_folds(results, dataset, "softmax", 7, size),
+            head_folds(results, dataset, "softmax", "fc7", size),
             scratch_folds(results, dataset, size),
         )
         for size in sizes
@@ -72,9 +72,11 @@ def check_folds(results: Results, dataset: str) -> None:
 
 
 def layers_and_heads(results: Results, sizes: dict[str, int]) -> pd.DataFrame:
-    """Compare each layer with the one before, and on layers 5 and 7 softmax with SVM, at one size per set (Table 7)."""
-    pairs = [(("svm", high), ("svm", low)) for low, high in pairwise(LAYERS)] + [(("softmax", 7), ("softmax", 5))]
-    pairs += [(("softmax", layer), ("svm", layer)) for layer in (5, 7)]
+    """Compare each layer with the one before, and on conv5 and fc7 softmax with SVM, at one size per set (Table 7)."""
+    pairs = [(("svm", high), ("svm", low)) for low, high in pairwise(LAYERS)] + [
+        (("softmax", "fc7"), ("softmax", "conv5"))
+    ]
+    pairs += [(("softmax", layer), ("svm", layer)) for layer in ("conv5", "fc7")]
     rows = [
         _row(
             results,
@@ -99,7 +101,7 @@ def markdown(frame: pd.DataFrame) -> str:
     return "\n".join([HEADING, "", *lines]) + "\n" if lines else ""
 
 
-def _name(which: tuple[str, int]) -> str:
+def _name(which: tuple[str, str]) -> str:
     return f"{which[0]} ({which[1]})"
 
 

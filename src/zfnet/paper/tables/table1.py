@@ -9,7 +9,7 @@ import pandas as pd
 from zfnet.paper.results import Results
 from zfnet.paper.tables.table import Cell, Measure, Table, assemble, measured
 
-MEASURES = {"layer5": Measure("layer 5", 3, ""), "layer7": Measure("layer 7", 3, "")}
+MEASURES = {"conv5": Measure("layer 5", 3, ""), "fc7": Measure("layer 7", 3, "")}
 ROWS = ("right eye", "left eye", "nose", "random")
 
 
@@ -23,8 +23,8 @@ def build(results: Results) -> pd.DataFrame:
 
 
 def _cell(pairs: pd.DataFrame, location: str, measure: str) -> Cell:
-    chosen = pairs[(pairs["location"] == location) & (pairs["layer"] == int(measure[-1]))]
-    return measured(chosen["distance"], f"no pairs for {location} at layer {measure[-1]}")
+    chosen = pairs[(pairs["location"] == location) & (pairs["layer"] == measure)]
+    return measured(chosen["distance"], f"no pairs for {location} at {measure}")
 
 
 TABLE = Table(1, "Occlusion location", MEASURES, build)

@@ -21,10 +21,12 @@ def build(results: Results) -> pd.DataFrame:
 
 
 def transfer_table(results: Results, number: int, dataset: str, measures: dict[str, Measure]) -> pd.DataFrame:
-    """Build Tables 4 and 5: pre-trained (softmax on layer 7) and from scratch, at the sizes that the measures name."""
+    """Build Tables 4 and 5: pre-trained (softmax on fc7) and from scratch, at the sizes that the measures name."""
     ours = {
         "scratch": {name: _cell(scratch_folds(results, dataset, _size(name)), name) for name in measures},
-        "pretrained": {name: _cell(head_folds(results, dataset, "softmax", 7, _size(name)), name) for name in measures},
+        "pretrained": {
+            name: _cell(head_folds(results, dataset, "softmax", "fc7", _size(name)), name) for name in measures
+        },
     }
     notes = dict.fromkeys(ours, left_out(results, dataset))
     notes["scratch"] = "; ".join(filter(None, [notes["scratch"], final_losses(results, dataset)]))

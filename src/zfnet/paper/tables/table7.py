@@ -1,4 +1,4 @@
-"""Table 7: how discriminative is each layer? A linear SVM or a softmax on frozen features of layers 1-5 and 7.
+"""Table 7: how discriminative is each layer? A linear SVM or a softmax on frozen features of conv1-conv5 and fc7.
 
 Caltech-101 with 30 and Caltech-256 with 60 training images per class; mean over classes of the accuracy per class in
 per cent, mean and standard deviation over folds. The paper's Tables 4 and 5 give other values for softmax (7) (D27).
@@ -43,8 +43,8 @@ def size(results: Results, dataset: str) -> int:
 
 def _cell(results: Results, row: str, dataset: str, size: int) -> Cell:
     head, layer = row.split("-")
-    folds = head_folds(results, dataset, head, int(layer), size)
-    return measured(folds.dropna(), f"no {head} on layer {layer} of {NAMES[dataset]}")
+    folds = head_folds(results, dataset, head, layer, size)
+    return measured(folds.dropna(), f"no {head} on {layer} of {NAMES[dataset]}")
 
 
 TABLE = Table(7, "Classifier (layer)", MEASURES, build, paired=paired)

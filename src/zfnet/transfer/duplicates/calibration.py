@@ -22,7 +22,7 @@ from zfnet.transfer.duplicates.thumbnails import CUTS, correlate, query_thumbnai
 
 SAMPLE = 100  # images of each set that are copied
 SIDE, QUALITY = 84, 75  # of the copies
-CURVE_COLUMNS = ["threshold", "of", "name", "share", "pictures"]
+CURVE_COLUMNS = ["threshold", "of", "name", "fraction", "images"]
 
 
 def cropped(fraction: float) -> Callable[[Tensor], Tensor]:
@@ -95,7 +95,7 @@ def curve(recall: dict[str, np.ndarray], summary: dict[str, Any]) -> list[dict[s
     rows = []
     for name, points in summary["curve"].items():
         images = summary["counts"][name]["images"]
-        rows += [_row(value, "pictures with a match", name, count / max(images, 1), images) for value, count in points]
+        rows += [_row(value, "images with a match", name, count / max(images, 1), images) for value, count in points]
     thresholds = [value for value, _ in next(iter(summary["curve"].values()))]
     for change, values in recall.items():
         rows += [

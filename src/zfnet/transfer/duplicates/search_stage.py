@@ -146,5 +146,5 @@ def _counts(shards: Shards, duplicates: set[int]) -> dict[str, float]:
         "found": len(duplicates),
         "images": len(shards),
         "most_in_one_class": max(found.values(), default=0),
-        "mean_share_of_class": mean_fraction,
+        "mean_class_fraction": mean_fraction,
     }
