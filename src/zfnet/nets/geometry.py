@@ -4,17 +4,24 @@ Both papers mean by the field of a layer that of its convolution; pooling widens
 the ZF net, 43 for pool2). The overhang padding of D2 adds nothing on the left or top of conv1, so the first field of
 conv1 starts at pixel 0.
 
-In adapted nets the fields of a layer may be rectangular or unevenly spaced (rectangular windows, adaptive averages
-over windows of unequal size). Such units get the whole crop as their field.
+Where branches meet, a unit sees what it sees through any of them: the smallest window around all of their fields.
+
+In adapted nets the fields of a layer may be rectangular, unevenly spaced or unknown (rectangular windows, adaptive
+averages over windows of unequal size, interpolation, attention). Such units get the whole crop as their field, and so
+do those that see the whole image through one branch, such as the gate of squeeze and excitation.
 """
 
+from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import Any, NamedTuple, cast
 
 from torch import nn
 
 from zfnet.core.suggest import require_known
-from zfnet.nets.network import Network, Operation
+from zfnet.nets.network import IMAGES, Network, Operation
+
+POINTWISE = {"relu", "rectifier", "batchnorm", "scale", "add", "multiply", "dropout", "norm", "linear", "concatenate"}
+POINTWISE_MODULES = (nn.Sigmoid, nn.Hardsigmoid, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.ELU, nn.SELU, nn.Tanh)
 
 
 class Field(NamedTuple):
@@ -56,16 +63,32 @@ def stage_output(net: Network, layer: str) -> str:
 
 def receptive_fields(net: Network) -> dict[str, Field]:
     """Return the receptive field of every named layer of `net`, in the order of the layers."""
-    names = {index: name for name, index in net.layers.items()}
-    axes, fields = [Field(1, 1, 0, net.crop)] * 2, {}
+    axes: dict[int, list[Field]] = {IMAGES: [Field(1, 1, 0, net.crop)] * 2}
     for index, operation in enumerate(net.operations):
-        axes = [_after(operation, field, axis) for axis, field in enumerate(axes)]
-        if index in names:
-            fields[names[index]] = axes[0] if axes[0] == axes[1] else Field(net.crop, 0, 0, axes[0].map)
-    return fields
+        inputs = [axes[source] for source in operation.sources]
+        axes[index] = [
+            _after(operation, _union([fields[axis] for fields in inputs], net.crop), axis, net.crop) for axis in (0, 1)
+        ]
+    return {name: _square(*axes[index], net.crop) for name, index in net.layers.items()}
 
 
-def _after(operation: Operation, field: Field, axis: int) -> Field:
+def _square(rows: Field, columns: Field, crop: int) -> Field:
+    return rows if rows == columns else Field(crop, 0, 0, rows.map)
+
+
+def _union(fields: Sequence[Field], crop: int) -> Field:
+    """Return the smallest field around those of several inputs; the whole crop if they are spaced differently."""
+    first = fields[0]
+    if all(field == first for field in fields):
+        return first
+    map_side = max(field.map for field in fields)
+    if any((field.stride, field.map) != (first.stride, first.map) for field in fields):
+        return Field(crop, 0, 0, map_side)
+    offset = min(field.offset for field in fields)
+    return Field(max(field.offset + field.size for field in fields) - offset, first.stride, offset, map_side)
+
+
+def _after(operation: Operation, field: Field, axis: int, crop: int) -> Field:
     if operation.kind == "pad":
         before, after = operation.module.padding[2 - 2 * axis : 4 - 2 * axis]  # (left, right, top, bottom)
         return field._replace(offset=field.offset - before * field.stride, map=field.map + before + after)
@@ -76,7 +99,9 @@ def _after(operation: Operation, field: Field, axis: int) -> Field:
         return _after_window(operation.module, field, axis)
     if operation.kind == "flatten":
         return Field(_whole_map(field), _whole_map(field), field.offset, 1)
-    return field
+    if operation.kind in POINTWISE or isinstance(operation.module, POINTWISE_MODULES):
+        return field
+    return Field(crop, 0, 0, field.map)
 
 
 def _whole_map(field: Field) -> int:

@@ -1,7 +1,8 @@
-"""A chain of named operations, built from an `Architecture`, whose intermediate values are named as in the paper.
+"""A graph of named operations whose intermediate values have names; the nets of the papers are chains.
 
-`forward` is the fast path. `iter_forward` computes the same numbers and yields the input, output and switches of each
-operation; `trace` keeps them all. Neither uses hooks, so the modules are never modified.
+Operations are in the order in which they run, each with the numbers of the operations whose outputs it takes. `forward`
+is the fast path. `iter_forward` computes the same numbers and yields the inputs, output and switches of each operation;
+`trace` keeps them all. Neither uses hooks, so the modules are never modified.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,21 +28,34 @@ _MODULES = {
 }
 
 
+IMAGES = -1  # the source of the operations that take the images
+
+
 class Operation(NamedTuple):
-    """A named module; `kind` is pad, conv, relu, pool, average, norm, flatten, linear or dropout."""
+    """A named module and the operations that feed it.
+
+    The kinds of the papers' nets are pad, conv, relu, pool, average, norm, flatten, linear and dropout; foreign nets
+    have those of `zfnet.nets.graph_operations`, too.
+    """
 
     name: str
     kind: str
     module: Any  # the nn.Module of that kind
+    sources: tuple[int, ...] = ()  # indices of operations, or IMAGES; empty: the operation before this one
 
 
 class OpRecord(NamedTuple):
-    """The input and output of one operation in a forward pass."""
+    """The inputs and output of one operation in a forward pass."""
 
     operation: Operation
-    input: Tensor
+    inputs: tuple[Tensor, ...]
     output: Tensor
     switches: Tensor | None  # max pools only: int64, index of each maximum in the flattened (H, W) plane of `input`
+
+    @property
+    def input(self) -> Tensor:
+        """The first input, which for most operations is the only one."""
+        return self.inputs[0]
 
 
 class Trace(NamedTuple):
@@ -51,7 +65,7 @@ class Trace(NamedTuple):
     ----------
     activations : output of each named layer (`conv1` is taken after its ReLU, `fc8` is the logits).
     switches : switches of each max pool, by operation name; int64, index into the flattened (H, W) plane of its input.
-    inputs : input of each operation, by operation name.
+    inputs : first input of each operation, by operation name.
     """
 
     activations: dict[str, Tensor]
@@ -60,13 +74,13 @@ class Trace(NamedTuple):
 
 
 class Network(nn.Module):
-    """A chain of operations with named outputs.
+    """A graph of operations with named outputs.
 
     Attributes
     ----------
     architecture : Architecture, or None for an adapted foreign net.
     operations : list of Operation, in order.
-    layers : name of each public activation -> index of the operation that outputs it.
+    layers : name of each public activation -> index of the operation that outputs it, in the order of the operations.
     crop, size, classes : side of the input, side of the mean image, number of outputs.
     mean : float32 (3, size, size), RGB 0..255; a persistent buffer, zero until training sets it.
     """
@@ -81,38 +95,52 @@ class Network(nn.Module):
         architecture: Architecture | None = None,
     ) -> None:
         super().__init__()
-        self.operations, self.layers = list(operations), dict(layers)
+        self.operations, self.layers = _with_sources(operations), dict(layers)
         self.crop, self.size, self.classes, self.architecture = crop, size, classes, architecture
+        self._ended = _last_uses(self.operations)
         for operation in self.operations:
-            self.add_module(operation.name, operation.module)
+            _register(self, operation.name, operation.module)
         self.mean: Tensor
         self.register_buffer("mean", torch.zeros(3, size, size))
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the logits, float (B, classes), of float (B, 3, crop, crop), mean-subtracted, RGB 0..255."""
-        for operation in self.operations:
-            images = operation.module(images)
-        return images
+        values = {IMAGES: images}
+        for index, operation in enumerate(self.operations):
+            values[index] = operation.module(*[values[source] for source in operation.sources])
+            for ended in self._ended[index]:
+                del values[ended]
+        return values[len(self.operations) - 1]
 
     def iter_forward(self, images: Tensor, upto: str | None = None) -> Iterator[OpRecord]:
-        """Run operation by operation, up to and including layer `upto`, without keeping any intermediate value."""
-        x = images  # (B, 3, H, W)
-        for operation in self.operations[: self._end(upto)]:
-            output, switches = _apply(operation, x)
-            yield OpRecord(operation, x, output, switches)
-            x = output
+        """Run operation by operation, up to and including layer `upto`; keep only values that are still needed."""
+        values = {IMAGES: images}  # (B, 3, H, W)
+        for index, operation in enumerate(self.operations[: self._end(upto)]):
+            inputs = tuple(values[source] for source in operation.sources)
+            values[index], switches = _apply(operation, inputs)
+            for ended in self._ended[index]:
+                del values[ended]
+            yield OpRecord(operation, inputs, values[index], switches)
 
     def trace(self, images: Tensor, upto: str | None = None) -> Trace:
         """Run up to and including layer `upto` and keep every intermediate value."""
         trace = Trace({}, {}, {})
-        names = {index: name for name, index in self.layers.items()}
-        for index, record in enumerate(self.iter_forward(images, upto)):
+        outputs = []
+        for record in self.iter_forward(images, upto):
+            outputs.append(record.output)
             trace.inputs[record.operation.name] = record.input
-            if index in names:
-                trace.activations[names[index]] = record.output
             if record.switches is not None:
                 trace.switches[record.operation.name] = record.switches
+        trace.activations.update({name: outputs[index] for name, index in self.layers.items() if index < len(outputs)})
         return trace
+
+    def ancestors(self, index: int) -> set[int]:
+        """Return the operations on which the output of operation `index` depends, itself included."""
+        found = {index}
+        for later in range(index, -1, -1):
+            if later in found:
+                found.update(source for source in self.operations[later].sources if source != IMAGES)
+        return found
 
     def _end(self, upto: str | None) -> int:
         if upto is None:
@@ -121,13 +149,46 @@ class Network(nn.Module):
         return self.layers[upto] + 1
 
 
-def _apply(operation: Operation, images: Tensor) -> tuple[Tensor, Tensor | None]:
+def _apply(operation: Operation, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor | None]:
     if operation.kind != "pool":
-        return operation.module(images), None
+        return operation.module(*inputs), None
     pool = operation.module
     return F.max_pool2d(
-        images, pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode, return_indices=True
+        *inputs, pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode, return_indices=True
     )
+
+
+def _with_sources(operations: Sequence[Operation]) -> list[Operation]:
+    """Let an operation without sources take the output of the one before it."""
+    return [
+        operation if operation.sources else operation._replace(sources=(index - 1,))
+        for index, operation in enumerate(operations)
+    ]
+
+
+def _last_uses(operations: Sequence[Operation]) -> list[list[int]]:
+    """Return for each operation the values that no later one takes, which can be freed once it has run."""
+    last = {source: index for index, operation in enumerate(operations) for source in operation.sources}
+    ended: list[list[int]] = [[] for _ in operations]
+    for source, index in last.items():
+        ended[index].append(source)
+    return ended
+
+
+def _register(net: nn.Module, name: str, module: nn.Module) -> None:
+    """Register a module under its name; dots make it a part of a part, as in the net that it comes from."""
+    *outer, last = name.split(".")
+    for part in outer:
+        part = _free(net, part)
+        if part not in net._modules:
+            net.add_module(part, nn.Module())
+        net = net.get_submodule(part)
+    net.add_module(_free(net, last), module)
+
+
+def _free(net: nn.Module, part: str) -> str:
+    """Return the name of a part, with "_" if it is that of an attribute, such as `layers` or `mean`."""
+    return part if part in net._modules or not hasattr(net, part) else _free(net, f"{part}_")
 
 
 def build(name: str, **options: Any) -> Network:

@@ -93,7 +93,8 @@ def preactivation_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Return the value of a unit before its ReLU, (1,), and its gradient with respect to the pixels, (1, 3, H, W)."""
     records = forward_trace(net, x, layer)
-    records = records[:-1] if records[-1].operation.kind == "relu" else records
+    last = records[-1].operation
+    records = records[: last.sources[0] + 1] if last.kind in ("relu", "rectifier") else records
     value, signal = select_unit(records[-1].output, unit, position, value=1.0)
     return value, backproject(records, signal, RULES["gradient"])
 

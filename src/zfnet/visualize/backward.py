@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zfnet.core.errors import ZfnetError
-from zfnet.nets.network import Network, OpRecord
+from zfnet.nets.graph_operations import Call
+from zfnet.nets.network import IMAGES, Network, Operation, OpRecord
 
 Overlap = Literal["add", "overwrite", "keep-max"]
 
@@ -119,10 +120,23 @@ def forward_trace(net: Network, images: Tensor, layer: str) -> list[OpRecord]:
 
 @torch.no_grad()
 def backproject(records: Sequence[OpRecord], signal: Tensor, rule: Rule = DECONVNET) -> Tensor:
-    """Propagate `signal`, shaped like the last record's output, back to the first record's input."""
-    for record in reversed(records):
-        signal = _reverse(record, signal, rule)
-    return signal
+    """Propagate `signal`, shaped like the last record's output, back to the images.
+
+    Where an output goes to several operations, their signals are added, as in the chain rule.
+
+    Raises
+    ------
+    ZfnetError
+        The signal comes to an operation for which the rule is not defined.
+    """
+    signals = {len(records) - 1: signal}
+    for index in range(len(records) - 1, -1, -1):
+        if index in signals:
+            record = records[index]
+            parts = reverse(record, signals.pop(index), rule)
+            for source, part in zip(record.operation.sources, parts, strict=True):
+                signals[source] = signals[source] + part if source in signals else part
+    return signals[IMAGES] if IMAGES in signals else torch.zeros_like(records[0].input)
 
 
 def select_unit(output: Tensor, unit: Any, position: Any = None, value: float | None = None) -> tuple[Tensor, Tensor]:
@@ -203,37 +217,74 @@ def rectify(signal: Tensor, output: Tensor, rule: Rule) -> Tensor:
     return signal.clamp(min=0) if rule.rectify else signal
 
 
-def vjp(module: nn.Module, x: Tensor, signal: Tensor) -> Tensor:
-    """Return `signal` times the Jacobian of `module` at `x`; for a linear module this is its adjoint."""
+def vjp(module: nn.Module, inputs: Tensor | Sequence[Tensor], signal: Tensor) -> tuple[Tensor, ...]:
+    """Return `signal` times the Jacobian of `module` at its inputs, one for each; for a linear module its adjoint."""
     with torch.enable_grad():
-        x = x.detach().requires_grad_()
+        leaves = [x.detach().requires_grad_() for x in ([inputs] if isinstance(inputs, Tensor) else inputs)]
         # The gradient of the scalar <module(x), signal>: passing `signal` as grad_outputs makes torch import sympy,
         # which takes seconds.
-        return torch.autograd.grad((module(x) * signal).sum(), x)[0]
+        parts = torch.autograd.grad((module(*leaves) * signal).sum(), leaves, allow_unused=True)
+    return tuple(torch.zeros_like(x) if part is None else part for x, part in zip(leaves, parts, strict=True))
 
 
-def _reverse(record: OpRecord, signal: Tensor, rule: Rule) -> Tensor:
+def reverse(record: OpRecord, signal: Tensor, rule: Rule) -> tuple[Tensor, ...]:
+    """Propagate `signal` back through one operation: one signal for each of its inputs."""
     operation, size = record.operation, record.input.shape[2:]
     match operation.kind:
         case "relu":
-            return rectify(signal, record.output, rule)
+            return (rectify(signal, record.output, rule),)
+        case "rectifier":
+            signal = signal.clamp(min=0) if rule.rectify else signal
+            return vjp(operation.module, record.inputs, signal) if rule.mask else (signal,)
+        case "activation":
+            _require_defined(operation, rule)
         case "conv":
-            return transpose(signal, operation.module, size)
+            return (transpose(signal, operation.module, size),)
         case "pool" if rule.switches:
             assert record.switches is not None  # a max pool records them
-            return unpool(signal, record.switches, size, rule.overlap)
+            return (unpool(signal, record.switches, size, rule.overlap),)
         case "pool":
-            return unpool(signal, window_centres(operation.module, record), size, rule.overlap)
+            return (unpool(signal, window_centres(operation.module, record), size, rule.overlap),)
         case "linear":
-            return signal @ operation.module.weight  # (B, out) -> (B, in)
+            return (signal @ operation.module.weight,)  # (B, out) -> (B, in)
+        case "batchnorm":
+            return (signal * normalisation_scale(operation.module, signal),)
         case "dropout":
-            return signal
+            return (signal,)
         case "norm" if rule.skip_norm:
             # The ECCV version says that contrast normalisation is not used here, arXiv v3 does not mention it (D14).
             # The signal is a reconstruction, not a derivative; `RULES["norm"]` shows the difference.
-            return signal
-        case _:  # norm; pad, flatten and average, which are linear
-            return vjp(operation.module, record.input, signal)
+            return (signal,)
+    # norm; sums, joins, pad, flatten and average, which are linear; products and other functions
+    return vjp(operation.module, record.inputs, signal)
+
+
+def is_defined(operation: Operation, rule: Rule) -> bool:
+    """Return whether a rule says what to do with an operation: rectification is meant for rectifiers."""
+    return operation.kind != "activation" or (rule.mask and not rule.rectify)
+
+
+def _require_defined(operation: Operation, rule: Rule) -> None:
+    if not is_defined(operation, rule):
+        raise ZfnetError(
+            f"{operation.name} is no rectifier ({_type_of(operation.module)}), so the deconvnet and guided "
+            "backpropagation, which rectify the signal at each ReLU, are not defined for this net. Use --rule gradient "
+            "(rule=\"gradient\"); saliency, occlude and maximize work, too."
+        )
+
+
+def _type_of(module: nn.Module) -> str:
+    if isinstance(module, Call):
+        target = module.step.target
+        return target if isinstance(target, str) else getattr(target, "__name__", type(target).__name__)
+    return type(module).__name__
+
+
+def normalisation_scale(norm: Any, like: Tensor) -> Tensor:
+    """Return the factors of a batch normalisation at evaluation, for maps or units `like`: (C, 1, 1) or (C,)."""
+    scale = (norm.running_var + norm.eps).rsqrt()
+    scale = scale if norm.weight is None else scale * norm.weight
+    return scale.reshape(-1, *[1] * (like.ndim - 2)).to(like.dtype)
 
 
 def window_centres(pool: nn.MaxPool2d, record: OpRecord) -> Tensor:

@@ -108,14 +108,12 @@ def random_maps(net: Network, counts: Mapping[str, int | None], seed: int) -> di
     return chosen
 
 
+@torch.no_grad()
 def count_maps(net: Network, layer: str) -> int:
-    """Count the maps of a convolutional layer or the units of a fully connected one.
-
-    Pools and norms keep the number of maps, so it is that of the last learned operation up to the layer.
-    """
-    modules = [operation.module for operation in net.operations[: net.layers[layer] + 1]]
-    weights = [module.weight for module in modules if getattr(module, "weight", None) is not None]
-    return len(weights[-1]) if weights else 3
+    """Count the maps of a convolutional layer or the units of a fully connected one."""
+    first = next(net.parameters(), net.mean)
+    *_, last = net.iter_forward(torch.zeros(1, 3, net.crop, net.crop, dtype=first.dtype, device=first.device), layer)
+    return last.output.shape[1]
 
 
 def _keep_largest(top: TopActivations, k: int) -> TopActivations:

@@ -52,7 +52,7 @@ class WindowedBackward:
         ----------
         signal : shaped like the last record's output, nonzero at one position of each image at most (in any maps).
         """
-        if signal.ndim != 4 or self.rule.overlap != "add" or not self.rule.switches:
+        if signal.ndim != 4 or self.rule.overlap != "add" or not self.rule.switches or not _is_chain(self.records):
             return backproject(self.records, signal, self.rule)
         window, size, remaining = _nonzero_position(signal), signal.shape[2:], list(self.records)
         while remaining and remaining[-1].operation.kind in _WINDOWED and _is_smaller(window, remaining[-1].output):
@@ -75,7 +75,7 @@ class WindowedBackward:
                 left, _, top, _ = module.padding
                 return _zero_outside(Window(values, corner - _pair_like((top, left), corner)), record)
             case "norm" if not self.rule.skip_norm:
-                return Window(vjp(module, cut_out(record.input, window), values), corner)
+                return Window(vjp(module, cut_out(record.input, window), values)[0], corner)
         return window  # dropout, or a norm that is skipped
 
     def _unpool(self, record: OpRecord, window: Window) -> Window:
@@ -101,6 +101,10 @@ class WindowedBackward:
             map_width = record.input.shape[3]
             self._reindexed[key] = record.switches + (record.switches // map_width) * (width - map_width)
         return self._reindexed[key]
+
+
+def _is_chain(records: Sequence[OpRecord]) -> bool:
+    return all(record.operation.sources == (index - 1,) for index, record in enumerate(records))
 
 
 def backproject_windowed(records: Sequence[OpRecord], signal: Tensor, rule: Rule = DECONVNET) -> Tensor:
