@@ -98,12 +98,6 @@ def test_names_are_looked_up_and_nothing_is_downloaded(tmp_path):
         open_net(tmp_path / "gone.safetensors")
 
 
-@pytest.mark.slow
-def test_the_error_for_a_net_with_shortcuts_names_the_module():
-    with pytest.raises(ZfnetError, match=r"layer2.0.downsample.0 \(Conv2d.*shortcuts"):
-        open_net("resnet18", random_weights=True)
-
-
 def test_a_weights_file_in_place_of_a_net_says_how_to_give_it(tmp_path):
     (tmp_path / "vgg16.pth").write_bytes(b"")
     with pytest.raises(ZfnetError, match=r"give its name and --weights .*vgg16\.pth"):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from zfnet.core.errors import ZfnetError
-from zfnet.nets import adapt
+from zfnet.nets import adapt, load, save
 from zfnet.nets.contrast_norm import ContrastNorm
 
 
@@ -96,36 +96,130 @@ def test_a_mean_of_the_wrong_shape_is_refused(mean):
 
 
 class Shortcut(nn.Module):
-    def __init__(self):
+    def __init__(self, features=3 * 64):
         super().__init__()
-        self.first, self.last = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(3 * 64, 2)
+        self.relu = nn.ReLU(inplace=True)
+        self.first, self.last = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(features, 2)
 
     def forward(self, x):
-        return self.last((x + self.first(x)).flatten(1))
+        return self.last(self.relu(x + self.first(x)).flatten(1))
+
+
+class Undecided(nn.Module):
+    def forward(self, x):
+        return x.flatten(1) if x.sum() > 0 else x.flatten(1)[:, :3]
+
+
+class Dreaming(Shortcut):
+    def forward(self, x):
+        return super().forward(x + torch.rand_like(x))
 
 
 @pytest.mark.parametrize(
     "net, words",
     [
-        (chain(nn.GELU(), *head(6 * 14 * 14)), "1 is a GELU"),
-        (chain(nn.LeakyReLU(0.1), *head(6 * 14 * 14)), "1 is a LeakyReLU.* only ReLU"),
-        (chain(nn.ReLU6(), *head(6 * 14 * 14)), "1 is a ReLU6.* only ReLU"),
-        (chain(nn.Upsample(scale_factor=2), *head(6)), "1 is a Upsample, .*expected a chain of .*Conv2d"),
-        (nn.Sequential(chain(nn.ReLU(), nn.Sequential(nn.BatchNorm2d(6)))), r"0.2.0 \(BatchNorm2d.*comes after 0.1"),
-        (nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 2, 3)), r"0 \(BatchNorm2d.*comes after nothing"),
-        (chain(nn.BatchNorm2d(6, track_running_stats=False)), "1 .*track_running_stats"),
-        (chain(nn.Conv2d(6, 6, 4, padding="same"), *head(6 * 14 * 14)), "1 .*padding='same'"),
-        (chain(nn.Conv2d(6, 6, 3, padding=1, padding_mode="reflect"), *head(6 * 14 * 14)), "1 .*reflect"),
-        (chain(nn.MaxPool2d(2, return_indices=True)), "1 .*return_indices"),
-        (chain(*head(7)), "2 .*does not fit its input .*shortcuts or branches"),
+        (chain(nn.BatchNorm2d(6, track_running_stats=False), *head(6 * 14 * 14)), "1 .*track_running_stats"),
+        (chain(nn.MaxPool2d(2, return_indices=True)), "ends with|itself fails|return_indices"),
+        (chain(*head(7)), r"itself fails on inputs \(2, 3, 32, 32\): .* Give the crop"),
         (chain(nn.ReLU()), "one number per class"),
         (chain(nn.Linear(6 * 14 * 14, 2)), "Sequential itself fails on inputs"),
-        (Shortcut(), "Shortcut computes something else"),
+        (
+            nn.Sequential(nn.Conv2d(1, 6, 5, 2), *head(6 * 14 * 14)),
+            r"takes images of 1 channel\(s\)",
+        ),
+        (Undecided(), "cannot be read as a graph .*write them without `if`"),
+        (Dreaming(3 * 32 * 32), "computes something else than its graph: .*random numbers"),
     ],
 )
-def test_modules_that_cannot_be_adapted_are_named(net, words):
+def test_nets_that_cannot_be_adapted_are_named(net, words):
     with pytest.raises(ZfnetError, match=words):
-        adapt(net, 8 if isinstance(net, Shortcut) else 32)
+        adapt(net, 32)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [nn.GELU()],
+        [nn.LeakyReLU(0.1), nn.MaxPool2d(3, 1, 1)],
+        [nn.ReLU6(inplace=True)],
+        [nn.Upsample(scale_factor=2), nn.AvgPool2d(2)],
+        [nn.ReLU(), nn.Sequential(nn.BatchNorm2d(6))],
+        [nn.Conv2d(6, 6, 4, padding="same")],
+        [nn.Conv2d(6, 6, 3, padding=1, padding_mode="reflect")],
+        [nn.GroupNorm(2, 6), nn.PReLU(6), nn.Hardswish(inplace=True)],
+    ],
+)
+def test_other_steps_of_a_chain(more):
+    net = with_statistics(chain(*more, *head(6 * 14 * 14)))
+    torch.testing.assert_close(adapt(net, 32)(noise(32).double()), net(noise(32).double()), rtol=1e-12, atol=1e-12)
+
+
+def test_a_net_with_a_shortcut_keeps_its_names():
+    net = Shortcut().eval()
+    adapted = adapt(net, 8, std=(50.0, 60.0, 70.0))
+    assert [name for name in adapted.layers if "prep" not in name] == ["first", "add", "relu", "flatten", "last"]
+    pixels = 60 * noise(8)
+    expected = net(pixels / torch.tensor([50.0, 60.0, 70.0])[:, None, None])
+    torch.testing.assert_close(adapted(pixels), expected, rtol=1e-4, atol=1e-4)
+
+
+class ReusedInPlace(nn.Module):
+    """A ReLU that changes a value in place which is used again, written as a function and as an operator."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.out, self.aux = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4 * 64, 2), nn.Linear(4 * 64, 9)
+
+    def forward(self, x):
+        y = self.conv(x)
+        z = torch.nn.functional.relu(y, True)
+        z = self.conv(x) + 2 * y  # y is rectified by now
+        z += y
+        z = z.view(z.size(0), -1)
+        return self.out(z), self.aux(z)
+
+
+def test_values_changed_in_place_and_auxiliary_heads():
+    net = ReusedInPlace().double().eval()
+    adapted = adapt(net, 8)
+    torch.testing.assert_close(adapted(noise(8).double()), net(noise(8).double())[0], rtol=1e-12, atol=1e-12)
+    assert "aux" not in adapted.layers and {"conv", "conv_1", "relu", "out"} <= set(adapted.layers)
+
+
+class Plain(nn.Module):
+    """A plain chain, written with functions and one pool used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.second, self.first = nn.Conv2d(6, 6, 3), nn.Conv2d(3, 6, 3)
+        self.pool, self.last = nn.MaxPool2d(2), nn.Linear(6 * 6 * 6, 4)
+
+    def forward(self, x):
+        x = self.pool(torch.relu(self.first(x)))
+        x = self.pool(torch.nn.functional.relu(self.second(x)))
+        return self.last(torch.flatten(torch.nn.functional.dropout(x, 0.5, self.training), 1))
+
+
+def test_a_chain_of_functions_has_the_names_of_the_paper():
+    adapted = adapt(Plain(), 32)
+    assert list(adapted.layers) == ["conv1", "pool1", "conv2", "pool2", "fc3"]
+
+
+def test_numbers_from_0_to_1_are_refused():
+    net = chain(nn.ReLU(), *head(6 * 14 * 14))
+    with pytest.raises(ZfnetError, match=r"mean = \[0.485, .* fractions of white .* multiply both mean and std by 255"):
+        adapt(net, 32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    with pytest.raises(ZfnetError, match=r"std = \[0.229"):
+        adapt(net, 32, (123.0, 116.0, 103.0), (0.229, 0.224, 0.225))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_blue_green_red_and_division_become_part_of_the_net(shared):
+    net = Shortcut() if shared else chain(nn.ReLU(), *head(6 * 14 * 14))
+    crop, std = (8, (50.0, 60.0, 70.0)) if shared else (32, (50.0, 60.0, 70.0))
+    pixels = 60 * noise(crop)
+    expected = net.eval()((pixels / torch.tensor(std)[:, None, None]).flip(1))
+    torch.testing.assert_close(adapt(net, crop, std=std, bgr=True)(pixels), expected, rtol=1e-4, atol=1e-4)
 
 
 def with_statistics(net: nn.Module) -> nn.Module:
@@ -193,3 +287,21 @@ def test_torchvisions_nets(name, crop, last):
     adapted = adapt(net, crop)
     assert list(adapted.layers)[-1] == last and adapted.classes == 1000
     torch.testing.assert_close(adapted(noise(crop)), net(noise(crop)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, side", [("resnet18", 64), ("inception_v3", 80), ("mobilenet_v3_small", 64), ("mnasnet0_5", 64)]
+)
+def test_nets_with_branches_are_saved_and_loaded(name, side, tmp_path):
+    models = pytest.importorskip("torchvision.models", exc_type=ImportError)
+    net = adapt(with_statistics(models.get_model(name, weights=None, num_classes=5)).float(), side, std=(58, 57, 56))
+    save(net, tmp_path / "net.safetensors")
+    loaded = load(tmp_path / "net.safetensors")
+    assert loaded.layers == net.layers
+    assert torch.equal(loaded(noise(side)), net(noise(side)))
+
+
+def test_a_net_without_a_place_in_the_file_format_says_so(tmp_path):
+    with pytest.raises(ZfnetError, match=r"1 \(GroupNorm\) has no place in the file format"):
+        save(adapt(chain(nn.GroupNorm(2, 6), *head(6 * 14 * 14)), 32), tmp_path / "net.safetensors")

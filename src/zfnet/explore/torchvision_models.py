@@ -138,9 +138,7 @@ def _unused(module: nn.Module) -> tuple[str, ...]:
     return tuple(f"{name}." for name, _ in module.named_children() if name.lower().startswith("aux"))
 
 
-def fit_names(
-    state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
-) -> tuple[dict[str, Tensor], list[str]]:
+def fit_names(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     """Take the names below the outer part that the file puts before all names of the net (`model.`, `backbone.0.`).
 
     Returns

@@ -5,6 +5,7 @@ with branches or shortcuts keep the names of its own modules (`layer3.1.conv2`; 
 it). Layers of a plain chain are numbered as in the paper (`zfnet.nets.chain_names`).
 """
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 
@@ -103,15 +104,15 @@ def _require_grey_levels(mean: Tensor | Sequence[float] | None, std: Sequence[fl
 @torch.no_grad()
 def _original_output(module: nn.Module, images: Tensor) -> Tensor:
     """Run the original net; the result shows what the adapted one has to compute."""
-    first = next((one for one in module.modules() if isinstance(one, nn.Conv2d)), None)
-    if first is not None and first.in_channels != 3:
-        raise ZfnetError(
-            f"{type(module).__name__} takes images of {first.in_channels} channel(s); images here have 3 (RGB). Put "
-            "nn.Sequential(nn.Conv2d(3, ...), net) around it, whose 1 x 1 convolution makes those channels."
-        )
     try:
         output = deepcopy(module).eval()(images.clone())
     except Exception as error:
+        channels = re.search(r"expected input.* to have (\d+) channels, but got 3", str(error))
+        if channels:
+            raise ZfnetError(
+                f"{type(module).__name__} takes images of {channels[1]} channel(s); images here have 3 (RGB). Put a "
+                f"convolution in front: nn.Sequential(nn.Conv2d(3, {channels[1]}, 1), net), with weights 1/3 for grey."
+            ) from None
         raise ZfnetError(
             f"{type(module).__name__} itself fails on inputs {tuple(images.shape)}: {first_line(error)}. Give the crop "
             "with which it was trained."

@@ -82,7 +82,7 @@ def as_module(target: Any, args: Any, kwargs: Any, x: Tensor, output: Tensor) ->
     options.pop("inplace", None)
     if name == "mean":
         options["dim"] = _all_of(options.get("dim"))
-        return Mean(**options) if options["dim"] else None
+        return Mean(**options) if len(options["dim"]) == 2 else None
     return module(**options)
 
 

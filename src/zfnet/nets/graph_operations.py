@@ -75,7 +75,7 @@ class Scale(nn.Module):
 
     def __init__(self, channels: int, reverse: bool = False) -> None:
         super().__init__()
-        self.reverse = reverse
+        self.channels, self.reverse = channels, reverse
         self.register_buffer("factor", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -98,9 +98,7 @@ class _GraphReader:
         if not any(value.index == IMAGES for value in self.values.values()):
             return _Value(self.images, IMAGES)
         if not node.args:
-            raise ZfnetError(
-                f"{type(self.module).__name__} takes another input, {node.target}; expected images alone."
-            )
+            raise ZfnetError(f"{type(self.module).__name__} takes another input, {node.target}; expected images alone.")
         return _Value(node.args[0], constant=True)
 
     def _call(self, node: fx.Node) -> _Value:

@@ -98,10 +98,10 @@ class Network(nn.Module):
         self.operations, self.layers = _with_sources(operations), dict(layers)
         self.crop, self.size, self.classes, self.architecture = crop, size, classes, architecture
         self._ended = _last_uses(self.operations)
-        for operation in self.operations:
-            _register(self, operation.name, operation.module)
         self.mean: Tensor
         self.register_buffer("mean", torch.zeros(3, size, size))
+        for operation in self.operations:
+            _register(self, operation.name, operation.module)
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the logits, float (B, classes), of float (B, 3, crop, crop), mean-subtracted, RGB 0..255."""

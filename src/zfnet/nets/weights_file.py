@@ -27,9 +27,14 @@ FORMAT = 1
 def save(net: Network, path: str | Path, **metadata: Any) -> None:
     """Write `net` atomically, with `metadata` (any JSON data), which `load_metadata` reads back."""
     header = {"format": FORMAT, "metadata": metadata, **_description(net)}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
+    tensors = {name: _own_copy(tensor) for name, tensor in net.state_dict().items()}
     with atomic(path) as beside:
         save_file(tensors, beside, metadata={"zfnet": canonical_json(header)})
+
+
+def _own_copy(tensor: Tensor) -> Tensor:
+    """Copy a tensor, since a file cannot hold two names of one (a convolution that is used twice)."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def load(path: str | Path) -> Network:
@@ -44,7 +49,8 @@ def load(path: str | Path) -> Network:
     with torch.device("meta"):
         net = _build(path, header)
     _check_tensors(path, net.state_dict(), tensors)
-    net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    net.load_state_dict(state, assign=True)
     return net.eval()
 
 
@@ -97,7 +103,12 @@ def _check_tensors(path: str | Path, expected: dict[str, Tensor], tensors: dict[
     for name in sorted(expected.keys() ^ tensors.keys()):
         raise ZfnetError(f"{path}: {name} is {'missing' if name in expected else 'not part of this net'}.")
     for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape or not tensor.is_floating_point():
+        if tensor.shape != expected[name].shape or tensor.is_floating_point() != expected[name].is_floating_point():
             raise ZfnetError(
-                f"{path}: {name} is {tensor.dtype} {tuple(tensor.shape)}, expected float {tuple(expected[name].shape)}."
+                f"{path}: {name} is {tensor.dtype} {tuple(tensor.shape)}, "
+                f"expected {_kind(expected[name])} {tuple(expected[name].shape)}."
             )
+
+
+def _kind(tensor: Tensor) -> str:
+    return "float" if tensor.is_floating_point() else "integer"

@@ -269,7 +269,7 @@ def _require_defined(operation: Operation, rule: Rule) -> None:
         raise ZfnetError(
             f"{operation.name} is no rectifier ({_type_of(operation.module)}), so the deconvnet and guided "
             "backpropagation, which rectify the signal at each ReLU, are not defined for this net. Use --rule gradient "
-            "(rule=\"gradient\"); saliency, occlude and maximize work, too."
+            '(rule="gradient"); saliency, occlude and maximize work, too.'
         )
 
 
