@@ -299,7 +299,8 @@ def test_nets_with_branches_are_saved_and_loaded(name, side, tmp_path):
     save(net, tmp_path / "net.safetensors")
     loaded = load(tmp_path / "net.safetensors")
     assert loaded.layers == net.layers
-    assert torch.equal(loaded(noise(side)), net(noise(side)))
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in net.state_dict().items())
+    torch.testing.assert_close(loaded(noise(side)), net(noise(side)), rtol=1e-4, atol=1e-5)
 
 
 def test_a_net_without_a_place_in_the_file_format_says_so(tmp_path):

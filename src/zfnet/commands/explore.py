@@ -1,7 +1,7 @@
 """The commands for your own net and images; each writes sheets, a table and their provenance.
 
 NET is a file saved by zfnet (.safetensors) or the name of a torchvision model; IMAGES are files, folders, or the
-manifest.json of a prepared data set.
+manifest.json of a prepared data set. Images of one's own are turned upright, transparent ones laid on white.
 """
 
 import inspect
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from zfnet.explore.opened_net import OpenedNet
 
 Images = Annotated[list[Path], typer.Argument(help="images, folders of images, or a manifest.json")]
-Layer = Annotated[str | None, typer.Option("--layer", help="conv5, fc7 …; a wrong name lists them all")]
-Layers = Annotated[list[str] | None, typer.Option("--layer", help="conv5, fc7 …; repeatable")]
-Units = Annotated[list[str] | None, typer.Option("--unit", help="a number, or a range such as 3-7; repeatable")]
+Layer = Annotated[list[str] | None, typer.Option("--layer", help="conv5, layer3.1.conv2 …; a wrong name lists them")]
+Layers = Annotated[list[str] | None, typer.Option("--layer", help="conv5, layer3.1.conv2 …; repeatable")]
+Units = Annotated[
+    list[str] | None, typer.Option("--unit", help='numbers and ranges, 3 or 3,7-9; in the last layer "school bus"')
+]
 Top = Annotated[int, typer.Option("--top", min=1, help="without --unit: number of units with the largest activation")]
 Rules = Annotated[list[str] | None, typer.Option("--rule", help="deconvnet, guided, gradient …; repeatable")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="seed of the random choices")]
@@ -36,7 +38,8 @@ class OwnNet:
     ]
     out: Annotated[Path, typer.Option("--out", help="the folder to write to")]
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="weights of a torchvision model: .pth or .safetensors")
+        str | None,
+        typer.Option("--weights", help="weights of a torchvision model: .pth, .safetensors, or IMAGENET1K_V1 (cached)"),
     ] = None
     random_weights: Annotated[bool, typer.Option("--random-weights", help="use random weights, to try things out")] = (
         False
@@ -45,13 +48,27 @@ class OwnNet:
         int, typer.Option("--crop", min=0, help="side of a torchvision model's input; 0: as in training")
     ] = 0
 
+    mean: Annotated[
+        str | None, typer.Option("--mean", help="R,G,B that were subtracted in training; default: torchvision's")
+    ] = None
+    std: Annotated[str | None, typer.Option("--std", help="R,G,B by which images were divided in training")] = None
+    bgr: Annotated[bool, typer.Option("--bgr", help="the net takes blue, green, red, as Caffe's do")] = False
+    white: Annotated[
+        int | None, typer.Option("--range", help="1 or 255: white, in the units of --mean and --std; default: guessed")
+    ] = None
+    classes: Annotated[
+        Path | None, typer.Option("--classes", help="text file with the names of the classes, one per line")
+    ] = None
+
     def open(self) -> "OpenedNet":
         """Open the net, after checking that the output folder is writable."""
         from zfnet.explore.choices import require_writable
         from zfnet.explore.opened_net import open_net
+        from zfnet.explore.preprocessing import GivenPixels
 
         require_writable(self.out)
-        return open_net(self.net, self.weights, self.random_weights, self.crop)
+        pixels = GivenPixels(self.mean, self.std, self.bgr, self.white)
+        return open_net(self.net, self.weights, self.random_weights, self.crop, pixels, self.classes)
 
 
 def for_own_net(command: Callable[..., None]) -> Callable[..., None]:
@@ -80,14 +97,14 @@ def project(
     threads: Threads = 2,
 ) -> None:
     """Project units back to the pixels of your images (deconvnet, guided, gradient)."""
-    from zfnet.explore.choices import find_layer, find_units, open_images
+    from zfnet.explore.choices import default_rule, find_layer, find_units, open_images
     from zfnet.explore.projections import project_images
 
     opened = own.open()
-    layer = find_layer(opened.net, layer)
-    units = find_units(opened.net, layer, unit or [])
+    name = find_layer(opened.net, layer)
+    units = find_units(opened.net, name, unit or [], opened.classes)
     loader = open_images(opened.net, images, threads)
-    project_images(opened, loader, layer, units, rule or ["deconvnet"], top, own.out)
+    project_images(opened, loader, name, units, rule or [default_rule(opened.net, name)], top, own.out)
 
 
 @for_own_net
@@ -98,20 +115,23 @@ def strongest(
     unit: Units = None,
     count: Annotated[int, typer.Option("--count", min=1, help="without --unit: number of random units")] = 16,
     top: Annotated[int, typer.Option("--top", min=1, help="images per unit")] = 9,
-    rule: Annotated[str, typer.Option("--rule", help="deconvnet, guided, gradient …")] = "deconvnet",
+    rule: Annotated[str | None, typer.Option("--rule", help="deconvnet, guided, gradient …")] = None,
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
     """Find the images in which units respond most, and show patches beside projections."""
-    from zfnet.explore.choices import find_layer, find_units, open_images, random_units
+    from zfnet.explore.choices import default_rule, find_layer, find_units, open_images, random_units
     from zfnet.explore.strongest_patches import show_strongest
 
     opened = own.open()
     names: Sequence[str | None] = layer or [None]
     units = {
-        name: find_units(opened.net, name, unit) if unit else random_units(opened.net, name, count, seed)
+        name: find_units(opened.net, name, unit, opened.classes)
+        if unit
+        else random_units(opened.net, name, count, seed)
         for name in (find_layer(opened.net, name) for name in names)
     }
+    rule = rule or default_rule(opened.net, max(units, key=opened.net.layers.__getitem__))
     show_strongest(opened, open_images(opened.net, images, threads), units, rule, top, own.out)
 
 
@@ -122,7 +142,8 @@ def occlude(
     layer: Layer = None,
     unit: Units = None,
     label: Annotated[
-        int | None, typer.Option("--class", help="class whose probability is mapped; default: the most probable one")
+        str | None,
+        typer.Option("--class", help="number or name of the class whose probability is mapped; default: the best"),
     ] = None,
     side: Annotated[int | None, typer.Option("--square", help="side, pixels; default: 50 at a 224 crop")] = None,
     stride: Annotated[int | None, typer.Option("--stride", help="pixels; default: 6 at a 224 crop")] = None,
@@ -130,13 +151,15 @@ def occlude(
 ) -> None:
     """Slide a grey square over your images and map the response of a unit and of the classes."""
     from zfnet.explore.choices import find_layer, find_units, open_images
+    from zfnet.explore.class_names import find_class
     from zfnet.explore.occlusion_maps import occlude_images, scaled_square
 
     opened = own.open()
-    layer = find_layer(opened.net, layer)
-    units = find_units(opened.net, layer, unit or [])
+    name = find_layer(opened.net, layer)
+    units = find_units(opened.net, name, unit or [], opened.classes)
     loader = open_images(opened.net, images, threads)
-    occlude_images(opened, loader, layer, units, label, scaled_square(opened.net.crop, side, stride), own.out)
+    followed = None if label is None else find_class(str(label), opened.classes, opened.net.classes)
+    occlude_images(opened, loader, name, units, followed, scaled_square(opened.net.crop, side, stride), own.out)
 
 
 @for_own_net
@@ -153,9 +176,9 @@ def saliency(
     from zfnet.explore.saliency_maps import saliency_of_images
 
     opened = own.open()
-    layer = find_layer(opened.net, layer, last=True)
-    units = find_units(opened.net, layer, unit or [])
-    saliency_of_images(opened, open_images(opened.net, images, threads), layer, units, top, own.out)
+    name = find_layer(opened.net, layer, last=True)
+    units = find_units(opened.net, name, unit or [], opened.classes)
+    saliency_of_images(opened, open_images(opened.net, images, threads), name, units, top, own.out)
 
 
 @for_own_net
@@ -179,9 +202,9 @@ def maximize(
 
     torch.set_num_threads(threads)
     opened = own.open()
-    layer = find_layer(opened.net, layer, last=True)
-    units = find_units(opened.net, layer, unit or [])
-    maximize_units(opened, layer, units, setting or ["blur"], seed, steps, own.out)
+    name = find_layer(opened.net, layer, last=True)
+    units = find_units(opened.net, name, unit or [], opened.classes)
+    maximize_units(opened, name, units, setting or ["blur"], seed, steps, own.out)
 
 
 COMMANDS = (project, strongest, occlude, saliency, maximize)

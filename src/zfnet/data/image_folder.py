@@ -1,11 +1,12 @@
 """Image files as a data set: files and folders of images, without shards, labels or an archive.
 
-For the user's own images. They are decoded on demand and prepared as shards are (shorter side to S, centre square).
-Files that cannot be decoded are reported once and skipped.
+For the user's own images. They are decoded on demand (`zfnet.data.own_images`: upright, in many formats) and prepared
+as shards are (shorter side to S, centre square). Files that are left out, or cannot be decoded, are reported once.
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import numpy as np
 import torch
 
 from zfnet.core.errors import ZfnetError
+from zfnet.data.image_search import FoundImages
 from zfnet.data.loader import Batch
-from zfnet.data.readers.images import SUFFIXES, DamagedImage, decode, is_image
+from zfnet.data.own_images import SUFFIXES, decode_own, readable
+from zfnet.data.readers.images import DamagedImage
 from zfnet.data.resize import centre_square, short_side
 
 
@@ -23,12 +26,13 @@ class ImageFolder:
 
     Parameters
     ----------
-    places : files, of any name, and folders, searched recursively for images by their file names.
+    places : files, of any name, and folders, searched recursively for images by their suffixes.
     size : side S of the squares, pixels.
 
     Attributes
     ----------
     paths : every file, in the order of the places; those of a folder are sorted.
+    left_out : file or folder -> reason, for what the folders hold besides images.
     damaged : file -> reason, for the files that could not be decoded so far.
 
     Raises
@@ -38,8 +42,9 @@ class ImageFolder:
     """
 
     def __init__(self, places: Iterable[str | Path], size: int) -> None:
-        self.paths = [path for place in places for path in _image_files(Path(place))]
         self.size = size
+        self.left_out: dict[str, str] = {}
+        self.paths = [path for place in places for path in self._find(Path(place))]
         self.damaged: dict[str, str] = {}
 
     def __len__(self) -> int:
@@ -47,8 +52,8 @@ class ImageFolder:
 
     @property
     def keys(self) -> list[str]:
-        """Path of each file."""
-        return [str(path) for path in self.paths]
+        """Path of each file, as readable text."""
+        return [readable(path) for path in self.paths]
 
     @property
     def labels(self) -> np.ndarray:
@@ -73,7 +78,7 @@ class ImageFolder:
                 if good:
                     yield _batch([square for _, square in good], [index for index, _ in good])
         if len(indices) and not decoded:
-            raise ZfnetError(f"None of {len(indices)} images could be decoded, first {self.paths[indices[0]]}.")
+            raise ZfnetError(f"None of {len(indices)} images could be decoded, first {self.keys[indices[0]]}.")
 
     def squares(self, indices: Sequence[int] | np.ndarray, threads: int = 2) -> torch.Tensor:
         """Return the centre squares of the images `indices`: uint8 (B, S, S, 3)."""
@@ -82,7 +87,7 @@ class ImageFolder:
     def _square(self, index: int) -> np.ndarray | None:
         path = self.paths[index]
         try:
-            return centre_square(short_side(decode(path.read_bytes(), path.name), self.size), self.size)
+            return centre_square(short_side(decode_own(path, self.size), self.size), self.size)
         except DamagedImage as damage:
             self._report(path, damage.reason)
         except OSError as error:
@@ -90,19 +95,30 @@ class ImageFolder:
         return None
 
     def _report(self, path: Path, reason: str) -> None:
-        if self.damaged.setdefault(str(path), reason) is reason:
-            print(f"zfnet: {path} is skipped: {reason}.", file=sys.stderr)
+        name = readable(path)
+        if name not in self.damaged:
+            self.damaged[name] = reason
+            print(f"zfnet: {name} is skipped: {reason}.", file=sys.stderr)
 
-
-def _image_files(place: Path) -> list[Path]:
-    if place.is_file():
+    def _find(self, place: Path) -> list[Path]:
+        if place.is_dir():
+            found = FoundImages(place)
+            self.left_out |= found.left_out
+            _report_left_out(place, found.left_out)
+            if found.paths:
+                return found.paths
+            raise ZfnetError(f"{readable(place)}: holds no images ({', '.join(sorted(SUFFIXES))}).")
+        if not place.exists():
+            raise ZfnetError(f"{readable(place)}: no such file or folder; expected an image or a folder of images.")
         return [place]
-    if not place.is_dir():
-        raise ZfnetError(f"{place}: no such file or folder; expected an image or a folder of images.")
-    files = sorted(path for path in place.rglob("*") if is_image(path.name) and path.is_file())
-    if not files:
-        raise ZfnetError(f"{place}: holds no images ({', '.join(SUFFIXES)}).")
-    return files
+
+
+def _report_left_out(place: Path, left_out: Mapping[str, str]) -> None:
+    """Print a line for each reason, with the number of files and the first of them."""
+    for reason, count in Counter(left_out.values()).items():
+        first = next(name for name, found in left_out.items() if found == reason)
+        more = f" and {count - 1} more" if count > 1 else ""
+        print(f"zfnet: {readable(place)}: left out {first}{more}: {reason}.", file=sys.stderr)
 
 
 def _batch(squares: list[np.ndarray], indices: list[int]) -> Batch:

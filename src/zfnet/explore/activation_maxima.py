@@ -1,6 +1,7 @@
 """`zfnet maximize`: images that maximise units (Yosinski et al. 2015; class models: Simonyan et al. 2013)."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def maximize_units(
         if name not in PUBLISHED:
             raise ZfnetError(f"There is no setting {name!r}; choose from {', '.join([*PUBLISHED, CLASS_MODEL])}.")
     rows, lines = [], []
-    for number, unit in enumerate(track(units, "Maximisation, units", len(units)), 1):
+    for number, unit in enumerate(units, 1):
         sheet = page_name("maximize", (number - 1) // ROWS)
         panels = []
         for name in settings:
@@ -70,8 +71,9 @@ def maximize_units(
 
 
 def _maximize(opened: OpenedNet, layer: str, unit: int, name: str, seed: int, steps: int) -> _Maximum:
+    watch = partial(track, description=f"{layer}, unit {unit}, {name}: steps", total=steps)
     if name == CLASS_MODEL:
-        model = class_model(opened.net, unit, layer, steps=steps)
+        model = class_model(opened.net, unit, layer, steps=steps, watch=watch)
         return _Maximum(model.activation, steps, model.image)
-    best = maximize(opened.net, layer, unit, find_settings(name)._replace(steps=steps), seed)
+    best = maximize(opened.net, layer, unit, find_settings(name)._replace(steps=steps), seed, watch)
     return _Maximum(best.activation, best.step, best.image)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,27 @@ from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.progress_bar import track
+from zfnet.explore.choices import require_scores
 from zfnet.explore.opened_net import OpenedNet
-from zfnet.explore.outputs import Panel, Row, class_name, name_sheet, write_results, write_sheet
+from zfnet.explore.outputs import (
+    Panel,
+    Row,
+    class_name,
+    left_out,
+    name_class,
+    name_sheet,
+    print_classes,
+    write_results,
+    write_sheet,
+)
 from zfnet.settings import Visualize
 from zfnet.visualize.examples import probabilities
 from zfnet.visualize.net_inputs import InputBatch, InputLoader
 from zfnet.visualize.occlusion import OcclusionMaps, Square, cover, scaled, slide, strongest_map
 
 COLUMNS = ("file", "layer", "unit", "class", "top", "left", "side", "activity", "probability", "best", "sheet")
+BATCH_SIZE = 32  # positions of the square computed at a time
+PALE = 0.35  # contrast of the image around a map
 MAX_COLOURS = 6  # classes with a colour of their own
 COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860", "#dddddd")
 
@@ -46,25 +60,25 @@ def occlude_images(
         There is no such class, or the square is larger than the crop.
     """
     net = opened.net
+    require_scores(net)
     if not 0 < square.side <= net.crop or square.stride < 1:
         raise ZfnetError(
             f"A square of {square.side} px, stride {square.stride}, does not fit the crop of {net.crop} px."
         )
-    if label is not None and not 0 <= label < net.classes:
-        raise ZfnetError(f"There is no class {label}; the net has {net.classes}, 0 to {net.classes - 1}.")
     lines: list[tuple[Any, ...]] = []
     taken: set[str] = set()
-    for batch in track(replace(loader, batch_size=1).batches(), "Occlusion, images", len(loader)):
+    for batch in replace(loader, batch_size=1).batches():
         key = loader.shards.keys[int(batch.indices[0])]
+        print_classes(opened, key, batch.inputs)
         sheet, rows = name_sheet("occlude", key, taken), []
         for unit in units or [strongest_map(net, batch.pixels[0], layer)]:
             followed = int(probabilities(net, batch.inputs)[0].argmax()) if label is None else label
-            maps = slide(net, batch.pixels[0], square, unit, followed, layer)
+            places = partial(track, description=f"{key}, unit {unit}: places", total=len(square.starts(net.crop)) ** 2)
+            maps = slide(net, batch.pixels[0], square, unit, followed, layer, places, BATCH_SIZE)
             rows.append(_row(opened, batch, layer, unit, followed, square, maps))
             lines += [(key, layer, unit, followed, *line, sheet) for line in _lines(maps, square, net.crop)]
         write_sheet(out / sheet, f"{key}: a grey square of {square.side} px, stride {square.stride}", rows)
-    left_out = getattr(loader.shards, "damaged", {})
-    write_results(out, "occlude", opened, COLUMNS, lines, images=len(taken), left_out=left_out)
+    write_results(out, "occlude", opened, COLUMNS, lines, images=len(taken), left_out=left_out(loader.shards))
 
 
 def scaled_square(crop: int, side: int | None, stride: int | None) -> Square:
@@ -84,13 +98,13 @@ def _lines(maps: OcclusionMaps, square: Square, crop: int) -> Iterator[tuple[Any
 def _row(
     opened: OpenedNet, batch: InputBatch, layer: str, unit: int, label: int, square: Square, maps: OcclusionMaps
 ) -> Row:
-    last = list(opened.net.layers)[-1]
+    last = max(opened.net.layers, key=opened.net.layers.__getitem__)
     image = cover(batch.pixels[0], 0, 0, square.side).numpy()
     panels = [
         Panel(image, "image, with the square at its first position"),
-        Panel(_heat(maps.activity), f"activity: blue {_range(maps.activity)} red"),
-        Panel(_heat(maps.probability), f"probability: blue {_range(maps.probability)} red"),
-        _classes(opened, maps.best),
+        Panel(_over(image, square, _heat(maps.activity)), f"activity: blue {_range(maps.activity)} red"),
+        Panel(_over(image, square, _heat(maps.probability)), f"probability: blue {_range(maps.probability)} red"),
+        _classes(opened, maps.best, image, square),
     ]
     return Row(f"{layer}, {class_name(opened, layer, unit)}; probability of {class_name(opened, last, label)}", panels)
 
@@ -105,7 +119,20 @@ def _heat(values: Tensor) -> np.ndarray:
     return matplotlib.colormaps["turbo"](((values - low) / (high - low).clamp(min=1e-12)).numpy(), bytes=True)[..., :3]
 
 
-def _classes(opened: OpenedNet, best: Tensor) -> Panel:
+def _over(image: np.ndarray, square: Square, colours: np.ndarray) -> np.ndarray:
+    """Place a map (h, w, 3) over the image, pale: each value where the middle of the square was, a stride wide.
+
+    Near the edges, where the middle of the square never was, the image shows.
+    """
+    middle = (np.arange(len(image)) + 0.5 - square.side / 2) / square.stride  # of each pixel, in positions
+    places = np.round(middle).astype(int)
+    inside = (places >= 0) & (places < len(colours))
+    over = (255 - (255 - image.astype(float)) * PALE).round().astype(np.uint8)
+    over[np.ix_(inside, inside)] = colours[np.ix_(places[inside], places[inside])]
+    return over
+
+
+def _classes(opened: OpenedNet, best: Tensor, image: np.ndarray, square: Square) -> Panel:
     """Colour the most probable class at each position; all but the most frequent classes are light grey."""
     labels, counts = np.unique(best.numpy(), return_counts=True)
     shown = labels[np.argsort(-counts, kind="stable")][:MAX_COLOURS]
@@ -113,8 +140,8 @@ def _classes(opened: OpenedNet, best: Tensor) -> Panel:
     for colour, label in enumerate(shown):
         index[best.numpy() == label] = colour
     colours = (255 * np.array([matplotlib.colors.to_rgb(colour) for colour in COLOURS])).round().astype(np.uint8)
-    names = [opened.classes[label] if opened.classes else f"class {label}" for label in shown]
+    names = [f"{label} {name_class(opened, label)}" if opened.classes else f"class {label}" for label in shown]
     legend = dict(zip(names, COLOURS, strict=False)) | (
         {"others": COLOURS[MAX_COLOURS]} if len(labels) > MAX_COLOURS else {}
     )
-    return Panel(colours[index], "most probable class", legend=legend)
+    return Panel(_over(image, square, colours[index]), "most probable class", legend=legend)

@@ -11,7 +11,16 @@ from zfnet.core.progress_bar import track
 from zfnet.drawing.mosaic import contrast
 from zfnet.explore.choices import strongest_units
 from zfnet.explore.opened_net import OpenedNet
-from zfnet.explore.outputs import Panel, Row, class_name, name_sheet, write_results, write_sheet
+from zfnet.explore.outputs import (
+    Panel,
+    Row,
+    class_name,
+    left_out,
+    name_sheet,
+    print_classes,
+    write_results,
+    write_sheet,
+)
 from zfnet.nets.geometry import receptive_fields
 from zfnet.visualize.backward import Rule, backproject, find_rule, forward_trace, select_unit
 from zfnet.visualize.net_inputs import InputBatch, InputLoader
@@ -52,6 +61,7 @@ def project_images(
     batches = replace(loader, batch_size=1).batches()
     for batch in track(batches, "Projecting, images", len(loader)):
         key = loader.shards.keys[int(batch.indices[0])]
+        print_classes(opened, key, batch.inputs)
         found = list(project_view(loader, batch, layer, units, flags, top))
         sheet = name_sheet("project", key, taken)
         write_sheet(out / sheet, key, [_row(opened, batch, layer, one) for one in found])
@@ -60,8 +70,7 @@ def project_images(
             for one in found
             for rule in rules
         ]
-    left_out = getattr(loader.shards, "damaged", {})
-    write_results(out, "project", opened, COLUMNS, lines, images=len(taken), left_out=left_out)
+    write_results(out, "project", opened, COLUMNS, lines, images=len(taken), left_out=left_out(loader.shards))
 
 
 def project_view(

@@ -12,7 +12,16 @@ from torch import Tensor
 from zfnet.core.progress_bar import track
 from zfnet.explore.choices import strongest_units
 from zfnet.explore.opened_net import OpenedNet
-from zfnet.explore.outputs import Panel, Row, class_name, name_sheet, write_results, write_sheet
+from zfnet.explore.outputs import (
+    Panel,
+    Row,
+    class_name,
+    left_out,
+    name_sheet,
+    print_classes,
+    write_results,
+    write_sheet,
+)
 from zfnet.visualize.net_inputs import InputLoader
 from zfnet.visualize.saliency import unit_gradient
 
@@ -35,6 +44,7 @@ def saliency_of_images(
     taken: set[str] = set()
     for batch in track(replace(loader, batch_size=1).batches(), "Saliency, images", len(loader)):
         key = loader.shards.keys[int(batch.indices[0])]
+        print_classes(opened, key, batch.inputs)
         sheet, rows, image = name_sheet("saliency", key, taken), [], batch.pixels[0].numpy()
         for unit in units or strongest_units(_output(opened, batch.inputs, layer), top):
             activation, gradient = unit_gradient(opened.net, batch.inputs, layer, unit)
@@ -44,8 +54,7 @@ def saliency_of_images(
             panels = [Panel(image, "image"), Panel(_to_grey(saliency), "saliency"), _brightened(image, saliency)]
             rows.append(Row(label, panels))
         write_sheet(out / sheet, f"{key}: saliency", rows)
-    left_out = getattr(loader.shards, "damaged", {})
-    write_results(out, "saliency", opened, COLUMNS, lines, images=len(taken), left_out=left_out)
+    write_results(out, "saliency", opened, COLUMNS, lines, images=len(taken), left_out=left_out(loader.shards))
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import numpy as np
 from zfnet.core.progress_bar import track
 from zfnet.drawing.mosaic import contrast, mosaic
 from zfnet.explore.opened_net import OpenedNet
-from zfnet.explore.outputs import ROWS, Panel, Row, class_name, page_name, write_results, write_sheet
+from zfnet.explore.outputs import ROWS, Panel, Row, class_name, left_out, page_name, write_results, write_sheet
 from zfnet.visualize.backward import find_rule
 from zfnet.visualize.net_inputs import GREY, InputLoader
 from zfnet.visualize.patches import Tiles, tiles
@@ -43,8 +43,8 @@ def show_strongest(
             rendered, sheet = tiles(loader, layer, shown, top_shown, flags), page_name(layer, page)
             write_sheet(out / sheet, title, _rows(opened, layer, shown, top_shown, rendered))
             lines += [(*line, rule, sheet) for line in _lines(loader, layer, shown, top_shown, rendered)]
-    left_out = getattr(loader.shards, "damaged", {})
-    write_results(out, "strongest", opened, COLUMNS, lines, images=len(loader) - len(left_out), left_out=left_out)
+    count = len(loader) - len(getattr(loader.shards, "damaged", {}))
+    write_results(out, "strongest", opened, COLUMNS, lines, images=count, left_out=left_out(loader.shards))
 
 
 def _rows(opened: OpenedNet, layer: str, units: Sequence[int], best: TopActivations, rendered: Tiles) -> list[Row]:

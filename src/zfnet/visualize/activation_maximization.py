@@ -6,6 +6,7 @@ table. A unit of a convolutional layer is taken at the centre of its map, as in 
 ReLU: most units are silent at the start, where the gradient after the ReLU is zero.
 """
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -50,7 +51,12 @@ class AscentResult(NamedTuple):
 
 
 def maximize(
-    net: Network, layer: str, unit: int, settings: AscentSettings | str = "blur", seed: int = 0
+    net: Network,
+    layer: str,
+    unit: int,
+    settings: AscentSettings | str = "blur",
+    seed: int = 0,
+    watch: Callable[[range], Iterable[int]] = iter,
 ) -> AscentResult:
     """Search by gradient ascent for an image that maximises the activation of one unit.
 
@@ -59,6 +65,7 @@ def maximize(
     layer, unit : a name in `net.layers`, and a map of it (taken at its centre) or a unit.
     settings : a name in `PUBLISHED`, or settings of your own.
     seed : seed of the initial noise.
+    watch : passes on the steps, to report progress.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def maximize(
     x = (torch.randn(mean.shape, generator=generator) * NOISE).to(mean)
     position = central_position(net, layer, x)
     best = AscentResult(-torch.inf, torch.empty(0), 0)
-    for step in range(settings.steps):
+    for step in watch(range(settings.steps)):
         x = (x + mean).clamp(0, 255) - mean
         activation, gradient = preactivation_gradient(net, x, layer, unit, position)
         if activation.item() > best.activation:

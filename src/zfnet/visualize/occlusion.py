@@ -7,7 +7,8 @@ with the largest maximum of the map, in descending order. The square is as measu
 claims about this figure use more images and fewer positions (`zfnet.visualize.occlusion_measures`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,7 +122,16 @@ def cover(pixels: Tensor, top: int, left: int, side: int) -> Tensor:
     return covered
 
 
-def slide(net: Network, pixels: Tensor, square: Square, chosen: int, label: int, layer: str = LAYER) -> OcclusionMaps:
+def slide(
+    net: Network,
+    pixels: Tensor,
+    square: Square,
+    chosen: int,
+    label: int,
+    layer: str = LAYER,
+    watch: Callable[[list[tuple[int, int]]], Iterable[tuple[int, int]]] = iter,
+    batch_size: int = _BATCH_SIZE,
+) -> OcclusionMaps:
     """Run the net on an image covered at every position of the square.
 
     Parameters
@@ -130,12 +140,14 @@ def slide(net: Network, pixels: Tensor, square: Square, chosen: int, label: int,
     chosen : the map of `layer` whose activity is summed.
     label : the true class.
     layer : a name in `net.layers`.
+    watch : passes on the positions, to report progress.
+    batch_size : positions computed at a time.
     """
     starts = square.starts(net.crop)
-    corners = [(top, left) for top in starts for left in starts]
+    positions = iter(watch([(top, left) for top in starts for left in starts]))
     parts = []
-    for begin in range(0, len(corners), _BATCH_SIZE):
-        covered = [cover(pixels, *corner, square.side) for corner in corners[begin : begin + _BATCH_SIZE]]
+    while corners := list(islice(positions, batch_size)):
+        covered = [cover(pixels, *corner, square.side) for corner in corners]
         parts.append(_forward_covered(net, torch.stack(covered), chosen, label, layer))
     shape = len(starts), len(starts)
     return OcclusionMaps(*(torch.cat(part).reshape(shape).cpu() for part in zip(*parts, strict=True)))

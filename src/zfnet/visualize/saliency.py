@@ -6,6 +6,7 @@ is the image I that maximises S(I) - penalty * |I|^2, found by gradient ascent f
 then added.
 """
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -58,7 +59,12 @@ class ClassModel(NamedTuple):
 
 
 def class_model(
-    net: Network, unit: int, layer: str | None = None, penalty: float | None = None, steps: int = 200
+    net: Network,
+    unit: int,
+    layer: str | None = None,
+    penalty: float | None = None,
+    steps: int = 200,
+    watch: Callable[[range], Iterable[int]] = iter,
 ) -> ClassModel:
     """Maximise activation - penalty * |I|^2 by gradient ascent from the zero image.
 
@@ -72,6 +78,7 @@ def class_model(
     layer : a name in `net.layers`; None: the last, the scores before the softmax.
     penalty : score per squared grey level, > 0; None: such that the first step aims at an image whose root mean square
         is `SPREAD` grey levels.
+    watch : passes on the steps, to report progress.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def class_model(
         )
     # |g / (2 penalty)| has root mean square SPREAD.
     penalty = gradient.square().mean().sqrt().item() / (2 * SPREAD) if penalty is None else penalty
-    for _ in range(steps):
+    for _ in watch(range(steps)):
         image = image + STEP * (gradient / (2 * penalty) - image)
         activation, gradient = preactivation_gradient(net, image, layer, unit, position)
     objective = activation.item() - penalty * image.square().sum().item()

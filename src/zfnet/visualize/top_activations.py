@@ -88,11 +88,13 @@ def find_strongest(
 @torch.no_grad()
 def update_topk(net: Network, batch: InputBatch, trackers: Mapping[str, TopK]) -> None:
     """Run a minibatch through `net` as far as needed, and update the tracker of each layer."""
-    tracker_at = {net.layers[layer]: tracker for layer, tracker in trackers.items()}
+    trackers_at: dict[int, list[TopK]] = {}  # two names may be those of one operation
+    for layer, tracker in trackers.items():
+        trackers_at.setdefault(net.layers[layer], []).append(tracker)
     last = max(trackers, key=net.layers.__getitem__)
     for index, record in enumerate(net.iter_forward(batch.inputs, last)):
-        if index in tracker_at:
-            tracker_at[index].update(record.output, batch.indices)
+        for tracker in trackers_at.get(index, []):
+            tracker.update(record.output, batch.indices)
 
 
 def random_maps(net: Network, counts: Mapping[str, int | None], seed: int) -> dict[str, list[int]]:
