@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from zfnet.core.errors import ZfnetError
 from zfnet.explore import open_images, open_net
-from zfnet.explore.opened_net import read_state
+from zfnet.explore.weights_reader import read_state
 
 models = pytest.importorskip("torchvision.models", exc_type=ImportError)
 

@@ -5,7 +5,7 @@ manifest.json of a prepared data set. Images of one's own are turned upright, tr
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -124,15 +124,13 @@ def strongest(
     from zfnet.explore.strongest_patches import show_strongest
 
     opened = own.open()
-    names: Sequence[str | None] = layer or [None]
+    net, names = opened.net, layer or [""]
     units = {
-        name: find_units(opened.net, name, unit, opened.classes)
-        if unit
-        else random_units(opened.net, name, count, seed)
-        for name in (find_layer(opened.net, name) for name in names)
+        name: find_units(net, name, unit, opened.classes) if unit else random_units(net, name, count, seed)
+        for name in (find_layer(net, name) for name in names)
     }
-    rule = rule or default_rule(opened.net, max(units, key=opened.net.layers.__getitem__))
-    show_strongest(opened, open_images(opened.net, images, threads), units, rule, top, own.out)
+    rule = rule or default_rule(net, max(units, key=net.layers.__getitem__))
+    show_strongest(opened, open_images(net, images, threads), units, rule, top, own.out)
 
 
 @for_own_net
