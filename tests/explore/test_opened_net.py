@@ -90,7 +90,7 @@ def test_safetensors_are_read_too(tmp_path):
 
 
 def test_names_are_looked_up_and_nothing_is_downloaded(tmp_path):
-    with pytest.raises(ZfnetError, match=r"vgg61: neither a file nor a torchvision.*vgg11.*did you mean 'vgg19'"):
+    with pytest.raises(ZfnetError, match=r"vgg61: neither a file nor a torchvision.*vgg16.*did you mean 'vgg19'"):
         open_net("vgg61")
     with pytest.raises(ZfnetError, match=r"alexnet: no weights; give --weights FILE .*nothing is downloaded"):
         open_net("alexnet")
