@@ -1,4 +1,4 @@
-"""Your own nets and images: any plain chain of layers and any images with the methods of `zfnet.visualize`.
+"""Your own nets and images: any network that classifies images, and any images, with the methods of `zfnet.visualize`.
 
 The commands project, strongest, occlude, saliency and maximize each write sheets (PNG), one table (CSV) and the
 provenance of both (JSON). Importing this package is cheap: torch is loaded when one of the names below is first used.

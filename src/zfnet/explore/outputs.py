@@ -86,8 +86,9 @@ def write_results(
     write_json(out / f"{command}.json", {"network": opened.description, **more, "provenance": record})
     sheets = sorted({row[-1] for row in rows})
     shown = sheets[0] if len(sheets) == 1 else f"{len(sheets)} sheets ({sheets[0]} …)" if sheets else "no sheet"
-    left_out = f" {len(more['left_out'])} files are left out, named there." if more.get("left_out") else ""
-    print(f"Wrote {shown}, {command}.csv and {command}.json to {readable(out)}.{left_out}")
+    print(f"Wrote {shown}, {command}.csv and {command}.json to {readable(out)}.")
+    if more.get("left_out"):
+        print(f"Left out: {len(more['left_out'])}; {command}.json names each with its reason.")
 
 
 def left_out(images: Any) -> dict[str, str]:

@@ -69,7 +69,7 @@ def receptive_fields(net: Network) -> dict[str, Field]:
         axes[index] = [
             _after(operation, _union([fields[axis] for fields in inputs], net.crop), axis, net.crop) for axis in (0, 1)
         ]
-    return {name: _square(*axes[index], net.crop) for name, index in net.layers.items()}
+    return {name: _square(axes[index][0], axes[index][1], net.crop) for name, index in net.layers.items()}
 
 
 def _square(rows: Field, columns: Field, crop: int) -> Field:

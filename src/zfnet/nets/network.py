@@ -154,7 +154,7 @@ def _apply(operation: Operation, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Te
         return operation.module(*inputs), None
     pool = operation.module
     return F.max_pool2d(
-        *inputs, pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode, return_indices=True
+        inputs[0], pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode, return_indices=True
     )
 
 
