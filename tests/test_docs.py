@@ -208,7 +208,8 @@ def test_the_tutorial_on_your_own_network_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(python_of(EXAMPLE), {"__name__": "example"})
     printed = capsys.readouterr().out
-    assert printed.startswith("['conv1', 'pool1', 'conv2', 'pool2', 'conv3', 'average3', 'fc4']\n1 is a GELU, which")
+    assert printed.startswith("['conv1', 'pool1', 'conv2', 'pool2', 'conv3', 'average3', 'fc4']\n['conv1', 'bn1'")
+    assert "relu1 is no rectifier (GELU)" in printed
     assert (tmp_path / "projection.png").exists()
     shell = [block for block in blocks("sh") if block.page == EXAMPLE and not block.needs_archives]
     lines = [line for block in shell for line in block.text.splitlines()]

@@ -143,7 +143,8 @@ def _check_shapes(net: Network) -> None:
         try:
             # A contrast norm accepts any input and keeps its shape.
             values[index] = inputs[0] if operation.kind == "norm" else operation.module(*inputs)
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            assert isinstance(values[index], torch.Tensor), "its output is no tensor"
+        except Exception as error:  # whatever torch raises on strange options
             shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
             raise ZfnetError(f"{operation.name} does not fit its input {shapes} ({first_line(error)}).") from None
     if values[index].shape != (2, net.classes):
@@ -173,10 +174,13 @@ def _build(spec: _OpSpec) -> Operation:
     module_type, names = _MODULES[spec.kind]
     if set(spec.options) - {"bias"} != set(names):
         raise ZfnetError(f"{spec.name}: has the options {', '.join(spec.options)}; expected {', '.join(names)}.")
+    empty = [name for name, value in spec.options.items() if value is None and name != "divisor_override"]
+    if empty or (spec.kind == "norm" and not spec.options["size"]):
+        raise ZfnetError(f"{spec.name}: {(empty or ['size'])[0]} has no value; expected a number above 0.")
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.options.items()}
     try:
         with torch.device("meta"):
             module = module_type(**options)
-    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise ZfnetError(f"{spec.name}: {error}.") from None
+    except Exception as error:  # whatever torch raises on strange options
+        raise ZfnetError(f"{spec.name}: {first_line(error)}.") from None
     return Operation(spec.name, _KINDS.get(spec.kind, spec.kind), module.eval(), tuple(spec.sources))

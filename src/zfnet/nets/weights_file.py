@@ -76,7 +76,7 @@ def _read(path: str | Path, weights: bool) -> tuple[dict[str, Any], dict[str, Te
 def _header(path: str | Path, metadata: dict[str, str] | None) -> dict[str, Any]:
     try:
         header = json.loads((metadata or {})["zfnet"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         raise ZfnetError(
             f"{path}: a safetensors file, but not a net saved by zfnet (no 'zfnet' header); to use the weights of a "
             "torchvision model, pass them with --weights."
