@@ -108,3 +108,14 @@ def test_checksums(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert files.sha256(tmp_path / "x") == files.text_hash("abc") == known
+
+
+def test_a_file_system_without_permissions_is_written_to(tmp_path, monkeypatch):
+    """exFAT, CIFS and S3 mounts refuse chmod."""
+
+    def refuse(path, mode):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    write_text(tmp_path / "a.txt", "content")
+    assert (tmp_path / "a.txt").read_text() == "content"

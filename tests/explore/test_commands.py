@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from zfnet import cli
 from zfnet.commands import explore
 from zfnet.core.errors import ZfnetError
 from zfnet.explore import open_images, open_net
 from zfnet.explore.choices import find_layer, find_units, strongest_units
+from zfnet.nets import adapt, save
 from zfnet.visualize import class_model, maximize, project, saliency_map
 from zfnet.visualize.net_inputs import InputLoader, to_inputs
 from zfnet.visualize.occlusion import cover
@@ -217,3 +219,78 @@ def test_projections_on_loose_images_are_those_of_the_api(net, whole):
         torch.testing.assert_close(alone[0], activation[one : one + 1])
         torch.testing.assert_close(alone[1], pixels[one : one + 1], rtol=1e-4, atol=1e-5)
     assert np.array_equal(whole.pixels.shape, (5, 32, 32, 3))
+
+
+def test_units_by_lists_and_names(net):
+    assert find_units(net, "conv1", ["3,5", "0-1, 4"]) == [3, 5, 0, 1, 4]
+    assert find_units(net, "fc4", ["hen", "0"], ["cat", "dog", "hen"]) == [2, 0]
+    with pytest.raises(ZfnetError, match=r"--unit hen: expected a number .* names in the last layer only"):
+        find_units(net, "conv1", ["hen"], ["cat", "dog", "hen"])
+
+
+def test_one_layer_where_a_command_takes_one(net):
+    assert find_layer(net, ["conv1"]) == "conv1"
+    with pytest.raises(ZfnetError, match=r"--layer is given 2 times \(conv1, conv2\); this command takes one"):
+        find_layer(net, ["conv1", "conv2"])
+
+
+def test_a_net_with_branches(tmp_path, images, capsys):
+    from zfnet.explore.choices import default_rule
+
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.block = nn.Conv2d(3, 4, 3, 2), nn.Sequential(nn.Conv2d(4, 4, 3, 1, 1), nn.ReLU())
+            self.gelu, self.head = nn.GELU(), nn.Linear(4, 3)
+
+        def forward(self, x):
+            x = self.stem(x)
+            return self.head(self.gelu(x + self.block(x)).mean([2, 3]))
+
+    torch.manual_seed(0)
+    net = adapt(Branches(), 32)
+    assert find_layer(net, None) == "gelu" and find_layer(net, "block") == "block"
+    assert default_rule(net, "add") == "deconvnet" and default_rule(net, "head") == "gradient"
+    assert "depends on more than rectifiers" in capsys.readouterr().err
+    save(net, tmp_path / "net.safetensors", classes=["cat", "dog", "hen"])
+    explore.project(net=str(tmp_path / "net.safetensors"), images=[images], out=tmp_path / "out", threads=1)
+    printed = capsys.readouterr().out
+    assert "Wrote 5 sheets" in printed and "Left out: 1; project.json names each" in printed and "hen " in printed
+    explore.occlude(
+        net=str(tmp_path / "net.safetensors"), images=[images / "0.png"], out=tmp_path, label="dog", side=12, stride=10
+    )
+    assert {line["class"] for line in rows(tmp_path / "occlude.csv")} == {"1"}
+
+
+def test_occlusion_maps_lie_where_the_square_was():
+    from zfnet.explore.occlusion_maps import _over
+    from zfnet.visualize.occlusion import Square
+
+    square = Square(6, 4)
+    starts = square.starts(20)  # 0, 4, 8, 12: middles at pixels 3, 7, 11 and 15
+    colours = np.arange(len(starts) ** 2 * 3, dtype=np.uint8).reshape(len(starts), len(starts), 3)
+    placed = _over(np.zeros((20, 20, 3), np.uint8), square, colours)
+    for row, top in enumerate(starts):
+        for column, left in enumerate(starts):
+            assert (placed[top + 2 : top + 4, left + 2 : left + 4] == colours[row, column]).all()
+    assert (placed[0] == placed[19, 19]).all() and placed[0, 0, 0] == 166  # the image, pale
+
+
+def test_bars_count_places_and_steps(net, images):
+    from zfnet.visualize.activation_maximization import PUBLISHED
+    from zfnet.visualize.occlusion import Square, slide
+
+    seen = []
+
+    def watch(items):
+        for item in items:
+            seen.append(item)
+            yield item
+
+    pixels = torch.zeros(32, 32, 3, dtype=torch.uint8)
+    one = slide(net, pixels, Square(16, 8), 2, 1, "conv2")
+    other = slide(net, pixels, Square(16, 8), 2, 1, "conv2", watch, 2)
+    assert len(seen) == 9
+    torch.testing.assert_close(one.activity, other.activity)
+    maximize(net, "fc4", 0, PUBLISHED["norm"]._replace(steps=4), 0, watch)
+    assert seen[9:] == [0, 1, 2, 3]

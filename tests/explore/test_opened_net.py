@@ -8,9 +8,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from zfnet.commands import explore
 from zfnet.core.errors import ZfnetError
 from zfnet.explore import open_images, open_net
+from zfnet.explore.preprocessing import GivenPixels
 from zfnet.explore.weights_reader import read_state
+from zfnet.nets import load, save
 
 models = pytest.importorskip("torchvision.models", exc_type=ImportError)
 
@@ -102,3 +105,25 @@ def test_a_weights_file_in_place_of_a_net_says_how_to_give_it(tmp_path):
     (tmp_path / "vgg16.pth").write_bytes(b"")
     with pytest.raises(ZfnetError, match=r"give its name and --weights .*vgg16\.pth"):
         open_net(tmp_path / "vgg16.pth")
+
+
+def test_layers_before_weights_that_are_not_finite_remain(net_file, images, tmp_path, capsys):
+    """As in torchvision's VGG-16 for features, whose classifier is not a number."""
+    net = load(net_file)
+    net.fc3.weight.data.fill_(float("nan"))
+    save(net, tmp_path / "features.safetensors", classes=["cat", "dog", "hen"])
+    opened = open_net(tmp_path / "features.safetensors")
+    assert list(opened.net.layers) == ["conv1", "pool1", "conv2", "pool2"]
+    assert "not finite from fc3 on; only layers up to pool2" in capsys.readouterr().err
+    explore.project(net=str(tmp_path / "features.safetensors"), images=[images], out=tmp_path / "out", threads=1)
+    with pytest.raises(ZfnetError, match="class scores of this net are not finite"):
+        explore.occlude(net=str(tmp_path / "features.safetensors"), images=[images], out=tmp_path / "out")
+    net.conv1.weight.data.fill_(float("inf"))
+    save(net, tmp_path / "lost.safetensors")
+    with pytest.raises(ZfnetError, match="not finite from conv1 on, so the training diverged"):
+        open_net(tmp_path / "lost.safetensors")
+
+
+def test_a_file_of_zfnet_has_its_own_preprocessing(net_file):
+    with pytest.raises(ZfnetError, match="holds its own preprocessing; omit --mean"):
+        open_net(net_file, pixels=GivenPixels(bgr=True))

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from zfnet.core.errors import ZfnetError
 from zfnet.nets import adapt
+from zfnet.nets.geometry import receptive_fields
 from zfnet.visualize import project
 
 models = pytest.importorskip("torchvision.models", exc_type=ImportError)
@@ -96,3 +97,78 @@ def test_where_not_all_are_rectifiers_the_gradient_remains(name):
     for rule in ("deconvnet", "guided"):
         with pytest.raises(ZfnetError, match=r"is no rectifier .*Use --rule gradient .*saliency, occlude and maximize"):
             project(net, torch.randn(1, 3, side, side, dtype=torch.float64), layers[-1], 0, rule=rule)
+
+
+class _Ruled(torch.autograd.Function):
+    """A rectifier with a backward pass of its own: the signal's positive part, times the derivative if `mask`."""
+
+    @staticmethod
+    def forward(ctx, x, module, mask):
+        ctx.mask, ctx.module = mask, module
+        ctx.save_for_backward(x)
+        return module(x)
+
+    @staticmethod
+    def backward(ctx, signal):
+        (x,) = ctx.saved_tensors
+        signal = signal.clamp(min=0)
+        if ctx.mask:
+            slope = getattr(ctx.module, "negative_slope", 0.0)
+            above = 6.0 if isinstance(ctx.module, nn.ReLU6) else float("inf")
+            signal = signal * torch.where(x > 0, (x < above).to(x.dtype), torch.full_like(x, slope))
+        return signal, None, None
+
+
+class Rectified(nn.Module):
+    """Two branches and a shortcut, with a rectifier that is used twice; `mask` None: as usual."""
+
+    def __init__(self, rectifier):
+        super().__init__()
+        self.stem, self.wide, self.deep = nn.Conv2d(3, 6, 3, 2), nn.Conv2d(6, 6, 5, 1, 2), nn.Conv2d(6, 6, 3, 1, 1)
+        self.rectifier, self.head, self.mask = rectifier, nn.Linear(6 * 7 * 7, 4), None
+
+    def rectify(self, x):
+        return self.rectifier(x) if self.mask is None else _Ruled.apply(x, self.rectifier, self.mask)
+
+    def forward(self, x):
+        x = 3 * self.stem(x)
+        x = self.rectify(x + self.wide(x) + self.deep(x))
+        return self.head(self.rectify(self.deep(x)).flatten(1))
+
+
+@pytest.mark.parametrize("rule, mask", [("deconvnet", False), ("guided", True)])
+@pytest.mark.parametrize("rectifier", [nn.ReLU(), nn.ReLU6(), nn.LeakyReLU(0.2)], ids=["ReLU", "ReLU6", "LeakyReLU"])
+def test_other_rectifiers_follow_the_rule(rectifier, rule, mask):
+    torch.manual_seed(3)
+    module = Rectified(rectifier).double().eval()
+    net = adapt(module, 16)
+    images = 2 * torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    activation, ours = project(net, images, "head", 1, rule=rule)
+    module.mask = mask
+    images.requires_grad_()
+    (expected,) = torch.autograd.grad((module(images)[:, 1] * activation).sum(), images)
+    assert expected.abs().max() > 0
+    torch.testing.assert_close(ours, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_fields_hold_all_that_a_unit_sees_through_branches():
+    net = adapt(_Deep().double().eval(), 32)
+    field = receptive_fields(net)["join"]
+    images = torch.randn(1, 3, 32, 32, dtype=torch.float64, requires_grad=True)
+    output = net.trace(images, "join").activations["join"]
+    (seen,) = torch.autograd.grad(output[0, :, 5, 6].abs().sum(), images)
+    rows, columns = (seen[0].abs().sum((0, axis)).nonzero().flatten() for axis in (2, 1))
+    for lines, place in ((rows, 5), (columns, 6)):
+        start = field.offset + field.stride * place
+        assert (lines[0], lines[-1]) == (start, start + field.size - 1)
+
+
+class _Deep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.wide, self.deep = nn.Conv2d(3, 4, 3, 2), nn.Conv2d(4, 4, 5, 1, 2), nn.Conv2d(4, 4, 3, 1, 1)
+        self.join, self.head = nn.Conv2d(8, 4, 1), nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.head(self.join(torch.cat([self.wide(x) + x, self.deep(x)], 1)).mean([2, 3]))

@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         temporary = hidden / path.name
         yield temporary
-        temporary.chmod(0o666 & ~_UMASK)
+        with suppress(PermissionError):  # file systems without permissions (exFAT, CIFS, S3) refuse to set them
+            temporary.chmod(0o666 & ~_UMASK)
         _flush_to_disk(temporary)
         temporary.replace(path)
     except SafetensorError as error:
