@@ -116,6 +116,6 @@ def test_a_file_system_without_permissions_is_written_to(tmp_path, monkeypatch):
     def refuse(path, mode):
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(Path, "chmod", refuse)
-    write_text(tmp_path / "a.txt", "content")
+    monkeypatch.setattr(type(tmp_path), "chmod", refuse)
+    files.write_text(tmp_path / "a.txt", "content")
     assert (tmp_path / "a.txt").read_text() == "content"
