@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from zfnet.core.errors import ZfnetError
-from zfnet.training.experiments import variant_of
+from zfnet.training.experiments import run_name, variant_of
 
 SHOWN = "zf"  # the net whose first training Figures 2-8 and Table 1 show
 EVALUATION = ("evaluation.json", "predictions.safetensors")
@@ -112,11 +112,6 @@ def _filled(pattern: str, runs: Sequence[str], looked_at: Sequence[str] = ()) ->
     if match[1] == LOOKED_AT:
         chosen = looked_at
     else:
-        trainings = [run for run in runs if variant_of(run) == match[1]] or [first_run(match[1])]
+        trainings = [run for run in runs if variant_of(run) == match[1]] or [run_name(match[1])]
         chosen = trainings if match[2] else trainings[:1]
     return [pattern.replace(match[0], run) for run in chosen]
-
-
-def first_run(net: str) -> str:
-    """Return the name of a net's first training: `zf-s1` of `zf`, `zf-wide` of `zf-wide`."""
-    return net if "-" in net else f"{net}-s1"
