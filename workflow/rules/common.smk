@@ -145,6 +145,7 @@ RESULTS = f"{settings.results}/{settings.preset}"
 LOGS = f"logs/{settings.preset}"
 WHERE = zfconfig.archives(settings, Path(RESULTS, "world"), Path("downloads"))
 RUNS = write_specs()
+sentence_or(lambda: registry.require_trained(RUNS))
 data_stages()
 LOOKED_AT = runs_of("zf")[: settings.visualize.nets]  # for claims about what nets respond to
 FILTER_NETS = ("zf-unclipped", "krizhevsky", "zf")  # Figure 6

@@ -19,8 +19,8 @@ from safetensors.numpy import load_file
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import read_json
 from zfnet.evaluation.top_k import missed
-from zfnet.paper.items import SHOWN, first_run
-from zfnet.training.experiments import variant_of
+from zfnet.paper.items import SHOWN
+from zfnet.training.experiments import run_name, variant_of
 
 # Required columns, by file.
 REQUIRED_COLUMNS = {
@@ -140,7 +140,7 @@ class Results:
 
     def first(self, variant: str) -> str:
         """Return the name of the first training of a variant, whether it has a folder yet or not."""
-        return next((run.name for run in self.seeds(variant)), first_run(variant))
+        return next((run.name for run in self.seeds(variant)), run_name(variant))
 
     def shown(self, name: str, variant: str = SHOWN) -> str:
         """Return visualize/RUN/`name` of the first training of a variant, by default the net that figures show."""

@@ -6,15 +6,17 @@ torch, because the workflow reads it before any job starts.
 
 Every variant is trained with the seeds 1 … `training.variant_seeds`, so that it is paired with its base net: the same
 order of images, the same crops and the same initial weights where the shapes agree (docs/claims.md). Seed 1 has no
-suffix (`zf-wide`, `zf-wide-s2` …), except for the two base nets (`zf-s1`, `krizhevsky-s1`).
+suffix (`zf-wide`, `zf-wide-s2` …), except for the two base nets (`zf-s1`, `krizhevsky-s1`): `run_name`.
 """
 
 import re
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from zfnet.core.files import canonical_json, text_hash
+from zfnet.nets import architecture
 from zfnet.settings import Recipe, Settings, Strict
 from zfnet.training.fingerprint import fingerprint
 from zfnet.training.spec_format import FORMAT
@@ -25,17 +27,14 @@ REMOVED = {"no34": (3, 4), "no7": (7,), "no67": (6, 7), "no3467": (3, 4, 6, 7)} 
 UNITS = (2048, 8192)  # Table 3: units of layers 6 and 7 at full width
 
 
-class Changes(Strict):
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Changes(architecture.Changes):
     """Differences of a net from the published one; sizes are those at full width."""
-
-    remove: tuple[int, ...] = Field((), description="layers left out (Table 3)")
-    units: int | None = Field(None, description="units of layers 6 and 7; None: as published")
-    maps: dict[int, int] = Field(default_factory=dict, description="feature maps of single conv layers, {layer: maps}")
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The changes as arguments of `zfnet.nets.build`, defaults omitted."""
-        return self.model_dump(exclude_defaults=True)
+        return TypeAdapter(Changes).dump_python(self, exclude_defaults=True)
 
 
 class NetSpec(Strict):
@@ -89,6 +88,11 @@ def snapshot_epochs(epochs: int, published: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(scaled))
 
 
+def run_name(net: str, seed: int = 1) -> str:
+    """Return the name of a net's training: `zf-s1` of `zf`; `zf-wide` and, with seed 2, `zf-wide-s2` of `zf-wide`."""
+    return net if "-" in net and seed == 1 else f"{net}-s{seed}"
+
+
 def variant_of(run: str) -> str:
     """Return a run's name without its seed: `zf-wide` for `zf-wide` and `zf-wide-s2`, `zf` for `zf-s1`."""
     return re.sub(r"-s\d+$", "", run)
@@ -106,7 +110,7 @@ def _zf_runs(settings: Settings) -> list[RunSpec]:
     }
     snapshots = snapshot_epochs(recipe.epochs, training.snapshot_epochs)
     base = [
-        _spec(settings, f"zf-s{seed}", "zf", recipe, seed, snapshots=snapshots if seed <= visualized else ())
+        _spec(settings, run_name("zf", seed), "zf", recipe, seed, snapshots=snapshots if seed <= visualized else ())
         for seed in range(1, training.seeds + 1)
     ]
     return base + [
@@ -122,8 +126,7 @@ def _krizhevsky_runs(settings: Settings) -> list[RunSpec]:
         **{name: Changes(remove=layers) for name, layers in REMOVED.items()},
         **{f"fc{units}": Changes(units=units) for units in UNITS},
     }
-    seeds = range(1, settings.training.variant_seeds + 1)
-    base = [_spec(settings, f"krizhevsky-s{seed}", "krizhevsky", recipe, seed) for seed in seeds]
+    base = [_spec(settings, run, "krizhevsky", recipe, seed) for run, seed in _repeated(settings, "krizhevsky")]
     return base + [
         _spec(settings, run, "krizhevsky", recipe, seed, changes)
         for variant, changes in variants.items()
@@ -131,10 +134,9 @@ def _krizhevsky_runs(settings: Settings) -> list[RunSpec]:
     ]
 
 
-def _repeated(settings: Settings, variant: str) -> list[tuple[str, int]]:
-    """Return names and seeds of the trainings of a variant."""
-    more = range(2, settings.training.variant_seeds + 1)
-    return [(variant, 1), *((f"{variant}-s{seed}", seed) for seed in more)]
+def _repeated(settings: Settings, net: str) -> list[tuple[str, int]]:
+    """Return names and seeds of the trainings of a net."""
+    return [(run_name(net, seed), seed) for seed in range(1, settings.training.variant_seeds + 1)]
 
 
 def _spec(
