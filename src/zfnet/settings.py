@@ -49,8 +49,8 @@ class Archives(Strict):
 class World(Strict):
     """The generated miniature of all data sets, in the official archive formats."""
 
-    seed: Seed = 2013
-    imagenet_classes: Count = 20
+    seed: Seed = Field(2013, description="seed of the generated images")
+    imagenet_classes: Count = Field(20, description="classes of ImageNet")
     train_images: Count = Field(60, description="training images per ImageNet class")
     val_images: Count = Field(10, description="validation images per ImageNet class")
     test_images: Count = Field(40, description="ImageNet test images")
