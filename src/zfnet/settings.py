@@ -119,8 +119,8 @@ class Recipe(Strict):
         0.1, gt=0, description="rescale conv filters whose RMS exceeds this (D12); None: never"
     )
     lr_schedule: LRSchedule = LRSchedule()
-    crops: Literal["random", "ten"] = Field(
-        "random", description="random crops and flips, or the ten fixed crops (D10)"
+    crops: Literal["random", "ten", "centre"] = Field(
+        "random", description="random crops and flips, the ten fixed crops (D10), or the centre crop alone"
     )
     pca_noise: float = Field(0.0, ge=0, description="standard deviation of PCA colour noise (D11, D30)")
     pca_noise_until: Fraction = Field(0.75, description="fraction of the epochs after which colour noise stops (D30)")
@@ -271,6 +271,9 @@ class Transfer(Strict):
 class Paper(Strict):
     """Claims and report."""
 
+    krizhevsky: bool = Field(
+        False, description="train the variants of Krizhevsky's net that his paper compares (claims C43-C53)"
+    )
     confidence_level: Fraction = Field(0.95, description="confidence level of the intervals that decide claims")
     resamples: Count = Field(10_000, description="bootstrap resamples and permutations, where no formula is exact")
     published_tolerance: float = Field(

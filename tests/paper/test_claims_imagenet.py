@@ -5,7 +5,7 @@ import pytest
 from claim_results import SETTINGS, decided, write_cuts, write_errors, write_full_size, write_predictions
 from safetensors.numpy import save_file
 
-from zfnet.paper.claims import imagenet_claims
+from zfnet.paper.claims import error_differences
 from zfnet.paper.claims.verdicts import Evidence
 from zfnet.paper.results import Results
 
@@ -88,7 +88,7 @@ def test_errors_of_designs_are_compared_image_by_image_where_predictions_are_the
             arrays = {"probabilities": sure, "labels": labels}
             save_file(arrays, tmp_path / f"runs/{variant}-s{seed}/predictions.safetensors")
     evidence, weights = Evidence(Results(tmp_path), SETTINGS), {"zf": 1, "krizhevsky": -1}
-    over_images = imagenet_claims._of_errors(evidence, weights, "val_top1")
+    over_images = error_differences.of_errors(evidence, weights, "val_top1")
     misses = [Results(tmp_path).misses(Results(tmp_path).runs[f"zf-s{seed}"])[1].mean() for seed in (1, 2, 3)]
     theirs = [Results(tmp_path).misses(Results(tmp_path).runs[f"krizhevsky-s{seed}"])[1].mean() for seed in (1, 2, 3)]
     assert over_images.value == pytest.approx(100 * np.mean(misses) - 100 * np.mean(theirs))

@@ -42,10 +42,19 @@ def test_a_net_without_trainings_is_named_as_its_first_one_would_be():
     ]  # fmt: skip
 
 
+def test_an_evaluation_that_only_some_settings_train_is_an_input_only_there():
+    inputs = {"evaluations_if_trained": ["krizhevsky-half"]}
+    assert input_paths(inputs, ["krizhevsky-s1"]) == []
+    assert input_paths(inputs, ["krizhevsky-s1", "krizhevsky-half"]) == [
+        "runs/krizhevsky-half/evaluation.json",
+        "runs/krizhevsky-half/predictions.safetensors",
+    ]
+
+
 def test_inputs_have_no_other_key():
     """A misspelt key would be ignored, and the item computed before its inputs are there."""
     for inputs in [claim_inputs(), *(item.inputs for item in items().values())]:
-        assert set(inputs) <= {"files", "evaluations"}
+        assert set(inputs) <= {"files", "evaluations", "evaluations_if_trained"}
 
 
 def test_the_rows_of_table_3_are_the_nets_that_it_is_made_from():

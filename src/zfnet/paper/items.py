@@ -2,11 +2,12 @@
 
 This module needs neither torch nor pandas, because the workflow reads it before any job starts.
 
-Inputs are a mapping with two keys, both optional:
+Inputs are a mapping with three keys, all optional:
 
 `files` : paths below results/PRESET. `{NET}` is the first training of a net, such as `zf-s1` for `{zf}`; `{NET*}` is
     each of its trainings, and `{looked-at}` each net that visualize/ looks at.
 `evaluations` : nets; stands for the errors and the predictions of all their trainings.
+`evaluations_if_trained` : nets that only some settings train; the same for those that these settings train.
 """
 
 import pkgutil
@@ -118,7 +119,9 @@ def input_paths(inputs: Mapping[str, Iterable[str]], runs: Sequence[str], looked
     runs : names of all trainings; those of one net in the order of their seeds.
     looked_at : names of the trainings that visualize/ looks at.
     """
-    patterns = [f"runs/{{{net}*}}/{file}" for net in inputs.get("evaluations", ()) for file in EVALUATION]
+    optional = set(inputs.get("evaluations_if_trained", ())) & set(map(variant_of, runs))
+    nets = (*inputs.get("evaluations", ()), *sorted(optional))
+    patterns = [f"runs/{{{net}*}}/{file}" for net in nets for file in EVALUATION]
     return [path for pattern in (*patterns, *inputs.get("files", ())) for path in _filled(pattern, runs, looked_at)]
 
 

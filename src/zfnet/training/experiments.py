@@ -1,4 +1,4 @@
-"""The table of all trainings: which net, which recipe, which seed (ZF Tables 2 and 3, Figures 4 and 6).
+"""The table of all trainings: which net, which recipe, which seed (ZF Tables 2 and 3, Figures 4 and 6; K sect. 3-5).
 
 A run is described completely by its `RunSpec`. Its canonical text is written to runs/RUN/spec.json; the same text
 means the same training, so a run whose spec did not change is never trained again. This module does not import
@@ -12,19 +12,39 @@ suffix (`zf-wide`, `zf-wide-s2` …), except for the two base nets (`zf-s1`, `kr
 import re
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter, field_serializer
 from pydantic.dataclasses import dataclass
 
+from zfnet.core.errors import ZfnetError
 from zfnet.core.files import canonical_json, text_hash
 from zfnet.nets import architecture
 from zfnet.settings import Recipe, Settings, Strict
 from zfnet.training.fingerprint import fingerprint
 from zfnet.training.spec_format import FORMAT
 
+FIRST_CHANGES = ("remove", "units", "maps")  # in every spec
 PAPER_EPOCHS = 70  # what settings.training.snapshot_epochs refers to
 WIDE = {3: 512, 4: 1024, 5: 512}  # ZF Table 2 (b): feature maps of layers 3, 4, 5
 REMOVED = {"no34": (3, 4), "no7": (7,), "no67": (6, 7), "no3467": (3, 4, 6, 7)}  # Table 3
 UNITS = (2048, 8192)  # Table 3: units of layers 6 and 7 at full width
+
+# What Krizhevsky et al. say of changes to their net without a table (`paper.krizhevsky`), as the 2012 code made them:
+# of the column of half width neither conv5 nor the fully connected layers are halved.
+CHANGED_NETS: dict[str, dict[str, Any]] = {
+    "nolrn": {"contrast_norm": False},  # C43
+    "half": {"maps": {1: 48, 2: 128, 3: 192, 4: 192}, "one_column": True},  # C45
+    **{f"no{layer}": {"remove": (layer,)} for layer in (3, 4, 5)},  # C52
+}
+# With pools that do not overlap, the 2012 code pads conv2 and conv4 less, so that fc6 keeps its 9216 inputs; smaller
+# crops need other paddings for that: the first of these that fits is taken (C44).
+LESS_PADDING: tuple[dict[int, int], ...] = ({2: 1, 4: 0}, {2: 1}, {4: 0}, {})
+CHANGED_RECIPES: dict[str, dict[str, Any]] = {
+    "nocrops": {"crops": "centre"},  # C47
+    "nocolour": {"pca_noise": 0.0},  # C48
+    "nodropout": {"dropout": 0.0},  # C49
+    "nodecay": {"weight_decay": 0.0},  # C50
+    "nobias": {"init_bias": 0.0},  # C53
+}
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -45,6 +65,11 @@ class NetSpec(Strict):
     crop: int
     norm_alpha: str
     changes: Changes = Changes()
+
+    @field_serializer("changes")
+    def _without_later_defaults(self, changes: Changes) -> dict[str, Any]:
+        """Name changes that came later only where a variant makes them: older specs keep their text and results."""
+        return {name: getattr(changes, name) for name in FIRST_CHANGES} | changes.arguments
 
 
 class RunSpec(Strict):
@@ -122,16 +147,36 @@ def _zf_runs(settings: Settings) -> list[RunSpec]:
 
 def _krizhevsky_runs(settings: Settings) -> list[RunSpec]:
     recipe = settings.training.krizhevsky
-    variants = {
-        **{name: Changes(remove=layers) for name, layers in REMOVED.items()},
-        **{f"fc{units}": Changes(units=units) for units in UNITS},
+    variants: dict[str, dict[str, Any]] = {
+        "krizhevsky": {},
+        **{f"krizhevsky-{name}": {"changes": Changes(remove=layers)} for name, layers in REMOVED.items()},
+        **{f"krizhevsky-fc{units}": {"changes": Changes(units=units)} for units in UNITS},
     }
-    base = [_spec(settings, run, "krizhevsky", recipe, seed) for run, seed in _repeated(settings, "krizhevsky")]
-    return base + [
-        _spec(settings, run, "krizhevsky", recipe, seed, changes)
+    if settings.paper.krizhevsky:
+        changed_nets = {**CHANGED_NETS, "nooverlap": _separate_pools(settings)}
+        variants |= {f"krizhevsky-{name}": {"changes": Changes(**changes)} for name, changes in changed_nets.items()}
+        variants |= {
+            f"krizhevsky-{name}": {"recipe": recipe.model_copy(update=changes)}
+            for name, changes in CHANGED_RECIPES.items()
+        }
+    return [
+        _spec(settings, run, "krizhevsky", **{"recipe": recipe, **changes}, seed=seed)
         for variant, changes in variants.items()
-        for run, seed in _repeated(settings, f"krizhevsky-{variant}")
+        for run, seed in _repeated(settings, variant)
     ]
+
+
+def _separate_pools(settings: Settings) -> dict[str, Any]:
+    """Return the changes that make pools 2 x 2 and keep the number of inputs of fc6."""
+
+    def inputs(**changes: Any) -> int | None:
+        try:
+            return architecture.describe("krizhevsky", crop=settings.nets.crop, **changes).fan_ins()["fc6"]
+        except ZfnetError:  # the crop is too small for these paddings
+            return None
+
+    candidates = [{"pool_kernel": 2, "paddings": paddings} for paddings in LESS_PADDING]
+    return next((changes for changes in candidates if inputs(**changes) == inputs()), candidates[-1])
 
 
 def _repeated(settings: Settings, net: str) -> list[tuple[str, int]]:

@@ -15,12 +15,28 @@ import yaml
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import write_text
 from zfnet.core.suggest import require_known
-from zfnet.paper.claims import caltech_claims, feature_claims, filter_claims, image_claims, imagenet_claims, voc_claims
+from zfnet.paper.claims import (
+    caltech_claims,
+    feature_claims,
+    filter_claims,
+    image_claims,
+    imagenet_claims,
+    krizhevsky_claims,
+    voc_claims,
+)
 from zfnet.paper.claims.verdicts import Evidence, Part, Verdict, not_run
 from zfnet.paper.results import Results
 from zfnet.settings import Paper
 
-MODULES = (imagenet_claims, caltech_claims, filter_claims, feature_claims, image_claims, voc_claims)
+MODULES = (
+    imagenet_claims,
+    krizhevsky_claims,
+    caltech_claims,
+    filter_claims,
+    feature_claims,
+    image_claims,
+    voc_claims,
+)
 DECIDED = {name: decide for module in MODULES for name, decide in module.DECIDED.items()}
 EFFECTS = (
     *("claim", "difference", "value", "low", "high", "n", "level"),
