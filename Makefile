@@ -10,6 +10,9 @@ demo: $(READY)
 	$(BIN)/snakemake --cores all --configfile workflow/demo.yaml
 	@echo
 	@echo "The report: $(CURDIR)/results/demo/report.html"
+	@echo "Next: open it in a browser; then your own images, through a net of the demo:"
+	@echo "  . $(BIN)/activate; zfnet project results/demo/runs/zf-s1/weights.safetensors IMAGE.jpg --layer conv5 --out out"
+	@echo "or real archives: name them in config.yaml, then zfnet verify; snakemake -n   (docs/tutorials/reproduce.md)"
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 -m "not slow" -q

@@ -135,7 +135,7 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ZfnetError(f"{path}: no such file; run the workflow step that makes it (snakemake {path}).") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, numbers too long; nested too deeply
         raise ZfnetError(f"{path}: not valid JSON ({error}); delete it and run the workflow again.") from None
 
 

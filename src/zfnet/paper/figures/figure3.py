@@ -53,8 +53,10 @@ def architecture(results: Results) -> Architecture:
     name = results.first(SHOWN)
     run = results.runs.get(name)
     spec = results.of_run(run, "spec") if run else None
-    if run is None or spec is None:
-        raise ZfnetError(f"{results.root}/runs/{name}/spec.json: no such file; start the workflow, which writes it.")
+    if run is None or not (spec and spec.get("net")):
+        raise ZfnetError(
+            f"{results.root}/runs/{name}/spec.json: missing, or without a net; start the workflow, which writes it."
+        )
     predictions = results.predictions(run)
     classes = {} if predictions is None else {"classes": predictions[0].shape[1]}
     net = spec["net"]
