@@ -36,7 +36,8 @@ def item_labels(item):
 
 
 NOT_RUN = AVAILABLE.not_run({name: paths_of(item.inputs) for name, item in registry.items().items()}, partial=TABLES)
-write_plan(f"{RESULTS}/{availability.NOT_RUN}", canonical_json(NOT_RUN))
+NOT_RUN_FILE = f"{RESULTS}/{availability.NOT_RUN}"
+write_plan(NOT_RUN_FILE, canonical_json(NOT_RUN))
 if NOT_RUN and workflow.is_main_process:
     logger.warning(
         "Archives that config.yaml does not name take items away; the report calls them `not run`:\n"

@@ -68,7 +68,7 @@ rule claims:
 rule report_page:
     input:
         settings=stage("all", *type(settings).model_fields),
-        not_run=f"<results>/{availability.NOT_RUN}",
+        not_run=NOT_RUN_FILE,
         tables=expand(rules.table.output.csv, table=TABLES.keys() - NOT_RUN.keys()),
         figures=expand(rules.figure.output.png, figure=FIGURES.keys() - NOT_RUN.keys()),
         claims=rules.claims.output.csv,

@@ -82,12 +82,12 @@ class Evaluation(Origin):
 
 
 class Net(Part):
-    """The part of a spec that figures show."""
+    """The part of a spec that figures and claims read."""
 
-    name: str
-    width: Annotated[float, Field(gt=0, le=64)]
-    crop: Annotated[int, Field(gt=0, le=10**5)]
-    norm_alpha: str
+    name: str | None = None
+    width: Annotated[float, Field(gt=0, le=64)] | None = None
+    crop: Annotated[int, Field(gt=0, le=10**5)] | None = None
+    norm_alpha: str | None = None
 
 
 class Spec(Part):

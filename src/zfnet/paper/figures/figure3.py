@@ -53,14 +53,13 @@ def architecture(results: Results) -> Architecture:
     name = results.first(SHOWN)
     run = results.runs.get(name)
     spec = results.of_run(run, "spec") if run else None
-    if run is None or not (spec and spec.get("net")):
-        raise ZfnetError(
-            f"{results.root}/runs/{name}/spec.json: missing, or without a net; start the workflow, which writes it."
-        )
+    if run is None or spec is None:
+        raise ZfnetError(f"{results.root}/runs/{name}/spec.json: no such file; start the workflow, which writes it.")
     predictions = results.predictions(run)
     classes = {} if predictions is None else {"classes": predictions[0].shape[1]}
-    net = spec["net"]
-    return describe(net["name"], width=net["width"], crop=net["crop"], norm_alpha=net["norm_alpha"], **classes)
+    net = spec.get("net") or {}
+    options = {key: net[key] for key in ("width", "crop", "norm_alpha") if net.get(key) is not None}
+    return describe(net.get("name") or SHOWN, **options, **classes)
 
 
 def stages(net: Architecture) -> list[Stage]:
