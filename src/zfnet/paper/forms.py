@@ -45,7 +45,7 @@ class Origin(Part):
 class Metrics(Origin):
     """runs/RUN/metrics.json."""
 
-    parameters: Whole
+    parameters: Whole | None = None
     classes: Whole = 0
     images: Whole = 0
     epochs: Whole = 0
