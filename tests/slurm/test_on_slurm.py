@@ -1,4 +1,4 @@
-"""Trainings on a real Slurm of one node: they end well after a time limit, scancel, requeue, kill -9 and a node failure.
+"""Trainings on a real Slurm of one node: they survive a time limit, scancel, requeue, kill -9 and a node failure.
 
 The cluster comes from one_node.sh; without root or Debian's packages slurm-wlm and munge the tests are skipped.
 """
