@@ -33,7 +33,7 @@ CONFIG: dict[str, Any] = {
     },
     "transfer": {
         "folds": 2, "caltech101_train_sizes": [2], "caltech256_train_sizes": [2], "caltech256_curve_sizes": [2],
-        "scratch_folds": 2, "scratch_updates": 4, "layers": ["1", "7"],
+        "scratch_folds": 2, "scratch_updates": 4, "layers": ["conv1", "fc7"],
         "scratch": {"batch_size": 4, "if_stuck": "warn"},
     },
 }  # fmt: skip

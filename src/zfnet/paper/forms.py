@@ -114,7 +114,7 @@ class Count(Part):
     found: Whole
     images: Whole
     most_in_one_class: Whole
-    mean_share_of_class: Some = None
+    mean_class_fraction: Some = None
 
 
 class Duplicates(Origin):
@@ -181,7 +181,7 @@ class Pair(Part):
     """A row of visualize/RUN/correspondence-pairs.csv."""
 
     location: Text
-    layer: Whole
+    layer: Text
     first: Text
     second: Text
     distance: Some
@@ -190,7 +190,7 @@ class Pair(Part):
 class Followed(Part):
     """A row of visualize/RUN/evolution.csv."""
 
-    layer: Whole
+    layer: Text
     map: Whole
     epoch: Whole
     key: Words
@@ -199,7 +199,7 @@ class Followed(Part):
 class Strongest(Part):
     """A row of visualize/RUN/features.csv."""
 
-    layer: Whole
+    layer: Text
     map: Whole
     label: int
     activation: Some
@@ -229,8 +229,8 @@ class Moved(Part):
     name: Text = Field(alias="class")
     transform: Literal["vertical", "horizontal", "scale", "rotation"]
     amount: Number
-    layer1_relative: Some
-    layer7_relative: Some
+    conv1_relative: Some
+    fc7_relative: Some
     probability: Some
 
 
@@ -263,7 +263,7 @@ class CurvePoint(Part):
     threshold: Number
     of: Text
     name: Text
-    share: Number
+    fraction: Number
 
 
 class HeadFold(Part):
