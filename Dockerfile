@@ -6,5 +6,8 @@ COPY requirements.lock .
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
 RUN pip install --no-cache-dir --no-deps --editable .
+# For any user (docker run -u, OpenShift): a home to write to, and the working folder.
+ENV HOME=/tmp XDG_CACHE_HOME=/tmp/.cache
+RUN chmod -R a+rwX /zfnet
 ENTRYPOINT ["snakemake"]
 CMD ["--cores", "all"]

@@ -4,12 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench docs lint lock clean
+.PHONY: demo test test-all bench survival docs lint lock clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all --configfile workflow/demo.yaml
 	@echo
 	@echo "The report: $(CURDIR)/results/demo/report.html"
+	@echo "Next: open it in a browser; then your own images, through a net of the demo:"
+	@echo "  . $(BIN)/activate; zfnet project results/demo/runs/zf-s1/weights.safetensors IMAGE.jpg --layer conv5 --out out"
+	@echo "or real archives: name them in config.yaml, then zfnet verify; snakemake -n   (docs/tutorials/reproduce.md)"
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 -m "not slow" -q
@@ -20,6 +23,12 @@ test-all: $(READY)
 # Compares zfnet with common alternatives on this machine; run it while nothing else runs. Results: docs/performance.md
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# Kills a small run at random moments and compares its results with those of a run left in peace (docs/reliability.md):
+# make survival KILLS=100
+KILLS ?= 100
+survival: $(READY)
+	$(BIN)/python -m tests.survival --kills $(KILLS)
 
 # The documentation site, in build/docs; open build/docs/index.html.
 docs: $(READY)

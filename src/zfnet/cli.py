@@ -5,10 +5,15 @@ A user's mistake prints one sentence and exits with 1; interrupted work that can
 
 import errno
 import sys
+from collections.abc import Callable
+from functools import wraps
+from importlib import metadata
+from typing import Annotated, Any
 
 import typer
 
 from zfnet.commands import data, explore, installation, paper, training, transfer, visualize
+from zfnet.core import workflow_presence
 from zfnet.core.errors import Stopped, ZfnetError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # clear even without a file name
@@ -28,13 +33,38 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def announced(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command end with what it wrote, for those who run it by hand; jobs leave it in their log."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        command(*args, **options)
+        if "out" in options:
+            print(f"zfnet: wrote {options['out']}.")
+
+    return run
+
+
 for panel, module in PANELS.items():
     for command in module.COMMANDS:
-        app.command(rich_help_panel=panel)(command)
+        app.command(rich_help_panel=panel)(command if module is explore else announced(command))
+
+
+@app.callback(invoke_without_command=True)
+def version_option(
+    version: Annotated[bool, typer.Option("--version", help="print the version and exit", is_eager=True)] = False,
+) -> None:
+    """Every table and figure of Zeiler & Fergus (2013), from the official archives."""
+    if version:
+        print(f"zfnet {metadata.version('zfnet')}")
+        raise typer.Exit
 
 
 def main() -> None:
     """Run the command line."""
+    workflow_presence.join()
     try:
         app()
     except Stopped as stopped:

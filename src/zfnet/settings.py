@@ -4,10 +4,12 @@ A preset (zfnet/presets/*.yaml) sets values for these fields and config.yaml ove
 two and reports all mistakes at once. D-numbers refer to docs/decisions.md.
 """
 
+import os
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -15,6 +17,26 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0)]  # numpy takes no negative one
 Compile = Literal["auto", "eager", "compiled"]  # how a training step is executed
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
+
+
+def _expanded(value: Any) -> Any:
+    """Return a path as a shell would read it: with ~ and $VARIABLES replaced."""
+    if not isinstance(value, str) or os.path.lexists(value):
+        return value
+    path = os.path.expandvars(os.path.expanduser(value))  # noqa: PTH111 - Path's raises where there is no such user
+    if unset := re.search(r"\$(\w+|\{[^}]*\})", path):
+        raise ValueError(f"{value}: the environment variable {unset[0]} is not set; set it, or write the path out")
+    return path
+
+
+def _no_wildcard(path: Path) -> Path:
+    if found := re.search(r"[{}<>]", str(path)):
+        raise ValueError(f"{path}: Snakemake reads {found[0]!r} in a path as a wildcard; choose a folder without it")
+    return path
+
+
+File = Annotated[Path, BeforeValidator(_expanded)]  # ~ and $VARIABLES are replaced
+Folder = Annotated[File, AfterValidator(_no_wildcard)]
 
 
 class Strict(BaseModel):
@@ -26,21 +48,21 @@ class Strict(BaseModel):
 class Archives(Strict):
     """Paths of the official archives. Archives without a path come from the generated world, if the preset has one."""
 
-    imagenet_train: Path | None = Field(None, description="ILSVRC2012_img_train.tar, or its extracted tree")
-    imagenet_val: Path | None = Field(None, description="ILSVRC2012_img_val.tar, or its extracted tree")
-    imagenet_devkit: Path | None = Field(
+    imagenet_train: File | None = Field(None, description="ILSVRC2012_img_train.tar, or its extracted tree")
+    imagenet_val: File | None = Field(None, description="ILSVRC2012_img_val.tar, or its extracted tree")
+    imagenet_devkit: File | None = Field(
         None, description="ILSVRC2012_devkit_t12.tar.gz, labels and class names of ImageNet"
     )
-    imagenet_test: Path | None = Field(
+    imagenet_test: File | None = Field(
         None, description="ILSVRC2012_img_test_v10102019.tar; optional, for predictions to submit"
     )
-    caltech101: Path | None = Field(None, description="101_ObjectCategories.tar.gz or caltech-101.zip")
-    caltech256: Path | None = Field(None, description="256_ObjectCategories.tar")
-    voc2012: Path | None = Field(None, description="VOCtrainval_11-May-2012.tar")
-    voc2012_test: Path | None = Field(None, description="VOC2012test.tar; optional, for predictions to submit")
-    cifar10: Path | None = Field(None, description="cifar-10-python.tar.gz")
-    parts_images: Path | None = Field(None, description="tar of frontal animal images for Table 1 and Figure 8")
-    parts_keypoints: Path | None = Field(None, description="their key points: COCO (.json) or a table (.csv)")
+    caltech101: File | None = Field(None, description="101_ObjectCategories.tar.gz or caltech-101.zip")
+    caltech256: File | None = Field(None, description="256_ObjectCategories.tar")
+    voc2012: File | None = Field(None, description="VOCtrainval_11-May-2012.tar")
+    voc2012_test: File | None = Field(None, description="VOC2012test.tar; optional, for predictions to submit")
+    cifar10: File | None = Field(None, description="cifar-10-python.tar.gz")
+    parts_images: File | None = Field(None, description="tar of frontal animal images for Table 1 and Figure 8")
+    parts_keypoints: File | None = Field(None, description="their key points: COCO (.json) or a table (.csv)")
     download: bool = Field(
         False, description="download Caltech, VOC and CIFAR-10 with torchvision where no path is given"
     )
@@ -318,7 +340,7 @@ class Settings(Strict):
     """The whole configuration."""
 
     preset: str = Field("demo", description="demo, mini or paper")
-    results: Path = Field(Path("results"), description="folder of all results")
+    results: Folder = Field(Path("results"), description="folder of all results")
     archives: Archives = Archives()
     synthetic: World | None = Field(None, description="generate the archives that have no path")
     data: Data = Data()

@@ -81,7 +81,7 @@ def test_few_is_what_cannot_move_accuracy_by_a_point(tmp_path, found, of_class, 
     count = {"found": found, "images": 9144, "most_in_one_class": 10, "mean_class_fraction": of_class}
     counts = {"caltech101": count}
     recall = dict.fromkeys(PLAIN_COPIES, 1.0) | {"darker": 0.99, "cropped by 8 %": 0.1}
-    write_json(tmp_path / "transfer/duplicates.json", {"counts": counts, "recall": recall})
+    write_json(tmp_path / "transfer/duplicates.json", {"counts": counts, "recall": recall, "threshold": 0.95})
     if full:
         write_full_size(tmp_path)
     assert decided("C20", tmp_path).outcome == verdict
@@ -92,7 +92,10 @@ def test_few_cannot_be_said_by_a_search_that_misses_what_the_shards_make_of_copi
     count = {"found": 44, "images": 9144, "most_in_one_class": 10, "mean_class_fraction": 0.005}
     for found, verdict in ((1.0, "holds"), (0.9, "undecided")):
         recall = dict.fromkeys(PLAIN_COPIES, 1.0) | {"resized, centre square": found}
-        write_json(tmp_path / "transfer/duplicates.json", {"counts": {"caltech101": count}, "recall": recall})
+        write_json(
+            tmp_path / "transfer/duplicates.json",
+            {"counts": {"caltech101": count}, "recall": recall, "threshold": 0.95},
+        )
         assert decided("C20", tmp_path).outcome == verdict
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from zfnet.core.errors import Stopped, ZfnetError
-from zfnet.training import train_step
+from zfnet.training import checkpoint, train_step
 from zfnet.training.checkpoint import FILE, lock_run
 
 
@@ -103,12 +103,29 @@ def test_a_history_that_ran_ahead_is_cut_back(train, tmp_path, spec):
     assert [row["epoch"] for row in history(tmp_path / "run")] == [1, 2, 3]
 
 
-def test_only_one_process_trains_a_run(train, tmp_path, spec):
-    with (
-        lock_run(tmp_path / "run-checkpoints", "zf-s1"),
-        pytest.raises(ZfnetError, match=f"process {os.getpid()} is already train"),
-    ):
+def test_a_training_waits_for_the_one_that_is_running_and_takes_its_result(train, tmp_path, spec, monkeypatch, capsys):
+    train(spec())
+    first = (tmp_path / "run/weights.safetensors").read_bytes()
+    (tmp_path / "run/weights.safetensors").unlink()
+    running = lock_run(tmp_path / "run-checkpoints", "zf-s1")
+    running.__enter__()
+    monkeypatch.setattr(checkpoint.time, "sleep", lambda seconds: running.__exit__(None, None, None))
+    train(spec())
+    printed = capsys.readouterr().out
+    assert f"zf-s1: process {os.getpid()} on " in printed and "is training it; waiting for its end" in printed
+    assert (tmp_path / "run/weights.safetensors").read_bytes() == first
+
+
+def test_results_are_published_under_their_own_spec_only(train, tmp_path, spec):
+    changed, path = spec(epochs=30), tmp_path / "run/spec.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(changed.text)
+    with pytest.raises(ZfnetError, match=r"spec\.json: changed while zf-s1 was trained \(recipe.epochs: 3 -> 30\)"):
         train(spec())
+    assert not (tmp_path / "run/weights.safetensors").exists()
+    path.write_text(spec().text)
+    train(spec())
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["epochs"] == 3
 
 
 def test_a_killed_training_resumes_from_its_last_checkpoint(train, tmp_path, spec):

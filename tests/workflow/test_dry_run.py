@@ -187,10 +187,19 @@ def test_every_rule_has_a_log_and_a_message():
         assert "message:" in text and "log:" in text, name
 
 
-def test_the_slurm_profile_names_every_rule_that_may_need_a_gpu():
-    heavy = {name for name, text in rules().items() if re.search(r"\*\*(HEAVY|TRAINING)", text)}
-    advice = (ROOT / "profiles/slurm/config.yaml").read_text().split("set-resources:")[1]
-    assert set(re.findall(r"\b[a-z]\w*", advice)) - {"slurm_partition", "and"} == heavy
+def test_every_heavy_rule_asks_for_its_own_share():
+    """Requests are in resources.smk alone."""
+    shares = set(re.findall(r'^    "(\w+)": \(', (ROOT / "workflow/rules/resources.smk").read_text(), re.MULTILINE))
+    asking = {name for name, text in rules().items() if re.search(r"\*\*(request\(\"|TRAINING)", text)}
+    assert asking == shares
+    for name in asking:
+        assert f'threads: threads_of("{name}")' in rules()[name].replace("\n        ", " "), name
+        assert name == "train" or f'**request("{name}"' in rules()[name], name
+
+
+def test_no_rule_repeats_itself():
+    """Retries belong to the profiles of clusters: those of a rule would multiply within each job."""
+    assert not [name for name, text in rules().items() if "retries:" in text]
 
 
 def edges_of(text: str) -> set[tuple[str, str]]:

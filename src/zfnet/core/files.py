@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,16 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         temporary = hidden / path.name
         yield temporary
-        temporary.chmod(0o666 & ~_UMASK)
+        with suppress(PermissionError):  # some file systems (CIFS, exFAT, S3) have no permissions
+            temporary.chmod(0o666 & ~_UMASK)
         _flush_to_disk(temporary)
         temporary.replace(path)
     except SafetensorError as error:
         raise _as_os_error(error, path) from None
+    except OSError as error:
+        if error.filename is None:  # a full disk does not say which file did not fit
+            error.filename = str(path)
+        raise
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
 
@@ -135,7 +140,7 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ZfnetError(f"{path}: no such file; run the workflow step that makes it (snakemake {path}).") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, numbers too long; nested too deeply
         raise ZfnetError(f"{path}: not valid JSON ({error}); delete it and run the workflow again.") from None
 
 
