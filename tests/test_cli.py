@@ -9,6 +9,7 @@ import pytest
 from zfnet import cli
 from zfnet.commands.common import by_folder, on_gpu
 from zfnet.core import gpu_lock
+from zfnet.core.errors import GraphFailed
 from zfnet.synthetic import world
 
 
@@ -129,3 +130,18 @@ def test_a_heavy_command_holds_a_gpu(monkeypatch, tmp_path):
     on_gpu(lambda value: seen.append((value, gpu_lock.os.environ["CUDA_VISIBLE_DEVICES"])))(3)
     assert seen == [(3, "GPU-a")]
     assert "CUDA_VISIBLE_DEVICES" not in gpu_lock.os.environ
+
+
+def test_after_a_failed_graph_the_same_command_starts_again_with_plain_steps(monkeypatch, capsys):
+    started = []
+
+    def fail():
+        raise GraphFailed("The training step cannot be recorded (out of memory)")
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli.os, "execve", lambda *call: started.append(call))
+    run(monkeypatch, "train", "--spec", "a")
+    ((program, arguments, environment),) = started
+    assert (program, arguments[1:]) == (sys.executable, ["-m", "zfnet", "train", "--spec", "a"])
+    assert environment["ZFNET_PLAIN_STEP"] == "1"
+    assert "cannot be recorded (out of memory); starting the command again with plain steps" in capsys.readouterr().err

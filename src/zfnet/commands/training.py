@@ -39,7 +39,7 @@ def train(
     from zfnet.training.run_options import RunOptions
     from zfnet.training.train_run import train_run
 
-    options = RunOptions(checkpoints, threads, minutes, budget, compile, events)
+    options = RunOptions(checkpoints, threads, minutes, budget, compile, share, events)
     train_run(spec, train, val, exclude, weights, metrics, options)
 
 

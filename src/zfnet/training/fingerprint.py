@@ -32,6 +32,7 @@ EXEMPT = (  # modules and definitions that do not influence the result
     "core.errors",
     "core.file_lock",
     "core.files",
+    "core.gpu_cards",
     "core.memory",
     "core.progress_bar",
     "core.provenance",
@@ -40,6 +41,7 @@ EXEMPT = (  # modules and definitions that do not influence the result
     "settings",  # values are in the spec
     "training.checkpoint",
     "training.experiments",
+    "training.gpu_memory",
     "training.health",
     "training.history",
     "training.interrupt",
