@@ -303,7 +303,7 @@ class Jobs(Strict):
         1, description="GPUs that split each minibatch of a training; divides its batch size"
     )
     tensorboard: bool = Field(False, description="write TensorBoard event files into the folders of the runs")
-    threads: Count = Field(4, description="CPU threads per heavy job")
+    threads: Count = Field(4, description="CPU threads per heavy job, and per GPU of a training")
     memory_mb: Count = Field(32_000, description="memory per heavy job, MB")
     runtime_minutes: Count = Field(600, description="time limit per heavy job, minutes")
     compile: Compile = Field(

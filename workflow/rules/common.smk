@@ -165,6 +165,8 @@ HEAVY = dict(
 )
 TRAINING = HEAVY | dict(
     gpu=settings.jobs.gpus * settings.jobs.gpus_per_training,
+    nodes=1,  # on a cluster, GPUs of one training must not be on several nodes
+    cpus_per_gpu=settings.jobs.threads,
     share=settings.jobs.trainings_per_gpu,
     compile=settings.jobs.compile,
     world_size=settings.jobs.gpus_per_training,

@@ -12,7 +12,7 @@ rule train:
     log:
         "<logs>/train/{run}.log",
     retries: 3  # a training whose time is up saves a checkpoint and resumes in the next attempt
-    threads: settings.jobs.threads
+    threads: settings.jobs.threads * settings.jobs.gpus_per_training
     resources:
         **TRAINING,
     params:

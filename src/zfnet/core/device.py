@@ -55,8 +55,8 @@ def _supports_bf16(capability: tuple[int, int]) -> bool:
     if not supported:
         major, minor = capability
         print(
-            f"This GPU (compute capability {major}.{minor}) has no bfloat16 units, which came with 8.0: bf16 recipes run "
-            "in fp32 on it.",
+            f"This GPU (compute capability {major}.{minor}) has no bfloat16 units (8.0 and newer have): bf16 recipes "
+            "run in fp32 on it.",
             flush=True,
         )
     return supported
