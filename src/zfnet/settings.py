@@ -161,9 +161,6 @@ class Training(Strict):
     snapshot_epochs: Counts = Field(
         (1, 2, 5, 10, 20, 30, 40, 64), description="epochs (of 70) whose weights are kept for Figure 4"
     )
-    decode: Literal["cpu", "gpu"] = Field(
-        "cpu", description="where JPEGs are decoded; a GPU is faster and rounds differently (ImageNet trainings only)"
-    )
     accept_code: str | None = Field(None, description="keep results made by code with this fingerprint")
 
     @model_validator(mode="after")

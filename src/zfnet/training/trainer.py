@@ -26,6 +26,7 @@ from zfnet.data.loader import Batch, Shards
 from zfnet.nets import Network, build, gpu_kernels
 from zfnet.nets.contrast_norm import NAME as CONTRAST_NORM
 from zfnet.training import checkpoint, lr_schedule
+from zfnet.training.device_record import checked
 from zfnet.training.distributed import Rank, process_group
 from zfnet.training.experiments import RunSpec
 from zfnet.training.gpu_memory import require_room
@@ -78,6 +79,7 @@ def train(
     with process_group() as rank, _run_lock(spec, options, rank), Interrupt(options.budget_minutes) as stop:
         options = replace(options, threads=max(1, options.threads // rank.world_size))
         torch.set_num_threads(options.threads)
+        options = checked(options, device())
         return Trainer(spec, data, Path(folder), options, rank, stop).run()
 
 
