@@ -1,10 +1,10 @@
-# make demo | test | test-all | bench | docs | lint: each sets up its own environment in .venv first.
+# make demo | test | test-all | bench | gpu | docs | lint: each sets up its own environment in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench survival docs lint lock clean
+.PHONY: demo test test-all bench gpu survival docs lint lock clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all --configfile workflow/demo.yaml
@@ -29,6 +29,11 @@ bench: $(READY)
 KILLS ?= 100
 survival: $(READY)
 	$(BIN)/python -m tests.survival --kills $(KILLS)
+
+# Checks, tests and measures this machine's GPU (docs/gpu.md); make gpu DEVICE=cpu rehearses it without one.
+DEVICE ?= cuda
+gpu: $(READY)
+	$(BIN)/python -m benchmarks.checklist --device $(DEVICE) --out build/gpu-checklist
 
 # The documentation site, in build/docs; open build/docs/index.html.
 docs: $(READY)

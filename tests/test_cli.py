@@ -10,6 +10,7 @@ import pytest
 from zfnet import cli
 from zfnet.commands.common import budget_minutes, by_folder, on_gpu
 from zfnet.core import gpu_lock
+from zfnet.core.errors import GraphFailed
 from zfnet.synthetic import world
 
 
@@ -164,3 +165,18 @@ def test_a_time_limit_counts_only_in_a_job_of_a_scheduler(monkeypatch):
     assert budget_minutes(None, 600) == 597
     assert budget_minutes(5, 600) == 5
     assert budget_minutes(None, 2) == 0
+
+
+def test_after_a_failed_graph_the_same_command_starts_again_with_plain_steps(monkeypatch, capsys):
+    started = []
+
+    def fail():
+        raise GraphFailed("The training step cannot be recorded (out of memory)")
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli.os, "execve", lambda *call: started.append(call))
+    run(monkeypatch, "train", "--spec", "a")
+    ((program, arguments, environment),) = started
+    assert (program, arguments[1:]) == (sys.executable, ["-m", "zfnet", "train", "--spec", "a"])
+    assert environment["ZFNET_PLAIN_STEP"] == "1"
+    assert "cannot be recorded (out of memory); starting the command again with plain steps" in capsys.readouterr().err

@@ -262,6 +262,11 @@ def test_a_renamed_setting_is_refused_with_its_new_name(given, old, new):
     assert sentences(**given) == [f"  {old}: this setting is now called {new}."]
 
 
+def test_a_removed_setting_is_refused_with_the_reason():
+    (found,) = sentences(training={"decode": "gpu"})
+    assert found.startswith("  training.decode: this setting was removed, since images are always decoded on the CPU")
+
+
 def test_every_renamed_setting_has_a_successor():
     for model, names in RENAMED.items():
         fields = getattr(settings_module, model).model_fields

@@ -18,7 +18,7 @@ from zfnet.core.files import canonical_json, read_json
 from zfnet.core.suggest import did_you_mean
 from zfnet.core.yaml_file import read_yaml
 from zfnet.data.readers.download import FILES as REMOTE_FILES
-from zfnet.renamed_settings import RENAMED
+from zfnet.renamed_settings import REMOVED, RENAMED
 from zfnet.settings import Archives, Settings
 from zfnet.synthetic import FILES as WORLD_FILES
 
@@ -140,6 +140,8 @@ def _sentence(mistake: Mapping[str, Any]) -> str:
         known = list(model.model_fields)
         if new := _renamed(model, path[-1]):
             return f"{name}: this setting is now called {'.'.join([*path[:-1], new])}."
+        if reason := REMOVED.get(model.__name__, {}).get(path[-1]):
+            return f"{name}: this setting was removed, since {reason}; delete it."
         return f"{name}: no such setting; known here: {', '.join(known)}{did_you_mean(path[-1], known)}"
     if mistake["type"] == "value_error":  # a validator of ours, whose sentence needs no copy of the whole sub-tree
         return f"{name}: {mistake['ctx']['error']}."

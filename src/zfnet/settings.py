@@ -183,9 +183,6 @@ class Training(Strict):
     snapshot_epochs: Counts = Field(
         (1, 2, 5, 10, 20, 30, 40, 64), description="epochs (of 70) whose weights are kept for Figure 4"
     )
-    decode: Literal["cpu", "gpu"] = Field(
-        "cpu", description="where JPEGs are decoded; a GPU is faster and rounds differently (ImageNet trainings only)"
-    )
     accept_code: str | None = Field(None, description="keep results made by code with this fingerprint")
 
     @model_validator(mode="after")
@@ -328,7 +325,7 @@ class Jobs(Strict):
         1, description="GPUs that split each minibatch of a training; divides its batch size"
     )
     tensorboard: bool = Field(False, description="write TensorBoard event files into the folders of the runs")
-    threads: Count = Field(4, description="CPU threads per heavy job")
+    threads: Count = Field(4, description="CPU threads per heavy job, and per GPU of a training")
     memory_mb: Count = Field(32_000, description="memory per heavy job, MB")
     runtime_minutes: Count = Field(600, description="time limit per heavy job, minutes")
     compile: Compile = Field(

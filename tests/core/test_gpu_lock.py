@@ -10,12 +10,14 @@ import pytest
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.file_lock import exclusive, holder
-from zfnet.core.gpu_lock import devices, gpu_lock
+from zfnet.core.gpu_cards import devices
+from zfnet.core.gpu_lock import gpu_lock
 
 
 @pytest.fixture(autouse=True)
 def no_scheduler(monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # so that monkeypatch restores it even if it was unset
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
 
 
 @pytest.fixture

@@ -223,6 +223,7 @@ def test_metrics_tell_what_the_training_took(train, spec):
     metrics = train(spec(), "run")
     assert metrics["resumptions"] == 9
     assert metrics["processes"] == 1
+    assert (metrics["step"], metrics["norm"], metrics["driver"], metrics["device"]) == ("eager", "torch", None, "cpu")
     assert metrics["cpu_seconds"] > 0
     assert metrics["peak_memory_mb"] > 0
     assert metrics["images_per_second"] > 0

@@ -24,8 +24,9 @@ LEAST_MEMORY_MB, LEAST_MINUTES = 2000, 20  # loading torch takes 800 MB
 
 
 def threads_of(rule):
-    """Return the threads of a rule's jobs."""
-    return max(1, round(SHARES[rule][2] * settings.jobs.threads))
+    """Return the threads of a rule's jobs; a training has its own for each of its GPUs."""
+    gpus = settings.jobs.gpus_per_training if rule == "train" else 1
+    return max(1, round(SHARES[rule][2] * settings.jobs.threads)) * gpus
 
 
 def memory(rule):

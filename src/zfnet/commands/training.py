@@ -51,7 +51,8 @@ def train(
     from zfnet.training.run_options import RunOptions
     from zfnet.training.train_run import train_run
 
-    options = RunOptions(checkpoints, threads, minutes, budget_minutes(budget, time_limit), compile, events)
+    budget = budget_minutes(budget, time_limit)
+    options = RunOptions(checkpoints, threads, minutes, budget, compile, share, events)
     train_run(spec, train, val, exclude, weights, metrics, options)
 
 

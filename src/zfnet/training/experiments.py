@@ -80,7 +80,7 @@ class RunSpec(Strict):
     recipe: Recipe
     seed: int
     snapshots: tuple[int, ...] = Field((), description="epochs after which a snapshot is saved")
-    decode: Literal["cpu", "gpu"] = Field("cpu", description="where JPEGs are decoded; the two round differently")
+    decode: Literal["cpu"] = Field("cpu", description="decoder of the JPEGs: libjpeg-turbo; others round differently")
     exclude_duplicates: bool = Field(False, description="leave out near-duplicates of the transfer sets")
     code: str = Field(description="fingerprint of the code that trains (see fingerprint.py)")
     format: Literal[2] = Field(FORMAT, description="version of the keys (see spec_format.py)")
@@ -98,8 +98,7 @@ class RunSpec(Strict):
 
 def specs(settings: Settings) -> dict[str, RunSpec]:
     """Return every training of the paper, keyed by its name."""
-    runs = [*_zf_runs(settings), *_krizhevsky_runs(settings)]
-    return {spec.run: spec.model_copy(update={"decode": settings.training.decode}) for spec in runs}
+    return {spec.run: spec for spec in (*_zf_runs(settings), *_krizhevsky_runs(settings))}
 
 
 def scratch_spec(settings: Settings, dataset: str, size: int, fold: int) -> RunSpec:
