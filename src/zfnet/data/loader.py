@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
-from zfnet.core.parsing import parse_json, reading
+from zfnet.core.parsing import parse_json, reading, reason
 from zfnet.data.buffers import Buffers
 from zfnet.data.mapped import read_at_random
 from zfnet.data.resize import centre_square
@@ -161,9 +161,9 @@ class Shards:
         for row, index in zip(rows, indices.tolist(), strict=True):
             try:
                 decode_square(self._content(index, *self._index.images[index]), row, self.manifest.square)
-            except ValueError as error:
+            except Exception as error:  # simplejpeg raises other errors than ValueError, too
                 raise ZfnetError(
-                    f"{self._shard_path(index)}: {self.keys[index]}.jpg cannot be decoded ({error}); the shard "
+                    f"{self._shard_path(index)}: {self.keys[index]}.jpg cannot be decoded ({reason(error)}); the shard "
                     f"has changed since it was written, prepare the data set again (snakemake {self.path})."
                 ) from None
 
@@ -203,6 +203,8 @@ def decode_square(jpeg: bytes | memoryview, row: np.ndarray, square: bool) -> No
     ValueError
         It is not a JPEG, its shorter side is not S, or it should be square and is not.
     """
+    if not square and min(simplejpeg.decode_jpeg_header(jpeg)[:2]) != len(row):  # it decides how much is allocated
+        raise ValueError(f"a shorter side other than {len(row)} pixels")
     image = simplejpeg.decode_jpeg(jpeg, "RGB", buffer=row if square else None)
     if image.shape[:2] != row.shape[:2] and (square or min(image.shape[:2]) != len(row)):
         raise ValueError(f"{image.shape[1]} × {image.shape[0]} pixels instead of {len(row)}")

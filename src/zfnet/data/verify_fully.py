@@ -60,9 +60,7 @@ def _files(key: str, path: Path, skipped: Skipped) -> Iterator[object]:
     # Each member of a zip has a checksum; a tar.gz has one at its end.
     is_zip = archive_format(tree) == "zip"
     for member in members(tree, INNER.get(key), skipped):
-        if (
-            is_zip and not member.where.count(": ") > 1
-        ):
+        if is_zip and not member.where.count(": ") > 1:
             member.read()
         yield member
 
