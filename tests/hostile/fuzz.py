@@ -105,7 +105,7 @@ def problem(kind, content: bytes) -> str | None:
             if "more memory than is free" in str(error):
                 return f"it asked for more than {MEMORY} bytes: {error}"
             if not str(error).replace("\n", "").isprintable():
-                return f"a sentence that is not printable: {ascii(str(error))}"
+                return f"a sentence that is not printable: {str(error)!a}"
         except Exception:
             return traceback.format_exc()
     spent = time.monotonic() - start

@@ -13,13 +13,15 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import builders
 import numpy as np
 from PIL import Image
 
-from zfnet.core.files import read_json
+from zfnet.core.files import read_json, sha256
 from zfnet.core.yaml_file import read_yaml
 from zfnet.data.loader import Shards
 from zfnet.data.readers import caltech, cifar, imagenet, voc
@@ -166,7 +168,9 @@ def read_keypoints(path: Path) -> None:
     read_marks(path)
 
 
-SETTINGS = b"preset: demo\nnets: {crop: 64}\ntraining: &t\n  seeds: 3\n  zf: {epochs: !!int 2}\nother: *t\nday: 2001-01-01\n"
+SETTINGS = (
+    b"preset: demo\nnets: {crop: 64}\ntraining: &t\n  seeds: 3\n  zf: {epochs: !!int 2}\nother: *t\nday: 2001-01-01\n"
+)
 
 
 @kind("yaml", lambda: [SETTINGS], "config.yaml")
@@ -177,10 +181,9 @@ def read_settings(path: Path) -> None:
 # Shards
 
 
+@cache
 def prepared() -> dict[str, bytes]:
     """The files of a small prepared data set, by name."""
-    from tempfile import TemporaryDirectory
-
     encoded = [EncodedImage(f"c/{n}", n % 2, builders.noise(n), "here", {"objects": []}) for n in range(4)]
     with TemporaryDirectory() as folder:
         source = Source("set", ["a", "b"], {}, [], lambda: iter(encoded))
@@ -188,20 +191,16 @@ def prepared() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
 
 
-FILES: dict[str, bytes] = {}
-
-
 def beside(path: Path, name: str) -> Path:
     """Put the other files of the data set beside the damaged one; return the manifest."""
-    FILES.update(FILES or prepared())
-    for other, content in FILES.items():
+    for other, content in prepared().items():
         if other not in (name, "checked.json"):
             (path.parent / other).write_bytes(content)
     return path.parent / "manifest.json"
 
 
 def example(name: str) -> Callable[[], list[bytes]]:
-    return lambda: [FILES.get(name) or FILES.setdefault(name, prepared()[name])]
+    return lambda: [prepared()[name]]
 
 
 def use(shards: Shards) -> None:
@@ -225,9 +224,7 @@ def read_index_file(path: Path) -> None:
 @kind("shard", example("set-000000.tar"), "set-000000.tar")
 def read_shard(path: Path) -> None:
     """As made by others: the manifest has the shard's own size and checksum."""
-    from zfnet.core.files import sha256
-
-    manifest = json.loads(FILES["manifest.json"]) if "manifest.json" in FILES else json.loads(prepared()["manifest.json"])
+    manifest = json.loads(prepared()["manifest.json"])
     manifest["shards"][0] |= {"bytes": path.stat().st_size, "sha256": sha256(path)}
     target = beside(path, "set-000000.tar")
     (path.parent / "index.safetensors").unlink(missing_ok=True)

@@ -3,7 +3,19 @@
 from random import Random
 
 NUMBERS = [0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 10**9]
-TEXTS = [b"-1", b"999999999999999999999999999999", b"NaN", b"null", b"[" * 200, b"{", b'"', b"\xe9", b"\n", b"\0", b"../x"]
+TEXTS = [
+    b"-1",
+    b"999999999999999999999999999999",
+    b"NaN",
+    b"null",
+    b"[" * 200,
+    b"{",
+    b'"',
+    b"\xe9",
+    b"\n",
+    b"\0",
+    b"../x",
+]
 
 
 def mutate(content: bytes, others: list[bytes], random: Random) -> bytes:

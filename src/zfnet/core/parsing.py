@@ -87,16 +87,22 @@ def parse_json(content: bytes | str) -> Any:
         It is not UTF-8, not JSON, or nested too deeply.
     """
     text = content if isinstance(content, str) else content.decode()
-    _check_depth(text)
+    check_depth(text)
     return json.loads(text)
 
 
-def _check_depth(text: str) -> None:
-    """Remove the innermost pairs of brackets, level by level; what is left is nested more deeply than JSON_DEPTH."""
+def check_depth(text: str) -> None:
+    """Check that the brackets of JSON are nested at most JSON_DEPTH deep.
+
+    Raises
+    ------
+    ValueError
+        They are nested deeper, or do not close.
+    """
     if text.count("[") + text.count("{") <= JSON_DEPTH:
         return
     brackets = _JSON_NOT_BRACKETS.sub("", text).replace("{", "[").replace("}", "]")
-    for _ in range(JSON_DEPTH):
+    for _ in range(JSON_DEPTH):  # remove the innermost pairs, level by level
         brackets = brackets.replace("[]", "")
     if "[" in brackets:
         raise ValueError(f"its brackets do not close, or are nested more than {JSON_DEPTH} deep")

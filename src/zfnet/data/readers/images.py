@@ -27,6 +27,7 @@ from zfnet.settings import Data
 MAX_PIXELS = Data().max_pixels
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MAX_SIDE = limits.MAX_SIDE
+ORIENTATION = 0x0112  # EXIF tag
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # by content: ImageNet has a PNG named .JPEG
 JPEG, START_OF_SCAN = b"\xff\xd8", b"\xff\xda"  # markers
 _LARGE = threading.Lock()
@@ -135,6 +136,15 @@ def read_size(data: bytes, name: str = "image", max_pixels: int = MAX_PIXELS) ->
             return image.height, image.width
     _check_size(height, width, name, max_pixels)
     return height, width
+
+
+def is_turned(data: bytes) -> bool:
+    """Return whether EXIF says that the stored image is to be turned or mirrored before it is shown."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.getexif().get(ORIENTATION, 1) not in (0, 1)
+    except Exception:  # damaged EXIF says nothing
+        return False
 
 
 def _decode_jpeg(data: bytes, name: str, max_pixels: int) -> np.ndarray:

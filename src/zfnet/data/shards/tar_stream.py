@@ -15,7 +15,7 @@ BLOCK = 512  # bytes
 FILE, LONG_NAME, PAX, PAX_GLOBAL = b"0\0", b"L", b"x", b"g"  # types of members
 _SIZE = re.compile(rb"\s*([0-7]+)[ \0]*")
 _PATH = re.compile(rb"(?:^|\n)\d+ path=([^\n]*)\n")
-_RESERVED = re.compile(r"__[^/]*__($|/)")  # WebDataset's own notes
+_RESERVED = re.compile(r"(^|/)__[^/]*__($|/)")  # WebDataset's own notes
 
 Content = dict[str, bytes | str]
 
