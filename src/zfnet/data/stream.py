@@ -143,7 +143,7 @@ class RemoteShards:
                 " images with an integer label in .cls: write it anew in that form."
             )
         self.size = self.size or _short_side(jpeg, f"{name}.jpg")
-        return Sample(position, name, jpeg, read_label(content["cls"], name, self.classes and len(self.classes)))
+        return Sample(position, name, jpeg, read_label(content["cls"], name, len(self.classes or [])))
 
     def _decode(self, samples: list[Sample]) -> Batch:
         size = self.size or 0  # set by the first sample

@@ -1,7 +1,8 @@
 """Which image of an archive a file name in a table means.
 
-A name that is there as it stands is meant. Otherwise the names are compared without their suffixes and in one Unicode form. With folders, the folders must agree as far as
-both have some. A name whose folders are other ones is accepted if nothing else can be meant.
+A name that is there as it stands is meant. Otherwise names are compared without their suffixes and in one Unicode
+form. With folders, the folders must agree as far as both have some. A name whose folders are other ones is accepted if
+nothing else can be meant.
 """
 
 from collections.abc import Iterable

@@ -69,7 +69,7 @@ def _check_sizes(manifest: Manifest, folder: Path) -> None:
 def _check_statistics(manifest: Manifest, folder: Path) -> None:
     """Check that the statistics belong to the shards; their file is small enough to be hashed each time."""
     path = folder / manifest.statistics
-    if not path.exists() or sha256(path) != manifest.statistics_sha256:
+    if not path.is_file() or sha256(path) != manifest.statistics_sha256:
         raise ZfnetError(
             f"{path}: the file {'has changed' if path.exists() else 'is missing'} since the manifest was written; copy "
             f"it again or prepare the data set again (delete {folder / 'manifest.json'})."

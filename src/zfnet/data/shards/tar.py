@@ -97,12 +97,12 @@ def split_name(name: str, path: object) -> tuple[str, str]:
     return key, suffix
 
 
-def read_label(content: bytes, name: str, classes: int | None = None) -> int:
+def read_label(content: bytes, name: str, classes: int = 0) -> int:
     """Return the label in the .cls file of the image `name`.
 
     Parameters
     ----------
-    classes : number of classes, if known; a label is below it, and -1 where there is none
+    classes : number of classes, 0 if unknown; a label is below it, and -1 where there is none
 
     Raises
     ------
@@ -122,7 +122,8 @@ def _read_header(header: bytes, offset: int, path: Path) -> tuple[str, int]:
     try:
         name = header[:100].rstrip(b"\0").decode()
         prefix = header[345:500].rstrip(b"\0").decode()
-        size = int(_OCTAL.fullmatch(header[124:136])[1], 8)  # type: ignore[index] - a TypeError if there is no match
-    except (ValueError, TypeError):
+        octal = _OCTAL.fullmatch(header[124:136])
+        size = int(octal[1] if octal else b"no number", 8)
+    except ValueError:
         raise ZfnetError(f"{path}: no tar header at byte {offset}; prepare the data set again.") from None
     return f"{prefix}/{name}" if prefix else name, size

@@ -6,7 +6,7 @@ them), holds one image at a time, and refuses sizes that no image has, before an
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any
 
 from zfnet.data.readers.limits import HEADER, SHARD_MEMBER
 from zfnet.data.readers.names import clean_path
@@ -20,7 +20,7 @@ _RESERVED = re.compile(r"(^|/)__[^/]*__($|/)")  # WebDataset's own notes
 Content = dict[str, bytes | str]
 
 
-def read_images(stream: BinaryIO) -> Iterator[Content]:
+def read_images(stream: Any) -> Iterator[Content]:
     """Yield the files of each image by suffix, and its key as `__key__`. Files of one key are adjacent.
 
     Raises
@@ -44,7 +44,7 @@ def read_images(stream: BinaryIO) -> Iterator[Content]:
         yield current
 
 
-def _files(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
+def _files(stream: Any) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each regular file up to the end mark."""
     long_name = b""
     while any(header := _exactly(stream, BLOCK)):
@@ -65,7 +65,7 @@ def _files(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
                 yield text, data
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes:
+def _exactly(stream: Any, count: int) -> bytes:
     """Read `count` bytes; a stream may deliver them in pieces."""
     pieces, left = [], count
     while left:
