@@ -1,4 +1,4 @@
-"""Fuzz every kind of input: python -m tests.hostile.fuzz --minutes 30 --seed 1
+"""Fuzz every kind of input: make fuzz MINUTES=30 SEED=1
 
 Valid files are damaged at random. Each must be read or refused by a ZfnetError, within SECONDS and MEMORY. The work is
 done in a child process, so that a crash, a hang or an exhausted memory is a finding too. Findings are made smaller and
