@@ -203,11 +203,10 @@ def decode_square(jpeg: bytes | memoryview, row: np.ndarray, square: bool) -> No
     ValueError
         It is not a JPEG, its shorter side is not S, or it should be square and is not.
     """
-    if not square and min(simplejpeg.decode_jpeg_header(jpeg)[:2]) != len(row):  # it decides how much is allocated
-        raise ValueError(f"a shorter side other than {len(row)} pixels")
+    height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg)  # it decides how much is allocated
+    if (height, width) != row.shape[:2] and (square or min(height, width) != len(row)):
+        raise ValueError(f"{width} × {height} pixels instead of {len(row)}")
     image = simplejpeg.decode_jpeg(jpeg, "RGB", buffer=row if square else None)
-    if image.shape[:2] != row.shape[:2] and (square or min(image.shape[:2]) != len(row)):
-        raise ValueError(f"{image.shape[1]} × {image.shape[0]} pixels instead of {len(row)}")
     if not square:
         row[:] = centre_square(image, len(row))
 
