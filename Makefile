@@ -1,10 +1,10 @@
-# make demo | test | test-all | bench | gpu | docs | lint: each sets up its own environment in .venv first.
+# make demo | test | test-all | bench | gpu | fuzz | survival | docs | lint: each sets up its own environment in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench gpu survival docs lint lock clean
+.PHONY: demo test test-all bench gpu survival fuzz docs lint lock clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all --configfile workflow/demo.yaml
@@ -19,6 +19,12 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest -n 2 -q
+
+# Damages files of every kind for MINUTES and reads them; findings are saved in build/fuzz. Another SEED, other damage.
+MINUTES ?= 30
+SEED ?= 1
+fuzz: $(READY)
+	PYTHONPATH=tests/data $(BIN)/python -m tests.hostile.fuzz --minutes $(MINUTES) --seed $(SEED)
 
 # Compares zfnet with common alternatives on this machine; run it while nothing else runs. Results: docs/performance.md
 bench: $(READY)

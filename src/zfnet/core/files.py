@@ -15,6 +15,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from zfnet.core.errors import ZfnetError
+from zfnet.core.parsing import JSON_BYTES, parse_json, read_limited, reading
 
 
 def _umask() -> int:
@@ -134,14 +135,13 @@ def read_json(path: str | Path) -> Any:
     Raises
     ------
     ZfnetError
-        The file is missing or is not JSON.
+        The file is missing, is not JSON, is larger than JSON_BYTES or is nested deeper than JSON_DEPTH.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        with reading(path, "valid JSON", "delete it and run the workflow again"):
+            return parse_json(read_limited(path, JSON_BYTES))
     except FileNotFoundError:
         raise ZfnetError(f"{path}: no such file; run the workflow step that makes it (snakemake {path}).") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, numbers too long; nested too deeply
-        raise ZfnetError(f"{path}: not valid JSON ({error}); delete it and run the workflow again.") from None
 
 
 def sha256(path: str | Path) -> str:
