@@ -24,7 +24,10 @@ def write_net(root, variant, val, train, losses=(3.0, 2.0, 1.0), errors=(90, 60,
             part: {"top1": error + noise, "top5": (error + noise) / 2}
             for part, error in (("val", val), ("train", train))
         }
-        evaluation = {"val": {"ten": parts["val"], "centre": parts["val"]}, "train": {"centre": parts["train"]}}
+        evaluation = {
+            "val": {"images": 9, "ten": parts["val"], "centre": parts["val"]},
+            "train": {"images": 9, "centre": parts["train"]},
+        }
         write_json(folder / "evaluation.json", evaluation)
         rows = [
             {"epoch": epoch, "loss": loss + noise / 10, "val_top1": error + noise, "val_top5": error / 2}
