@@ -1,15 +1,18 @@
-# make demo | test | test-all | bench | docs | lint: each sets up its own environment in .venv first.
+# make demo | test | test-all | bench | gpu | fuzz | survival | docs | lint: each sets up its own environment in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench docs lint lock clean
+.PHONY: demo test test-all bench gpu survival fuzz docs lint lock clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all --configfile workflow/demo.yaml
 	@echo
 	@echo "The report: $(CURDIR)/results/demo/report.html"
+	@echo "Next: open it in a browser; then your own images, through a net of the demo:"
+	@echo "  . $(BIN)/activate; zfnet project results/demo/runs/zf-s1/weights.safetensors IMAGE.jpg --layer conv5 --out out"
+	@echo "or real archives: name them in config.yaml, then zfnet verify; snakemake -n   (docs/tutorials/reproduce.md)"
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 -m "not slow" -q
@@ -17,9 +20,26 @@ test: $(READY)
 test-all: $(READY)
 	$(BIN)/python -m pytest -n 2 -q
 
+# Damages files of every kind for MINUTES and reads them; findings are saved in build/fuzz. Another SEED, other damage.
+MINUTES ?= 30
+SEED ?= 1
+fuzz: $(READY)
+	PYTHONPATH=tests/data $(BIN)/python -m tests.hostile.fuzz --minutes $(MINUTES) --seed $(SEED)
+
 # Compares zfnet with common alternatives on this machine; run it while nothing else runs. Results: docs/performance.md
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# Kills a small run at random moments and compares its results with those of a run left in peace (docs/reliability.md):
+# make survival KILLS=100
+KILLS ?= 100
+survival: $(READY)
+	$(BIN)/python -m tests.survival --kills $(KILLS)
+
+# Checks, tests and measures this machine's GPU (docs/gpu.md); make gpu DEVICE=cpu rehearses it without one.
+DEVICE ?= cuda
+gpu: $(READY)
+	$(BIN)/python -m benchmarks.checklist --device $(DEVICE) --out build/gpu-checklist
 
 # The documentation site, in build/docs; open build/docs/index.html.
 docs: $(READY)

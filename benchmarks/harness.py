@@ -141,7 +141,7 @@ def run(groups: tuple[str, ...], bench: Bench, out: Path) -> None:
 
 def machine(bench: Bench) -> dict[str, Any]:
     """Return a description of the machine: processor and its matrix instructions, memory, GPUs, libraries, commit."""
-    from zfnet.core.gpu_lock import devices
+    from zfnet.core.gpu_cards import cards
     from zfnet.core.provenance import provenance
 
     cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
@@ -153,7 +153,7 @@ def machine(bench: Bench) -> dict[str, Any]:
         "instructions": sorted(flags),
         "cores": bench.cores,
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "gpus": devices(),
+        "gpus": [f"{card.name}, driver {card.driver}" for card in cards()],
         "provenance": provenance(),
     }
 

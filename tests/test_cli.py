@@ -1,14 +1,16 @@
 """The command line: mistakes are sentences, and every heavy command takes a GPU of its own."""
 
 import errno
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from zfnet import cli
-from zfnet.commands.common import by_folder, on_gpu
+from zfnet.commands.common import budget_minutes, by_folder, on_gpu
 from zfnet.core import gpu_lock
+from zfnet.core.errors import GraphFailed
 from zfnet.synthetic import world
 
 
@@ -129,3 +131,52 @@ def test_a_heavy_command_holds_a_gpu(monkeypatch, tmp_path):
     on_gpu(lambda value: seen.append((value, gpu_lock.os.environ["CUDA_VISIBLE_DEVICES"])))(3)
     assert seen == [(3, "GPU-a")]
     assert "CUDA_VISIBLE_DEVICES" not in gpu_lock.os.environ
+
+
+def test_the_version_is_printed(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, "--version")
+    assert not ended.value.code
+    assert capsys.readouterr().out.startswith("zfnet 0.")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["train", "--nonsense"], ["nonsense"], ["occlude"]])
+def test_a_usage_error_loads_no_heavy_library(arguments):
+    code = (
+        "import sys; from zfnet import cli\nsys.argv = ['zfnet', *sys.argv[1:]]\ntry: cli.main()\n"
+        "except SystemExit: pass\nprint({'torch', 'numpy', 'pandas', 'matplotlib'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("set()\n")
+
+
+def test_a_command_ends_with_what_it_wrote(monkeypatch, capsys, tmp_path):
+    (tmp_path / "world.json").write_text('{"synthetic": {}}')
+    monkeypatch.setattr(world, "generate", lambda *_, **__: None)
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "world", "--settings", str(tmp_path / "world.json"), "--out", str(tmp_path / "w"))
+    assert capsys.readouterr().out == f"zfnet: wrote {tmp_path / 'w'}.\n"
+
+
+def test_a_time_limit_counts_only_in_a_job_of_a_scheduler(monkeypatch):
+    assert budget_minutes(None, 600) is None
+    assert budget_minutes(5, 600) == 5
+    monkeypatch.setenv("ZFNET_CLUSTER_JOB", "1")
+    assert budget_minutes(None, 600) == 597
+    assert budget_minutes(5, 600) == 5
+    assert budget_minutes(None, 2) == 0
+
+
+def test_after_a_failed_graph_the_same_command_starts_again_with_plain_steps(monkeypatch, capsys):
+    started = []
+
+    def fail():
+        raise GraphFailed("The training step cannot be recorded (out of memory)")
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli.os, "execve", lambda *call: started.append(call))
+    run(monkeypatch, "train", "--spec", "a")
+    ((program, arguments, environment),) = started
+    assert (program, arguments[1:]) == (sys.executable, ["-m", "zfnet", "train", "--spec", "a"])
+    assert environment["ZFNET_PLAIN_STEP"] == "1"
+    assert "cannot be recorded (out of memory); starting the command again with plain steps" in capsys.readouterr().err

@@ -57,7 +57,7 @@ def test_all_mistakes_are_reported_at_once_with_path_and_nearest_key():
     assert "did you mean 'width'?" in text
     assert "nets.crop" in text
     assert "training.zf.crops" in text
-    assert "'random' or 'ten'" in text
+    assert "'random', 'ten' or 'centre'" in text
 
 
 def sentences(**given) -> list[str]:
@@ -262,8 +262,37 @@ def test_a_renamed_setting_is_refused_with_its_new_name(given, old, new):
     assert sentences(**given) == [f"  {old}: this setting is now called {new}."]
 
 
+def test_a_removed_setting_is_refused_with_the_reason():
+    (found,) = sentences(training={"decode": "gpu"})
+    assert found.startswith("  training.decode: this setting was removed, since images are always decoded on the CPU")
+
+
 def test_every_renamed_setting_has_a_successor():
     for model, names in RENAMED.items():
         fields = getattr(settings_module, model).model_fields
         assert set(names.values()) <= fields.keys()
         assert not set(names) & fields.keys()
+
+
+def test_paths_are_read_as_a_shell_would(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("DATA", "/data")
+    (tmp_path / "a$b.tar").touch()
+    named = {"caltech101": "~/c.zip", "caltech256": "${DATA}/a{b}.tar", "voc2012": f"{tmp_path}/a$b.tar"}
+    loaded = config.load({"archives": named, "results": "$DATA/out"})
+    assert str(loaded.archives.caltech101) == "/home/someone/c.zip"
+    assert str(loaded.archives.caltech256) == "/data/a{b}.tar"
+    assert loaded.archives.voc2012 == tmp_path / "a$b.tar", "a file of that very name"
+    assert str(loaded.results) == "/data/out"
+
+
+@pytest.mark.parametrize(
+    "given, sentence",
+    [
+        ({"archives": {"voc2012": "$NOT_SET_ANYWHERE/v.tar"}}, r"archives.voc2012: .*\$NOT_SET_ANYWHERE is not set"),
+        ({"results": "out/{run}"}, "results: .*reads '{' in a path as a wildcard"),
+    ],
+)
+def test_a_path_that_cannot_be_meant_is_refused(given, sentence):
+    with pytest.raises(ZfnetError, match=sentence):
+        config.load(given)

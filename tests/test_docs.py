@@ -20,6 +20,9 @@ import yaml
 
 from benchmarks.harness import select_groups
 from zfnet import cli, config
+from zfnet.paper.claims.decide import statements
+from zfnet.paper.items import items
+from zfnet.paper.report.documents import decisions
 from zfnet.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -175,6 +178,41 @@ def test_settings_in_the_text_exist(page):
 @pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: block.page)
 def test_examples_of_a_configuration_are_valid(block):
     config.load(yaml.safe_load(block.text))
+
+
+# ---- what is registered ----------------------------------------------------------------------------------------------
+def cells(page: str) -> list[list[str]]:
+    """Return the rows of all tables of a page, cell by cell."""
+    rows = re.findall(r"^\| (.*) \|$", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE)
+    return [[cell.strip() for cell in row.split(" | ")] for row in rows]
+
+
+def decisions_in(text: str) -> set[str]:
+    """Return the decisions that a cell names: D4 and D14, D15, D16 of 'D4, D14–D16'."""
+    spans = re.findall(r"D(\d+)(?:–D(\d+))?", text)
+    return {f"D{number}" for first, last in spans for number in range(int(first), int(last or first) + 1)}
+
+
+def test_every_item_is_documented_with_its_decisions():
+    rows = [row for row in cells("items.md") if re.match(r"Table \d|Figure \d|`", row[0])]
+    registered = {item.number or f"`{item.name}`": set(item.decisions) for item in items().values()}
+    assert len(rows) == len(registered)
+    assert {row[0]: decisions_in(row[3]) for row in rows} == registered
+
+
+def test_every_claim_and_decision_is_documented_and_no_other():
+    assert [row[0] for row in cells("claims.md") if re.match(r"C\d", row[0])] == list(statements())
+    assert [row[0] for row in cells("decisions.md") if re.match(r"D\d", row[0])] == [d.name for d in decisions()]
+
+
+def test_the_files_to_change_exist():
+    """docs/adding.md: what is written in capitals (NAME, tableN) stands for a new file."""
+    page = ROOT / "docs/adding.md"
+    named = [span for span in inline(page) if re.match(r"(src|tests|docs|workflow)/", span)]
+    assert len(named) > 20
+    for path in named:
+        if not re.search(r"NAME|tableN", path):
+            assert list(ROOT.glob(path)), path
 
 
 # ---- Python ----------------------------------------------------------------------------------------------------------

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import canonical_json, read_json
 from zfnet.core.suggest import did_you_mean
+from zfnet.core.yaml_file import read_yaml
 from zfnet.data.readers.download import FILES as REMOTE_FILES
-from zfnet.renamed_settings import RENAMED
+from zfnet.renamed_settings import REMOVED, RENAMED
 from zfnet.settings import Archives, Settings
 from zfnet.synthetic import FILES as WORLD_FILES
 
@@ -53,7 +53,7 @@ def load(config: Mapping[str, Any], presets: Path = PRESETS) -> Settings:
 
 def overlay(path: Path) -> Settings:
     """Return the settings of a config.yaml on disk, for commands that run outside the workflow."""
-    return load(_read_yaml(path))
+    return load(read_yaml(path))
 
 
 def archives(settings: Settings, world: Path, downloads: Path) -> Archives:
@@ -107,21 +107,7 @@ def _preset(name: Any, presets: Path) -> dict[str, Any]:
         raise ZfnetError(
             f"config: preset: {name!r} is not a preset; choose one of {', '.join(known)}{did_you_mean(name, known)}"
         )
-    return {**_read_yaml(presets / f"{name}.yaml"), "preset": name}
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ZfnetError(f"{path}: no such file.") from None
-    except UnicodeDecodeError as error:
-        raise ZfnetError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8.") from None
-    except yaml.YAMLError as error:
-        raise ZfnetError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(value or {}, dict):
-        raise ZfnetError(f"{path}: expected `key: value` lines, found {type(value).__name__}.")
-    return value or {}
+    return {**read_yaml(presets / f"{name}.yaml"), "preset": name}
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,6 +140,8 @@ def _sentence(mistake: Mapping[str, Any]) -> str:
         known = list(model.model_fields)
         if new := _renamed(model, path[-1]):
             return f"{name}: this setting is now called {'.'.join([*path[:-1], new])}."
+        if reason := REMOVED.get(model.__name__, {}).get(path[-1]):
+            return f"{name}: this setting was removed, since {reason}; delete it."
         return f"{name}: no such setting; known here: {', '.join(known)}{did_you_mean(path[-1], known)}"
     if mistake["type"] == "value_error":  # a validator of ours, whose sentence needs no copy of the whole sub-tree
         return f"{name}: {mistake['ctx']['error']}."

@@ -47,13 +47,15 @@ def _crop_beyond_square(settings: Settings) -> Iterator[str]:
 
 
 def _impossible_nets(runs: Iterable[RunSpec]) -> Iterator[str]:
-    """Yield why a net cannot be built, such as a crop too small for its layers."""
+    """Yield why a net cannot be built, such as a crop too small for its layers: once for all variants of a net."""
+    mistakes: dict[str, str] = {}
     for net in (spec.net for spec in runs):
         options = net.model_dump(include={"width", "crop", "norm_alpha"}) | net.changes.arguments
         try:
             describe(net.name, **options)
         except ZfnetError as error:
-            yield f"nets: {error}"
+            mistakes.setdefault(net.name, f"nets: {error}")
+    yield from mistakes.values()
 
 
 def _uneven_minibatches(settings: Settings) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Settings that were renamed: a config.yaml with an old name is refused with a sentence that says the new one."""
+"""Settings that were renamed or removed: a config.yaml with an old name is refused with what to do instead."""
 
 RENAMED: dict[str, dict[str, str]] = {  # model: old name -> new name
     "Data": {
@@ -77,5 +77,11 @@ RENAMED: dict[str, dict[str, str]] = {  # model: old name -> new name
     },
     "Settings": {
         "world": "synthetic",
+    },
+}
+
+REMOVED: dict[str, dict[str, str]] = {  # model: name -> why it is gone
+    "Training": {
+        "decode": "images are always decoded on the CPU, as they are for every evaluation",
     },
 }

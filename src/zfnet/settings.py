@@ -4,10 +4,12 @@ A preset (zfnet/presets/*.yaml) sets values for these fields and config.yaml ove
 two and reports all mistakes at once. D-numbers refer to docs/decisions.md.
 """
 
+import os
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -15,6 +17,26 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0)]  # numpy takes no negative one
 Compile = Literal["auto", "eager", "compiled"]  # how a training step is executed
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
+
+
+def _expanded(value: Any) -> Any:
+    """Return a path as a shell would read it: with ~ and $VARIABLES replaced."""
+    if not isinstance(value, str) or os.path.lexists(value):
+        return value
+    path = os.path.expandvars(os.path.expanduser(value))  # noqa: PTH111 - Path's raises where there is no such user
+    if unset := re.search(r"\$(\w+|\{[^}]*\})", path):
+        raise ValueError(f"{value}: the environment variable {unset[0]} is not set; set it, or write the path out")
+    return path
+
+
+def _no_wildcard(path: Path) -> Path:
+    if found := re.search(r"[{}<>]", str(path)):
+        raise ValueError(f"{path}: Snakemake reads {found[0]!r} in a path as a wildcard; choose a folder without it")
+    return path
+
+
+File = Annotated[Path, BeforeValidator(_expanded)]  # ~ and $VARIABLES are replaced
+Folder = Annotated[File, AfterValidator(_no_wildcard)]
 
 
 class Strict(BaseModel):
@@ -26,21 +48,21 @@ class Strict(BaseModel):
 class Archives(Strict):
     """Paths of the official archives. Archives without a path come from the generated world, if the preset has one."""
 
-    imagenet_train: Path | None = Field(None, description="ILSVRC2012_img_train.tar, or its extracted tree")
-    imagenet_val: Path | None = Field(None, description="ILSVRC2012_img_val.tar, or its extracted tree")
-    imagenet_devkit: Path | None = Field(
+    imagenet_train: File | None = Field(None, description="ILSVRC2012_img_train.tar, or its extracted tree")
+    imagenet_val: File | None = Field(None, description="ILSVRC2012_img_val.tar, or its extracted tree")
+    imagenet_devkit: File | None = Field(
         None, description="ILSVRC2012_devkit_t12.tar.gz, labels and class names of ImageNet"
     )
-    imagenet_test: Path | None = Field(
+    imagenet_test: File | None = Field(
         None, description="ILSVRC2012_img_test_v10102019.tar; optional, for predictions to submit"
     )
-    caltech101: Path | None = Field(None, description="101_ObjectCategories.tar.gz or caltech-101.zip")
-    caltech256: Path | None = Field(None, description="256_ObjectCategories.tar")
-    voc2012: Path | None = Field(None, description="VOCtrainval_11-May-2012.tar")
-    voc2012_test: Path | None = Field(None, description="VOC2012test.tar; optional, for predictions to submit")
-    cifar10: Path | None = Field(None, description="cifar-10-python.tar.gz")
-    parts_images: Path | None = Field(None, description="tar of frontal animal images for Table 1 and Figure 8")
-    parts_keypoints: Path | None = Field(None, description="their key points: COCO (.json) or a table (.csv)")
+    caltech101: File | None = Field(None, description="101_ObjectCategories.tar.gz or caltech-101.zip")
+    caltech256: File | None = Field(None, description="256_ObjectCategories.tar")
+    voc2012: File | None = Field(None, description="VOCtrainval_11-May-2012.tar")
+    voc2012_test: File | None = Field(None, description="VOC2012test.tar; optional, for predictions to submit")
+    cifar10: File | None = Field(None, description="cifar-10-python.tar.gz")
+    parts_images: File | None = Field(None, description="tar of frontal animal images for Table 1 and Figure 8")
+    parts_keypoints: File | None = Field(None, description="their key points: COCO (.json) or a table (.csv)")
     download: bool = Field(
         False, description="download Caltech, VOC and CIFAR-10 with torchvision where no path is given"
     )
@@ -49,8 +71,8 @@ class Archives(Strict):
 class World(Strict):
     """The generated miniature of all data sets, in the official archive formats."""
 
-    seed: Seed = 2013
-    imagenet_classes: Count = 20
+    seed: Seed = Field(2013, description="seed of the generated images")
+    imagenet_classes: Count = Field(20, description="classes of ImageNet")
     train_images: Count = Field(60, description="training images per ImageNet class")
     val_images: Count = Field(10, description="validation images per ImageNet class")
     test_images: Count = Field(40, description="ImageNet test images")
@@ -119,8 +141,8 @@ class Recipe(Strict):
         0.1, gt=0, description="rescale conv filters whose RMS exceeds this (D12); None: never"
     )
     lr_schedule: LRSchedule = LRSchedule()
-    crops: Literal["random", "ten"] = Field(
-        "random", description="random crops and flips, or the ten fixed crops (D10)"
+    crops: Literal["random", "ten", "centre"] = Field(
+        "random", description="random crops and flips, the ten fixed crops (D10), or the centre crop alone"
     )
     pca_noise: float = Field(0.0, ge=0, description="standard deviation of PCA colour noise (D11, D30)")
     pca_noise_until: Fraction = Field(0.75, description="fraction of the epochs after which colour noise stops (D30)")
@@ -160,9 +182,6 @@ class Training(Strict):
     )
     snapshot_epochs: Counts = Field(
         (1, 2, 5, 10, 20, 30, 40, 64), description="epochs (of 70) whose weights are kept for Figure 4"
-    )
-    decode: Literal["cpu", "gpu"] = Field(
-        "cpu", description="where JPEGs are decoded; a GPU is faster and rounds differently (ImageNet trainings only)"
     )
     accept_code: str | None = Field(None, description="keep results made by code with this fingerprint")
 
@@ -271,6 +290,9 @@ class Transfer(Strict):
 class Paper(Strict):
     """Claims and report."""
 
+    krizhevsky: bool = Field(
+        False, description="train the variants of Krizhevsky's net that his paper compares (claims C43-C53)"
+    )
     confidence_level: Fraction = Field(0.95, description="confidence level of the intervals that decide claims")
     resamples: Count = Field(10_000, description="bootstrap resamples and permutations, where no formula is exact")
     published_tolerance: float = Field(
@@ -303,7 +325,7 @@ class Jobs(Strict):
         1, description="GPUs that split each minibatch of a training; divides its batch size"
     )
     tensorboard: bool = Field(False, description="write TensorBoard event files into the folders of the runs")
-    threads: Count = Field(4, description="CPU threads per heavy job")
+    threads: Count = Field(4, description="CPU threads per heavy job, and per GPU of a training")
     memory_mb: Count = Field(32_000, description="memory per heavy job, MB")
     runtime_minutes: Count = Field(600, description="time limit per heavy job, minutes")
     compile: Compile = Field(
@@ -315,7 +337,7 @@ class Settings(Strict):
     """The whole configuration."""
 
     preset: str = Field("demo", description="demo, mini or paper")
-    results: Path = Field(Path("results"), description="folder of all results")
+    results: Folder = Field(Path("results"), description="folder of all results")
     archives: Archives = Archives()
     synthetic: World | None = Field(None, description="generate the archives that have no path")
     data: Data = Data()

@@ -5,6 +5,7 @@ import json
 import builders
 import numpy as np
 import pytest
+from PIL import Image
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers import keypoints as module
@@ -84,6 +85,87 @@ def test_several_animals_in_an_image_have_different_keys(write):
     coco = builders.keypoints({"a.jpg": FACE})
     coco["annotations"] *= 2
     assert [animal.key for animal in read_parts(*write(json.dumps(coco)))] == ["a", "a-2"]
+
+
+def variant(**changes):
+    """COCO of two animals, the first of which is written in another way. changes : of its annotation."""
+    coco = builders.keypoints({"a.jpg": FACE, "b.jpg": FACE})
+    coco["annotations"][0] |= changes
+    return coco
+
+
+@pytest.mark.parametrize("keypoints", [None, []])
+def test_annotations_without_points_are_skipped_and_counted(keypoints, write, capsys):
+    assert [animal.key for animal in read_parts(*write(json.dumps(variant(keypoints=keypoints))))] == ["b"]
+    assert "1 animals skipped: both eyes and the nose" in capsys.readouterr().out
+
+
+def test_categories_without_points_are_skipped_and_counted(write, capsys):
+    coco = variant(category_id=9)
+    coco["categories"].append({"id": 9, "name": "box"})
+    assert [animal.key for animal in read_parts(*write(json.dumps(coco)))] == ["b"]
+    assert "1 animals skipped" in capsys.readouterr().out
+
+
+def test_points_without_visibility_and_ids_of_text_are_read(write):
+    coco = variant(keypoints=[8.0, 2.0, 3.5, 2.0, 5.0, 6.0, 0.0, 0.0], image_id="0")
+    animals = read_parts(*write(json.dumps(coco)))
+    assert [animal.key for animal in animals] == ["a", "b"]
+    assert {part: animals[0].parts[part] for part in PARTS} == POINTS
+
+
+def test_a_point_without_numbers_is_not_visible(write, capsys):
+    coco = variant(keypoints=[None, None, 2, *[value for point in FACE[1:] for value in point[1:]]])
+    assert [animal.key for animal in read_parts(*write(json.dumps(coco)))] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "names", [["L_Eye", "R_Eye", "Nose"], ["leftEye", "rightEye", "nose"], ["eye left", "Eye-Right", "NOSE"]]
+)
+def test_names_of_parts_are_read_in_many_spellings(names, write):
+    coco = builders.keypoints({"a.jpg": FACE[:3]})
+    coco["categories"][0]["keypoints"] = names
+    assert read_parts(*write(json.dumps(coco)))[0].parts == POINTS
+
+
+def test_unknown_names_of_parts_are_listed(write):
+    coco = builders.keypoints({"a.jpg": FACE[:3]})
+    coco["categories"][0]["keypoints"] = ["ocular sinister", "ocular dexter", "nose"]
+    with pytest.raises(ZfnetError, match="The parts it names: nose, ocular dexter, ocular sinister"):
+        read_parts(*write(json.dumps(coco)))
+
+
+def test_images_of_one_name_are_told_apart_by_their_folders(write):
+    red, green = builders.image(), builders.image((0, 255, 0))
+    images, keypoints = write({"dogs/1.jpg": FACE, "cats/1.jpg": FACE})
+    builders.put(images, builders.tar({"set/cats/1.jpg": green, "set/dogs/1.jpg": red}))
+    found = {animal.image: image for animal, image in read_images(images, read_parts(images, keypoints))}
+    assert np.array_equal(found["set/dogs/1.jpg"], decode(red))
+    assert np.array_equal(found["set/cats/1.jpg"], decode(green))
+    assert len({animal.key for animal in read_parts(images, keypoints)}) == 2
+
+
+@pytest.mark.parametrize("files", [["dogs/1.jpg", "cats/1.jpg"], ["1.png", "1.jpeg"]])
+def test_a_name_that_could_mean_two_images_is_refused(files, write):
+    images, keypoints = write({"1.jpg": FACE})
+    builders.put(images, builders.tar({file: builders.image() for file in files}))
+    with pytest.raises(ZfnetError, match=r"1\.jpg could be .* or .*; give file names with their folders"):
+        read_parts(images, keypoints)
+
+
+def test_an_image_stored_turned_is_left_out_and_named(write, capsys):
+    images, keypoints = write({"a.jpg": FACE, "b.jpg": FACE})
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    builders.put(images, builders.tar({"a.jpg": builders.image(exif=exif), "b.jpg": builders.image()}))
+    assert [animal.key for animal in read_parts(images, keypoints)] == ["b"]
+    assert "dogs.tar: a.jpg is stored turned" in capsys.readouterr().out
+
+
+def test_names_are_compared_in_one_unicode_form(write):
+    images, keypoints = write({"e\u0301.jpg": FACE})
+    builders.put(images, builders.tar({"\u00e9.jpg": builders.image()}))
+    assert len(read_parts(images, keypoints)) == 1
 
 
 def test_nothing_left_is_an_error(write):

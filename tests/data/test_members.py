@@ -9,7 +9,6 @@ import builders
 import pytest
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers import members as module
 from zfnet.data.readers.members import archive_format, check_end, members, tar_members
 
 FILES = {"top/a.txt": b"first", "top/sub/b.txt": b"x" * 1500, "top/c.txt": b""}
@@ -41,7 +40,7 @@ def test_archives_keep_their_own_order(tmp_path):
     assert list(contents(make("tar", tmp_path))) == list(FILES)
 
 
-def test_memory_does_not_grow_with_the_archive(tmp_path):
+def test_memory_grows_by_little_more_than_a_hash_for_each_name(tmp_path):
     def peak(count: int) -> int:
         path = builders.put(tmp_path / str(count), builders.tar({f"{number:06}.JPEG": b"" for number in range(count)}))
         tracemalloc.start()
@@ -51,7 +50,7 @@ def test_memory_does_not_grow_with_the_archive(tmp_path):
         return used
 
     peak(10)  # warm up imports and caches
-    assert peak(2000) < 2 * peak(20)
+    assert peak(2000) - peak(20) < 64 * 2000  # tarfile's own list of headers takes ten times as much
 
 
 def test_members_say_where_they_are(tmp_path):
@@ -188,10 +187,9 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["tar", "gzip", "zip"])
-def test_oversized_members_are_refused_unread(form, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MEMBER_LIMIT", 1000)
+def test_oversized_members_are_refused_unread(form, tmp_path):
     with pytest.raises(ZfnetError, match="1500 bytes, where at most 1000"):
-        contents(make(form, tmp_path))
+        [member.read(1000) for member in members(make(form, tmp_path))]
 
 
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])

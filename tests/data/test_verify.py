@@ -179,7 +179,7 @@ def test_an_archive_that_cannot_be_downloaded_lists_those_that_can(tmp_path):
 @pytest.mark.parametrize("change", [lambda file: file.write_bytes(b"<html>"), lambda file: file.unlink()])
 def test_a_failed_download_is_reported(change, remote, tmp_path):
     change(remote / CONTENT["cifar10"][0])
-    with pytest.raises(ZfnetError, match=r"cifar-10-python\.tar\.gz: the download failed .* set archives: cifar10"):
+    with pytest.raises(ZfnetError, match=r"cifar-10-python\.tar\.gz: the download failed .* point archives: cifar10"):
         fetch("cifar-10-python.tar.gz", tmp_path / "here")
     assert list((tmp_path / "here").iterdir()) == []  # nothing that looks finished
 

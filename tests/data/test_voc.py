@@ -117,8 +117,8 @@ def test_invalid_annotations_are_reported(xml, reason):
 
 
 def test_a_huge_annotation_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(voc, "ANNOTATION_LIMIT", 100)
-    with pytest.raises(ZfnetError, match=r"2007_000001\.xml: \d+ bytes, too many for an annotation"):
+    monkeypatch.setattr(voc, "VOC_ANNOTATION", 100)
+    with pytest.raises(ZfnetError, match=r"2007_000001\.xml: \d+ bytes, where at most 100"):
         voc.voc2012(write(tmp_path, builders.voc_files()))
 
 

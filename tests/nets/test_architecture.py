@@ -12,6 +12,8 @@ from zfnet.core.errors import ZfnetError
 from zfnet.nets.architecture import Architecture, describe
 
 WIDE = {3: 512, 4: 1024, 5: 512}
+NOT_OVERLAPPING = {"pool_kernel": 2, "paddings": {2: 1, 4: 0}}
+HALF = {"maps": {1: 48, 2: 128, 3: 192, 4: 192}, "one_column": True}
 COUNTS = [  # PAPER: parameters of the published nets and of all variants of Table 3
     ("zf", {}, 62_357_608),
     ("zf", {"units": 2048}, 28_848_232),
@@ -25,6 +27,15 @@ COUNTS = [  # PAPER: parameters of the published nets and of all variants of Tab
     ("krizhevsky", {"remove": (3, 4, 6, 7)}, 9_854_568),
     ("krizhevsky", {"units": 2048}, 27_455_848),
     ("krizhevsky", {"units": 8192}, 153_149_800),
+    ("krizhevsky", {"contrast_norm": False}, 60_965_224),
+    ("krizhevsky", NOT_OVERLAPPING, 60_965_224),  # fc6 keeps its inputs
+    (
+        *("krizhevsky", HALF),
+        48 * 364 + 128 * 1_201 + 192 * 1_153 + 192 * 1_729 + 256 * 1_729 + 4096 * (9_217 + 4_097) + 1000 * 4_097,
+    ),
+    ("krizhevsky", {"remove": (3,)}, 60_965_224 - 384 * 2_305 - 384 * 9 * 64),  # conv4 sees 2 x 128 maps, not 2 x 192
+    ("krizhevsky", {"remove": (4,)}, 60_965_224 - 384 * 1_729),
+    ("krizhevsky", {"remove": (5,)}, 60_965_224 - 256 * 1_729 + 4096 * 36 * 128),  # fc6 sees 384 maps, not 256
 ]
 
 
@@ -46,6 +57,7 @@ def test_parameters_are_the_published_ones(name, changes, count):
 def test_sides_of_the_maps_are_those_of_figure_3_and_of_the_replica():
     assert sides(describe("zf")) == [110, 55, 26, 13, 13, 13, 13, 6]
     assert sides(describe("krizhevsky")) == [55, 27, 27, 13, 13, 13, 13, 6]
+    assert sides(describe("krizhevsky", **NOT_OVERLAPPING)) == [55, 28, 26, 13, 13, 11, 11, 6]
 
 
 def test_zf_pools_before_it_normalises_and_the_replica_after():
@@ -53,6 +65,25 @@ def test_zf_pools_before_it_normalises_and_the_replica_after():
     assert order["zf"].index("pool1") < order["zf"].index("norm1")
     assert order["krizhevsky"].index("norm1") < order["krizhevsky"].index("pool1")
     assert not {"norm3", "norm4", "norm5"} & {*order["zf"], *order["krizhevsky"]}
+
+
+def test_a_net_without_contrast_normalisation_has_the_same_layers_but_for_it():
+    with_norm, without = (
+        [p.name for p in describe("krizhevsky", **changes).plan()] for changes in ({}, {"contrast_norm": False})
+    )
+    assert [name for name in with_norm if name not in without] == ["norm1", "norm2"]
+    assert [name for name in with_norm if name in without] == without
+
+
+def test_one_column_has_no_groups():
+    plan = describe("krizhevsky", **HALF).plan()
+    assert {p.options["groups"] for p in plan if p.kind == "conv"} == {1}
+
+
+def test_the_pool_of_a_removed_layer_follows_the_layer_before_it():
+    plan = [p.name for p in describe("krizhevsky", remove=(5,)).plan()]
+    assert plan[plan.index("conv4") : plan.index("flatten")] == ["conv4", "relu4", "pool4"]
+    assert sides(describe("krizhevsky", remove=(5,))) == [55, 27, 27, 13, 13, 13, 6]
 
 
 def test_removed_layers_keep_the_papers_numbers_and_conv5_its_groups():

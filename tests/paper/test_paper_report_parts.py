@@ -180,7 +180,7 @@ def test_the_time_of_other_stages_is_what_they_wrote(tmp_path):
     write_json(tmp_path / "transfer/voc/ap.json", {"provenance": {"seconds": 7.5, "device": "cpu"}})
     write_json(tmp_path / "visualize/zf-s1/features.json", {"provenance": {}})
     for run in ("a", "b"):
-        write_json(tmp_path / f"runs/{run}/evaluation.json", {"seconds": 2.0, "provenance": {}})
+        write_json(tmp_path / f"runs/{run}/evaluation.json", {"seconds": 2.0, "provenance": {}, "val": {"images": 1}})
     assert stages(Results(tmp_path)) == [("transfer/voc/ap", 7.5, "cpu"), ("errors of 2 trainings", 4.0, "")]
 
 

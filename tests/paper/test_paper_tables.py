@@ -202,5 +202,5 @@ def test_an_unknown_table_and_a_missing_folder_are_sentences(tmp_path):
 def test_a_table_without_its_columns_is_a_sentence_that_names_them(tmp_path):
     (tmp_path / "transfer/voc").mkdir(parents=True)
     (tmp_path / "transfer/voc/ap.csv").write_text("class,head\nbird,softmax\n")
-    with pytest.raises(ZfnetError, match=r"ap\.csv: column ap is missing;"):
+    with pytest.raises(ZfnetError, match=r"ap\.csv: damaged \(column ap is missing\)"):
         spec(6).build(Results(tmp_path))

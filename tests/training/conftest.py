@@ -14,7 +14,9 @@ from zfnet.data.loader import Batch
 from zfnet.data.readers.images import EncodedImage, Source
 from zfnet.data.shards.writer import write_shards
 from zfnet.settings import Data, LRSchedule, Recipe
+from zfnet.training import trainer
 from zfnet.training.experiments import NetSpec, RunSpec
+from zfnet.training.run_options import RunOptions
 
 SIZE, CROP, CLASSES = 72, 64, 4
 
@@ -109,3 +111,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def train(tmp_path, train_set, val_set):
+    """Return a function that trains in a folder `name`; each name is a run of its own."""
+
+    def call(spec, name="run", chosen=None, val=None, **options):
+        chosen = np.arange(len(train_set)) if chosen is None else chosen
+        val = np.arange(len(val_set)) if val is None else val
+        options = RunOptions(tmp_path / f"{name}-checkpoints", threads=1, **options)
+        return trainer.train(spec, train_set, chosen, val_set, val, tmp_path / name, options)
+
+    return call

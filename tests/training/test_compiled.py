@@ -1,16 +1,22 @@
 """The compiled step against the eager one, and the fallback where compilation fails."""
 
+import gc
+import weakref
+from contextlib import nullcontext
+
 import pytest
 import torch
 
+from zfnet.core.errors import GraphFailed
 from zfnet.core.seeds import generator
 from zfnet.nets import build
 from zfnet.settings import Recipe
 from zfnet.training import compiled
-from zfnet.training.compiled import should_compile
+from zfnet.training.compiled import CudaGraphStep, should_compile
 from zfnet.training.distributed import Rank
 from zfnet.training.init_weights import initialise
 from zfnet.training.learner import Learner
+from zfnet.training.views import Minibatch
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 RECIPE = Recipe(
@@ -66,18 +72,31 @@ def assert_as_near_to_fp32(compiled, eager, fp32, factor):
         assert (eager[name] - change).norm() < 0.3 * change.norm(), name  # otherwise the comparison is meaningless
 
 
-def test_only_bf16_is_compiled_and_on_a_cpu_only_when_asked():
+def test_only_bf16_is_compiled_and_on_a_cpu_only_when_asked(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     assert not any(should_compile(compile, FP32, device) for compile in ("auto", "compiled") for device in (CPU, CUDA))
     assert should_compile("auto", RECIPE, CUDA) and not should_compile("auto", RECIPE, CPU)
     assert should_compile("compiled", RECIPE, CPU) and not should_compile("eager", RECIPE, CUDA)
     assert not learner("compiled", rank=Rank(0, 2)).compiling
 
 
-def test_a_step_that_cannot_be_compiled_runs_eagerly(monkeypatch, capsys):
+def test_a_card_without_bfloat16_and_a_process_started_again_run_eagerly(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    assert not should_compile("auto", RECIPE, CUDA)
+    monkeypatch.setenv(*next(iter(compiled.plain_environment({}).items())))
+    assert not should_compile("compiled", RECIPE, CPU)
+
+
+class PTXASError(Exception):
+    """As Triton's errors, it has no base class but Exception."""
+
+
+@pytest.mark.parametrize("error", [RuntimeError, AssertionError, PTXASError])
+def test_a_step_that_cannot_be_compiled_runs_eagerly(monkeypatch, capsys, error):
     def compile(forward, **options):
         def fail(minibatch):
             forward(minibatch)
-            raise RuntimeError("no working C++ compiler\nand much more")
+            raise error("no working C++ compiler\nand much more")
 
         return fail
 
@@ -87,6 +106,45 @@ def test_a_step_that_cannot_be_compiled_runs_eagerly(monkeypatch, capsys):
     assert output == "The training step runs uncompiled, which is slower: no working C++ compiler\n"
     assert all(torch.equal(tensor, plain.state()[name]) for name, tensor in ours.state().items())
     assert torch.equal(ours.sums, plain.sums)
+    assert ours.execution == plain.execution == "eager"
+
+
+class BrokenGraph:
+    """A CUDA graph that fails when it is replayed."""
+
+    def replay(self):
+        raise RuntimeError("CUDA error: an illegal memory access\nmore")
+
+
+def test_a_failed_recording_or_replay_says_that_this_process_cannot_go_on(monkeypatch):
+    views = learner("eager").uploads(_views())
+    with pytest.raises(GraphFailed, match=r"cannot be recorded \("):  # there is no GPU, or no such step
+        CudaGraphStep(lambda minibatch: 1 / 0, views)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", BrokenGraph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, **options: nullcontext())
+    recorded = CudaGraphStep(lambda minibatch: None, views)
+    with pytest.raises(GraphFailed, match=r"recorded training step failed \(CUDA error: an illegal memory access\)"):
+        recorded(views)
+
+
+def _views():
+    images, labels = minibatch(0)
+    zeros = torch.zeros(len(labels), dtype=torch.int64)
+    return Minibatch(images, labels, zeros, zeros, zeros.bool(), None)
+
+
+def test_a_finished_learner_is_freed_at_once(monkeypatch):
+    """A learner in a reference cycle would keep the memory of its graph until the next garbage collection."""
+    monkeypatch.setattr(compiled.torch, "compile", lambda forward, **options: forward)
+    ours = train(learner("compiled"), steps=1)
+    assert ours.execution == "compiled"
+    freed = weakref.ref(ours), weakref.ref(ours.net)
+    gc.disable()
+    try:
+        del ours
+        assert [reference() for reference in freed] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_the_trial_step_changes_nothing_and_other_sizes_run_eagerly(monkeypatch):
@@ -132,7 +190,7 @@ def test_on_a_gpu_the_captured_step_is_as_near_to_fp32_as_the_eager_one(capsys):
     ours, plain, fp32 = learner("auto", device="cuda"), learner("eager", device="cuda"), learner("eager", FP32, "cuda")
     assert_as_near_to_fp32(*(train(each, steps=1) for each in (ours, plain, fp32)), factor=1.5)
     assert capsys.readouterr().out == ""  # compilation succeeded
-    assert isinstance(ours._compiled[1], compiled.CudaGraphStep)
+    assert ours.execution == "recorded"
 
 
 @needs_gpu

@@ -91,14 +91,15 @@ def test_ranks_have_their_own_views_and_dropout():
 def test_a_wrapper_may_be_called_in_place_of_the_net():
     """DistributedDataParallel is such a wrapper."""
     recipe, calls = Recipe(init_std=0.05, learning_rate=0.1), []
-    plain, wrapped = learner(recipe), learner(recipe)
+    plain = learner(recipe)
 
     class Wrapper(torch.nn.Sequential):
         def forward(self, images):
             calls.append(len(images))
             return super().forward(images)
 
-    wrapped.module = Wrapper(wrapped.net)
+    net = learner(recipe).net
+    wrapped = Learner(net, recipe, recipe.learning_rate, COVARIANCE, module=Wrapper(net))
     for either in (wrapped, plain):
         either.train_step(*minibatch(), (1, 0, 0), 0.0)
     assert calls == [6]

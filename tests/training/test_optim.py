@@ -192,6 +192,11 @@ def test_the_ten_crops_are_the_only_ones_with_crops_ten():
     assert 30 <= len(seen) <= 60  # six images, ten crops each
 
 
+def test_crops_centre_are_those_of_validation():
+    net = small()
+    assert torch.equal(views(net, (1, 0, 0), crops="centre"), views(net, (1, 0, 1), crops="centre"))
+
+
 def test_centre_views_are_the_middle():
     net = small()
     images = torch.zeros(1, 73, 73, 3, dtype=torch.uint8)

@@ -128,16 +128,22 @@ def test_ten_kills_at_random_moments_change_nothing(job, restless):
     assert not list(killed.folder.rglob(".*")), "a temporary file is left"
 
 
-def test_a_signal_saves_and_exits_with_75_while_a_second_process_is_refused(job, restless):
+def test_a_signal_saves_and_exits_with_75_while_a_second_process_waits(job, restless):
     long = job("long", restless.model_copy(update={"recipe": restless.recipe.model_copy(update={"epochs": 10_000})}))
     process = long.start("--minutes", "1e-9")
     long.wait_for_checkpoints(1)
-    assert ended(long.start()) == 1
+    second = long.start("--budget", "0")
+    said = f"zf-s1: process {process.pid} on"
+    until = time.monotonic() + 60
+    while said not in long.log.read_text():
+        assert time.monotonic() < until, long.log.read_text()
+        time.sleep(0.05)
     process.terminate()
     assert ended(process) == 75
+    assert ended(second) == 75, "it goes on from the checkpoint of the first"
     output = long.log.read_text()
-    assert f"zfnet: zf-s1: process {process.pid} is already training it and holds" in output
     assert "because SIGTERM was received. Everything is saved; run the same command to resume." in output
+    assert "zf-s1: resuming from its checkpoint" in output
     assert "Traceback" not in output
 
 

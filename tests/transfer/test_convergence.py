@@ -85,7 +85,7 @@ def test_single_precision_may_be_solved_where_its_gradient_cannot_show_it():
     assert excess(head, x, targets, costs, "svm").max() < 1e-5
 
 
-def test_costs_too_high_for_single_precision_are_told():
+def test_costs_too_high_for_single_precision_are_reported():
     x, targets, _ = problem(60, 50)
     costs = torch.full((len(x), 1), 1e6)
     head = fit(x, targets, costs, "svm")
@@ -104,7 +104,7 @@ def test_a_free_bias_of_little_curvature_is_found_as_exactly(n, d, classes):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_class_without_samples_is_done_soon(kind, monkeypatch):
+def test_a_class_without_samples_needs_few_steps(kind, monkeypatch):
     """The free bias of a sigmoid then has no optimum: each step lowers the objective by the same share of it."""
     x, targets, costs = problem()
     targets = torch.cat([targets, torch.zeros(len(targets), 1)], 1)
@@ -114,7 +114,7 @@ def test_a_class_without_samples_is_done_soon(kind, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_scikit_learn_is_heard(kind, monkeypatch):
+def test_warnings_of_scikit_learn_are_counted(kind, monkeypatch):
     x, targets, costs = problem()
     assert fit(x, targets, costs[:, 1:2], kind, solver="sklearn").solved.all()
     for name in ("LinearSVC", "LogisticRegression"):

@@ -78,14 +78,14 @@ def test_copies_are_found(change):
         assert match(copy, scene(seed)) > 0.95 or copy.shape[0] == copy.shape[1]  # or the transfer set does
 
 
-def test_another_picture_of_the_same_class_is_not_found():
+def test_another_image_of_the_same_class_is_not_found():
     """Two thirds of either picture is the same."""
     for seed in range(10):
         first, second = ((scene(50) * 0.67 + scene(seed + shift) * 0.33).astype(np.uint8) for shift in (100, 200))
         assert 0.5 < match(first, second) < 0.93
 
 
-def test_flat_pictures_resemble_nothing():
+def test_flat_images_resemble_nothing():
     flat = np.full((60, 80, 3), 200, np.uint8)
     flat[10, 10] = 203
     assert match(flat, flat) == 0
@@ -181,7 +181,7 @@ def test_stage_finds_what_was_planted(prepare, tmp_path):
     assert Image.open(out.with_suffix(".png")).width > 500
 
 
-def test_recall_is_the_share_of_known_copies_that_reach_a_threshold(caltech):
+def test_recall_is_the_fraction_of_known_copies_that_reach_a_threshold(caltech):
     found = recalls({"caltech101": caltech}, 32, 48)
     assert list(found) == [*COPIES, IN_SHARDS] and all(len(values) == len(caltech) for values in found.values())
     for change in ("resized", "brighter", "negative", "mirrored", "cropped by 2 %", IN_SHARDS):
@@ -191,7 +191,7 @@ def test_recall_is_the_share_of_known_copies_that_reach_a_threshold(caltech):
 
 
 @pytest.mark.parametrize("shape", [(120, 200), (200, 120)])
-def test_a_copy_in_the_shards_is_what_preparation_makes_of_a_smaller_picture(shape, prepare):
+def test_a_copy_in_the_shards_is_what_preparation_makes_of_a_smaller_image(shape, prepare):
     image = scene(7, *shape)
     smaller = recompressed(image, tuple(round(side * 0.7) for side in reversed(shape)), quality=75)
     train = Shards(prepare("imagenet-train", {"n1/a": (0, smaller)}, size=64, square=True))

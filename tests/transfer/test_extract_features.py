@@ -102,7 +102,7 @@ def test_stage_writes_what_is_read_back(net, shards, tmp_path):
         Features(folder)
 
 
-def test_half_precision_takes_half_the_room_and_says_when_it_cannot_hold(net, shards, tmp_path):
+def test_half_precision_halves_the_size_and_reports_overflow(net, shards, tmp_path):
     save(net, tmp_path / "net.safetensors")
     stored = Transfer(layers=("fc7",), feature_dtype="fp16")
     features_stage(tmp_path / "net.safetensors", shards.path, stored, tmp_path / "half", threads=1)
@@ -142,6 +142,6 @@ def test_features_of_another_net_or_data_set_are_refused(net, shards, caltech, t
         Features(folder, tmp_path / "other.safetensors", shards.path)
 
 
-def test_pictures_of_another_size_are_refused(net, caltech):
+def test_images_of_another_size_are_refused(net, caltech):
     with pytest.raises(ZfnetError, match="takes squares of 72 px, but caltech101 has squares of 32 px"):
         next(extract(net, caltech, ["fc7"]))

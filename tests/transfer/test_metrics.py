@@ -49,7 +49,7 @@ def test_average_precision_by_hand(truth, expected):
     assert average_precision(np.array([4.0, 3.0, 2.0, 1.0]), np.array(truth)) == pytest.approx(expected)
 
 
-def test_ties_stay_in_the_order_of_the_pictures():
+def test_ties_stay_in_the_order_of_the_images():
     assert average_precision(np.zeros(3), np.array([1, -1, -1])) == 100
     assert average_precision(np.zeros(3), np.array([-1, -1, 1])) == pytest.approx(100 / 3)
 

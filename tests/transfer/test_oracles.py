@@ -53,7 +53,7 @@ def test_a_small_c_predicts_as_the_optimum_does(seed):
     ids=["rows", "wider than trained on", "inner products"],
 )
 @pytest.mark.parametrize("kind", GRIDS)
-def test_unseen_pictures_get_the_same_labels_from_the_same_optimum(kind, n, d, by_products):
+def test_unseen_images_get_the_same_labels_from_the_same_optimum(kind, n, d, by_products):
     rows, labels = overlapping(n, d)
     kernel = FeatureKernel.open(rows, np.arange(len(rows)), torch.device("cpu"))
     assert (kernel.gram is not None) == by_products

@@ -26,7 +26,7 @@ def draw(counts, sizes=(1, 3), test=4, folds=3, seed=0, order=None):
     test=st.integers(1, 6),
     seed=st.integers(0, 3),
 )
-def test_folds_never_share_a_picture_between_training_and_testing(counts, sizes, test, seed):
+def test_folds_never_share_a_image_between_training_and_testing(counts, sizes, test, seed):
     labels, _, splits = draw(counts, tuple(sizes), test, 2, seed)
     for fold in range(2):
         trained = np.concatenate([splits.split(fold, size).train for size in splits.sizes])

@@ -83,7 +83,7 @@ def test_both_solvers_write_the_same_accuracies(write_features, tmp_path):
     assert found[0] == found[1]
 
 
-def test_test_pictures_do_not_take_part_in_choosing_c(write_features, tmp_path):
+def test_test_images_do_not_take_part_in_choosing_c(write_features, tmp_path):
     """Spoiling all features outside the training pictures changes no chosen C."""
     labels, rows = clusters([9, 9, 9], 20, 1.2)
     settings = Transfer(layers=("fc7",), caltech101_train_sizes=(5,), folds=1, heads=HEADS)
@@ -190,7 +190,7 @@ def test_the_voc_test_set_is_predicted_for_its_server(voc_features, tmp_path):
     assert summary["images"] == {"trainval": 60, "test": 30} and summary["c"] in HEADS.softmax_c
 
 
-def test_voc_test_pictures_have_no_part_in_the_head(voc_features, tmp_path):
+def test_voc_test_images_have_no_part_in_the_head(voc_features, tmp_path):
     known, test, _ = voc_features
     rows = np.load(test / "fc7.npy")
     found = []
@@ -210,7 +210,7 @@ def test_features_of_another_set_or_net_are_refused(voc_features, tmp_path):
         voc_test_stage(Features(known), Features(test), Transfer(), tmp_path / "summary.json")
 
 
-def test_a_class_list_that_disagrees_with_the_pictures_is_a_sentence(write_features, tmp_path):
+def test_a_class_list_that_disagrees_with_the_images_is_a_sentence(write_features, tmp_path):
     folder = write_features("caltech101", np.repeat([0, 1, 2], 5), {"fc7": np.eye(15)}, ["a", "b"])
     with pytest.raises(ZfnetError, match="the class list has 2 classes, but an image has class number 3"):
         heads_stage(Features(folder), Transfer(caltech101_train_sizes=(2,)), tmp_path / "t.csv")
@@ -241,7 +241,7 @@ def test_voc_stage_wants_annotations(write_features, tmp_path):
         voc_stage(Features(folder), Transfer(), tmp_path / "ap.csv")
 
 
-def test_scratch_stops_goes_on_and_does_nothing_twice(prepare, tmp_path, monkeypatch):
+def test_scratch_stops_resumes_and_repeats_nothing(prepare, tmp_path, monkeypatch):
     pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k in range(2) for i in range(6)}
     path = prepare("caltech101", pictures, size=72)
     transfer = Transfer(
@@ -298,7 +298,7 @@ def test_nets_from_scratch_know_their_classes_and_look_as_features_do(prepare, t
     assert read_json(tmp_path / "scratch.json")["too_few"] == {"class1": 1}
 
 
-def test_test_pictures_have_no_part_in_the_mean_image_of_a_net_from_scratch(prepare, tmp_path, monkeypatch):
+def test_test_images_have_no_part_in_the_mean_image_of_a_net_from_scratch(prepare, tmp_path, monkeypatch):
     pictures = {f"c{k}/p{i}": (k, scene(10 * k + i, 72, 90)) for k in range(2) for i in range(6)}
     path = prepare("caltech101", pictures, size=72)
     transfer = Transfer(

@@ -1,42 +1,44 @@
-# What all rules share: the settings, the paths, and the small settings files of the stages.
-import sys
-from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
+# What all rules share: the settings, the paths, what is at hand, and the small settings files of the stages.
 from snakemake.io import expand
 
 from zfnet import config as zfconfig
-from zfnet.data.verify import check_archives
-from zfnet.paper import items as registry
-from zfnet.core.errors import ZfnetError
 from zfnet.core.files import canonical_json, write_if_changed
+from zfnet.data.verify import NEEDED_BY, check_archives
+from zfnet.paper import availability
+from zfnet.paper import items as registry
 from zfnet.settings import Archives
 from zfnet.training.experiments import specs, variant_of
 
 
-def sentence_or(value):
-    """Call `value`; report a mistake of the user as one message without a traceback."""
-    try:
-        return value()
-    except ZfnetError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def check_profile(argv=sys.argv):
-    """Stop at a --workflow-profile that does not exist; Snakemake would ignore it and run locally."""
-    words = [word for argument in argv for word in argument.split("=", 1)]
-    for flag, value in zip(words, words[1:]):
-        known = any(Path(folder, value).exists() for folder in (".", "profiles"))
-        if flag == "--workflow-profile" and value != "none" and not known:
-            raise WorkflowError(f"--workflow-profile {value}: no such profile; choose one in profiles/.")
-
-
 def check_given_archives():
-    """Stop at a wrong path or an incomplete archive before anything is computed."""
-    given = settings.archives.model_dump(exclude_none=True)
-    problems = check_archives(Archives(**given)) if given.keys() - {"download"} else []
+    """Stop at a wrong path or an incomplete archive before anything is computed.
+
+    Archives that are useless without others are left alone, unless generated ones would take the others' place.
+    """
+    given = settings.archives.model_dump(exclude_none=True, exclude={"download"})
+    if not settings.synthetic:
+        useless = {key for other, keys in NEEDED_BY.items() if other not in given for key in keys}
+        given = {key: path for key, path in given.items() if key not in useless}
+    problems = check_archives(Archives(**given))
     if problems:
         raise WorkflowError("\n".join(problems))
+
+
+def write_plan(path, text):
+    """Write a small file of the plan if its text changed.
+
+    Only the process that plans writes it, so a job runs what it was planned with; and never while another snakemake
+    works from the present text.
+    """
+    path = Path(path)
+    if not workflow.is_main_process:
+        return
+    if OTHER_RUNS and path.exists() and path.read_text(encoding="utf-8") != text:
+        raise WorkflowError(
+            f"{path}: the settings behind it were changed, but {' and '.join(OTHER_RUNS)} still works with the old "
+            "ones in this folder. Wait for its end or stop it (Ctrl-C), then run the same command again."
+        )
+    sentence_or(lambda: write_if_changed(path, text))
 
 
 def stage(name, *trees, **single):
@@ -49,14 +51,14 @@ def stage(name, *trees, **single):
     """
     path = f"{RESULTS}/settings/{name}.json"
     parts = [f"{tree}.{field}" for tree, fields in single.items() for field in fields.split()]
-    write_if_changed(path, zfconfig.stage_text(settings, *trees, *parts))
+    write_plan(path, zfconfig.stage_text(settings, *trees, *parts))
     return path
 
 
 def data_stages():
     """Write the settings file of every data set: changing the ImageNet subset prepares only ImageNet again."""
     others = {"imagenet": {"background_class"}, "caltech": {"imagenet"}}
-    for name in ARCHIVES_OF:
+    for name in availability.ARCHIVES_OF:
         unused = next(
             (fields for kind, fields in others.items() if name.startswith(kind)), {"background_class", "imagenet"}
         )
@@ -67,7 +69,7 @@ def transfer_stages():
     """Write the settings files of every transfer set's stages: settings of one set re-run only that set."""
     for name in ("voc2012", "voc2012-test"):  # always layer 7, whatever `layers` says
         stage(f"transfer-features-{name}", transfer="crops feature_dtype")
-    for name in CALTECH:
+    for name in availability.CALTECH:
         own = [field for field in type(settings.transfer).model_fields if field.startswith(name)]
         splits = " ".join(["seed folds", *own])
         stage(f"transfer-features-{name}", transfer="crops feature_dtype layers")
@@ -79,9 +81,9 @@ def transfer_stages():
 def write_specs():
     """Write spec.json of every training and the list of trainings if they changed; return the specs by name."""
     by_name = sentence_or(lambda: specs(settings))
-    write_if_changed(f"{RESULTS}/settings/runs.json", canonical_json(list(by_name)))
+    write_plan(f"{RESULTS}/settings/runs.json", canonical_json(list(by_name)))
     for run, spec in by_name.items():
-        write_if_changed(f"{RESULTS}/runs/{run}/spec.json", spec.text)
+        write_plan(f"{RESULTS}/runs/{run}/spec.json", spec.text)
     return by_name
 
 
@@ -100,27 +102,15 @@ def archive(*names):
     return paths
 
 
-ARCHIVES_OF = {
-    "imagenet-train": ("imagenet_train", "imagenet_devkit"),
-    "imagenet-val": ("imagenet_val", "imagenet_devkit"),
-    "imagenet-test": ("imagenet_test", "imagenet_devkit"),
-    "caltech101": ("caltech101",),
-    "caltech256": ("caltech256",),
-    "voc2012": ("voc2012",),
-    "voc2012-test": ("voc2012_test",),
-    "cifar10-train": ("cifar10",),
-    "cifar10-test": ("cifar10",),
-}
-
-
 def archives_of_set(wildcards):
     """Return the archives that a data set is made of."""
-    return archive(*ARCHIVES_OF[wildcards.set])(wildcards)
+    return archive(*availability.ARCHIVES_OF[wildcards.set])(wildcards)
 
 
 def duplicates_of(wildcards):
     """Return the list of near-duplicates, for the runs that leave them out."""
-    return [rules.duplicates.output.table] if RUNS[wildcards.run].exclude_duplicates else []
+    found = RUNS[wildcards.run].exclude_duplicates and CALTECH
+    return [rules.duplicates.output.table] if found else []
 
 
 def runs_of(*variants):
@@ -138,42 +128,50 @@ def manifest(name):
     return expand(rules.shards.output.manifest, set=name)[0]
 
 
+def makeable(paths):
+    """Return those of these paths below results/PRESET for which the archives are at hand."""
+    return [
+        path for path in paths if not AVAILABLE.lacking(path.removeprefix("<results>/").removeprefix(f"{RESULTS}/"))
+    ]
+
+
+def whats_next():
+    """Return what to do after a successful run."""
+    page = Path(RESULTS, "report.html")
+    if page.exists():
+        return f"open {page.absolute()} in a browser."
+    return "the report with all that is finished: snakemake --cores all report"
+
+
+def is_prepared(name):
+    """Return whether a data set was prepared before; its archives are not needed any more."""
+    return Path(RESULTS, "data", name, "manifest.json").exists()
+
+
 zfconfig.own_commands_first()
-check_profile()
 settings = sentence_or(lambda: zfconfig.load(config))
 RESULTS = f"{settings.results}/{settings.preset}"
 LOGS = f"logs/{settings.preset}"
 WHERE = zfconfig.archives(settings, Path(RESULTS, "world"), Path("downloads"))
+AVAILABLE = availability.Availability.of(WHERE, is_prepared)
+TO_PREPARE = set(availability.ARCHIVES_OF) - (AVAILABLE.sets - availability.Availability.of(WHERE).sets)
+CALTECH = [name for name in availability.CALTECH if name in AVAILABLE.sets]
 RUNS = write_specs()
+sentence_or(lambda: registry.require_trained(RUNS))
 data_stages()
 LOOKED_AT = runs_of("zf")[: settings.visualize.nets]  # for claims about what nets respond to
 FILTER_NETS = ("zf-unclipped", "krizhevsky", "zf")  # Figure 6
 FILTER_RUNS = [run for variant in FILTER_NETS for run in runs_of(variant)[: settings.visualize.nets]]
-write_if_changed(f"{RESULTS}/settings/looked-at.json", canonical_json(LOOKED_AT))
-CALTECH = ["caltech101", "caltech256"]
+write_plan(f"{RESULTS}/settings/looked-at.json", canonical_json(LOOKED_AT))
 transfer_stages()
-check_given_archives()
-
-
-# A heavy job takes the resources that the settings say. If trainings share GPUs, `gpu` counts the slots on them: a
-# training takes one, every other heavy job all slots of a GPU.
-HEAVY = dict(
-    gpu=settings.jobs.gpus * settings.jobs.trainings_per_gpu,
-    mem_mb=settings.jobs.memory_mb,
-    runtime=settings.jobs.runtime_minutes,
-)
-TRAINING = HEAVY | dict(
-    gpu=settings.jobs.gpus * settings.jobs.gpus_per_training,
-    share=settings.jobs.trainings_per_gpu,
-    compile=settings.jobs.compile,
-    world_size=settings.jobs.gpus_per_training,
-    events="--events" if settings.jobs.tensorboard else "--no-events",
-)
+if workflow.is_main_process:
+    check_given_archives()
 
 
 wildcard_constraints:
     run=r"[a-z0-9-]+",
-    set="|".join(ARCHIVES_OF),
+    # Sets that were prepared from archives which are not named any more are sources.
+    set="|".join(name for name in availability.ARCHIVES_OF if name in TO_PREPARE),
     row=r"[a-z-]+",
     table="|".join(registry.items("tables")),
     figure="|".join(registry.items("figures")),

@@ -42,12 +42,11 @@ rule shards:
         manifest="<results>/data/{set}/manifest.json",
     log:
         "<logs>/data/{set}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("shards")
     resources:
-        mem_mb=2000,
-        runtime=settings.jobs.runtime_minutes,
+        **request("shards", gpus=0),
     message:
-        "Preparing {wildcards.set}: archive to shards"
+        "Preparing {wildcards.set}: archive to shards; progress in {log}"
     shell:
         "zfnet shards {wildcards.set} --settings {input.settings:q} --threads {threads} --out {output.manifest:q}"
         " {input.archives:q} > {log} 2>&1"

@@ -21,9 +21,9 @@ rule evaluate:
         predictions="<results>/runs/{run}/predictions.safetensors",
     log:
         "<logs>/evaluate/{run}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("evaluate")
     resources:
-        **HEAVY,
+        **request("evaluate"),
     message:
         "Evaluating {wildcards.run}: ten crops of every validation image"
     shell:
@@ -43,9 +43,9 @@ rule submission:
         nets="<results>/submission/{row}.json",
     log:
         "<logs>/submission/{row}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("submission")
     resources:
-        **HEAVY,
+        **request("submission"),
     message:
         "Predicting ImageNet's test set for its server: {wildcards.row}"
     shell:

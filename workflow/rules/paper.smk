@@ -1,7 +1,7 @@
-# Every table, figure and claim, and the report that holds them.
+# Every table, figure and claim, and the report that holds them: small jobs, which run where snakemake runs.
 rule table:
     input:
-        lambda wildcards: inputs_of(TABLES[wildcards.table].inputs),
+        table_inputs,
     output:
         csv=report(
             "<results>/tables/{table}.csv",
@@ -24,7 +24,7 @@ rule table:
 
 rule figure:
     input:
-        lambda wildcards: inputs_of(FIGURES[wildcards.figure].inputs),
+        figure_inputs,
     output:
         png=report(
             "<results>/figures/{figure}.png",
@@ -45,8 +45,7 @@ rule figure:
 
 rule claims:
     input:
-        *sorted({path for item in registry.items().values() for path in inputs_of(item.inputs)}),
-        inputs_of(registry.claim_inputs()),
+        claim_inputs(),
         settings=stage("paper", "paper"),
     output:
         csv=report(
@@ -69,8 +68,9 @@ rule claims:
 rule report_page:
     input:
         settings=stage("all", *type(settings).model_fields),
-        tables=expand(rules.table.output.csv, table=TABLES),
-        figures=expand(rules.figure.output.png, figure=FIGURES),
+        not_run=NOT_RUN_FILE,
+        tables=expand(rules.table.output.csv, table=TABLES.keys() - NOT_RUN.keys()),
+        figures=expand(rules.figure.output.png, figure=FIGURES.keys() - NOT_RUN.keys()),
         claims=rules.claims.output.csv,
         effects=rules.claims.output.effects,
     output:
@@ -107,5 +107,23 @@ for item in registry.items().values():
             expand(rules.table.output.csv, table=item.name)
             if item.name in TABLES
             else expand(rules.figure.output.png, figure=item.name),
+        localrule: True
+        message:
+            "Done: {input}"
+
+
+# All of one kind, as far as there are archives for it.
+for target, made in {
+    "tables": rules.report_page.input.tables,
+    "figures": rules.report_page.input.figures,
+    "report": rules.report_page.output.page,
+}.items():
+
+    rule:
+        name:
+            target
+        input:
+            made,
+        localrule: True
         message:
             "Done: {input}"

@@ -11,18 +11,17 @@ rule train:
         metrics="<results>/runs/{run}/metrics.json",
     log:
         "<logs>/train/{run}.log",
-    retries: 3  # a training whose time is up saves a checkpoint and resumes in the next attempt
-    threads: settings.jobs.threads
+    threads: threads_of("train")
     resources:
         **TRAINING,
     params:
         exclude=lambda wildcards, input: "--exclude" if input.exclude else "",
         checkpoints=f"checkpoints/{settings.preset}",
     message:
-        "Training {wildcards.run} (resumes from its own checkpoint)"
+        "Training {wildcards.run} (resumes from its own checkpoint); epochs appear in {log}"
     shell:
         "zfnet train --spec {input.spec:q} --train {input.train:q} --val {input.val:q}"
         " {params.exclude} {input.exclude:q} --checkpoints {params.checkpoints}/{wildcards.run} --threads {threads}"
         " --compile {resources.compile} --share {resources.share} --world-size {resources.world_size} {resources.events}"
-        " --budget $(( {resources.runtime} - 3 ))"
+        " --time-limit {resources.runtime}"
         " --weights {output.weights:q} --metrics {output.metrics:q} > {log} 2>&1"

@@ -3,7 +3,7 @@ rule duplicates:
     input:
         settings=stage("transfer-duplicates", transfer="duplicates_thumbnail_size duplicates_threshold"),
         train=manifest("imagenet-train"),
-        others=[manifest(name) for name in CALTECH],
+        others=[manifest(name) for name in CALTECH] or archive(*availability.CALTECH),
     output:
         table="<results>/transfer/duplicates.csv",
         summary="<results>/transfer/duplicates.json",
@@ -11,9 +11,9 @@ rule duplicates:
         sheet="<results>/transfer/duplicates.png",
     log:
         "<logs>/transfer/duplicates.log",
-    threads: settings.jobs.threads
+    threads: threads_of("duplicates")
     resources:
-        **HEAVY,
+        **request("duplicates"),
     message:
         "Searching ImageNet's training images for near-duplicates of Caltech's"
     shell:
@@ -30,9 +30,9 @@ rule transfer_features:
         index="<results>/transfer/features/{set}/index.json",
     log:
         "<logs>/transfer/features-{set}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("transfer_features")
     resources:
-        **HEAVY,
+        **request("transfer_features"),
     message:
         "Extracting the features of {wildcards.set} from every layer"
     shell:
@@ -49,9 +49,9 @@ rule heads:
         folds="<results>/transfer/heads/{set}.json",
     log:
         "<logs>/transfer/heads-{set}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("heads")
     resources:
-        **HEAVY,
+        **request("heads"),
     params:
         weights=net(settings.transfer.pretrained_run),
         data=lambda wildcards: manifest(wildcards.set),
@@ -71,19 +71,18 @@ rule scratch:
         folds="<results>/transfer/scratch/{set}.json",
     log:
         "<logs>/transfer/scratch-{set}.log",
-    retries: 3
-    threads: settings.jobs.threads
+    threads: threads_of("scratch")
     resources:
-        **HEAVY,
+        **request("scratch"),
     params:
         checkpoints=f"checkpoints/{settings.preset}/scratch",
         code=next(iter(RUNS.values())).code,  # other code trains again
     message:
-        "Training nets from scratch on {wildcards.set} (resumes from its own checkpoints)"
+        "Training nets from scratch on {wildcards.set} (resumes from its own checkpoints); progress in {log}"
     shell:
         "zfnet scratch --data {input.data:q} --settings {input.settings:q}"
         " --checkpoints {params.checkpoints}-{wildcards.set} --threads {threads}"
-        " --budget $(( {resources.runtime} - 3 )) --out {output.table:q} > {log} 2>&1"
+        " --time-limit {resources.runtime} --out {output.table:q} > {log} 2>&1"
 
 
 rule voc:
@@ -97,9 +96,9 @@ rule voc:
         predictions=directory("<results>/transfer/voc/val"),
     log:
         "<logs>/transfer/voc.log",
-    threads: settings.jobs.threads
+    threads: threads_of("voc")
     resources:
-        **HEAVY,
+        **request("voc"),
     params:
         weights=net(settings.transfer.pretrained_run),
         data=manifest("voc2012"),
@@ -120,9 +119,9 @@ rule voc_test:
         predictions=directory("<results>/transfer/voc/test/results"),
     log:
         "<logs>/transfer/voc-test.log",
-    threads: settings.jobs.threads
+    threads: threads_of("voc_test")
     resources:
-        **HEAVY,
+        **request("voc_test"),
     params:
         weights=net(settings.transfer.pretrained_run),
         data=manifest("voc2012"),

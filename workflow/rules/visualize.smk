@@ -10,9 +10,9 @@ rule features:
         origin="<results>/visualize/{run}/features.json",
     log:
         "<logs>/visualize/features-{run}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("features")
     resources:
-        **HEAVY,
+        **request("features"),
     message:
         "Finding and projecting the strongest activations of {wildcards.run}"
     shell:
@@ -32,9 +32,9 @@ rule controls:
         origin="<results>/visualize/{run}/controls.json",
     log:
         "<logs>/visualize/controls-{run}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("controls")
     resources:
-        **HEAVY,
+        **request("controls"),
     message:
         "Projecting through the untrained net of {wildcards.run}"
     shell:
@@ -55,9 +55,9 @@ rule evolution:
         origin="<results>/visualize/{run}/evolution.json",
     log:
         "<logs>/visualize/evolution-{run}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("evolution")
     resources:
-        **HEAVY,
+        **request("evolution"),
     message:
         "Following feature maps through the training of {wildcards.run}"
     shell:
@@ -79,9 +79,9 @@ rule invariance:
         origin="<results>/visualize/{run}/invariance.json",
     log:
         "<logs>/visualize/invariance-{run}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("invariance")
     resources:
-        **HEAVY,
+        **request("invariance"),
     message:
         "Translating, scaling and rotating images for {wildcards.run}"
     shell:
@@ -104,9 +104,9 @@ rule occlusion:
         description="<results>/visualize/{run}/occlusion.json",
     log:
         "<logs>/visualize/occlusion-{run}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("occlusion")
     resources:
-        **HEAVY,
+        **request("occlusion"),
     message:
         "Covering images with a grey square for {wildcards.run}"
     shell:
@@ -125,9 +125,9 @@ rule correspondence:
         origin="<results>/visualize/{run}/correspondence.json",
     log:
         "<logs>/visualize/correspondence-{run}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("correspondence")
     resources:
-        **HEAVY,
+        **request("correspondence"),
     message:
         "Masking eyes and noses for {wildcards.run}"
     shell:
@@ -145,9 +145,9 @@ rule filters:
         origin="<results>/visualize/filters.json",
     log:
         "<logs>/visualize/filters.log",
-    threads: settings.jobs.threads
+    threads: threads_of("filters")
     resources:
-        **HEAVY,
+        **request("filters"),
     message:
         "Measuring the filters of Figure 6"
     shell:
@@ -167,9 +167,9 @@ rule compare_methods:
         origin="<results>/visualize/{run}/methods.json",
     log:
         "<logs>/visualize/methods-{run}.log",
-    threads: settings.jobs.threads
+    threads: threads_of("compare_methods")
     resources:
-        **HEAVY,
+        **request("compare_methods"),
     message:
         "Visualising the same units of {wildcards.run} by every method"
     shell:

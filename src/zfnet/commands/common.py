@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zfnet.core.errors import ZfnetError
+from zfnet.core.workflow_presence import in_cluster_job
 
 if TYPE_CHECKING:
     from zfnet.settings import Settings
@@ -21,6 +22,20 @@ Weights = Annotated[Path, typer.Option("--weights", help="a trained net (.safete
 Prepared = Annotated[Path, typer.Option("--data", help="manifest.json of a prepared data set")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads")]
 Results = Annotated[Path, typer.Option("--results", help="the results folder of a preset, such as results/demo")]
+Budget = Annotated[float | None, typer.Option(help="minutes after which to save and stop (exit 75)")]
+TimeLimit = Annotated[
+    int | None,
+    typer.Option(help="minutes that a scheduler gives this job: save and stop 3 minutes before; without one, no limit"),
+]
+MARGIN_MINUTES = 3  # to finish a step, save and leave
+
+
+def budget_minutes(budget: float | None, time_limit: int | None) -> float | None:
+    """Return the minutes after which to save and stop; a time limit counts only in a job of a scheduler."""
+    if time_limit is None or not in_cluster_job():
+        return budget
+    slice_minutes = max(0, time_limit - MARGIN_MINUTES)
+    return slice_minutes if budget is None else min(budget, slice_minutes)
 
 
 def on_gpu(command: Callable[..., None]) -> Callable[..., None]:

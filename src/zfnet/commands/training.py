@@ -7,7 +7,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from zfnet.commands.common import Out, Prepared, SettingsFile, Threads, Weights, on_gpu, read
+from zfnet.commands.common import (
+    Budget,
+    Out,
+    Prepared,
+    SettingsFile,
+    Threads,
+    TimeLimit,
+    Weights,
+    budget_minutes,
+    on_gpu,
+    read,
+)
 
 
 @on_gpu
@@ -21,7 +32,8 @@ def train(
     exclude: Annotated[Path | None, typer.Option(help="duplicates.csv: leave out the training images it lists")] = None,
     threads: Threads = 2,
     minutes: Annotated[float, typer.Option(help="minutes between two checkpoints")] = 10,
-    budget: Annotated[float | None, typer.Option(help="minutes after which to save and stop (exit 75)")] = None,
+    budget: Budget = None,
+    time_limit: TimeLimit = None,
     share: Annotated[int, typer.Option(min=1, help="number of trainings that may share a GPU")] = 1,
     compile: Annotated[
         Literal["auto", "eager", "compiled"],
@@ -39,7 +51,8 @@ def train(
     from zfnet.training.run_options import RunOptions
     from zfnet.training.train_run import train_run
 
-    options = RunOptions(checkpoints, threads, minutes, budget, compile, events)
+    budget = budget_minutes(budget, time_limit)
+    options = RunOptions(checkpoints, threads, minutes, budget, compile, share, events)
     train_run(spec, train, val, exclude, weights, metrics, options)
 
 

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from zfnet.commands.common import FeaturesOf, Out, Prepared, SettingsFile, Threads, Weights, by_folder, on_gpu, read
+from zfnet.commands.common import (
+    Budget,
+    FeaturesOf,
+    Out,
+    Prepared,
+    SettingsFile,
+    Threads,
+    TimeLimit,
+    Weights,
+    budget_minutes,
+    by_folder,
+    on_gpu,
+    read,
+)
 
 FeaturesIndex = Annotated[Path, typer.Option("--features", help="index.json of extracted features")]
 
@@ -55,12 +68,13 @@ def scratch(
     checkpoints: Annotated[Path, typer.Option(help="folder for the checkpoints of the trainings")],
     out: Out,
     threads: Threads = 2,
-    budget: Annotated[float | None, typer.Option(help="minutes after which to save and stop (exit 75)")] = None,
+    budget: Budget = None,
+    time_limit: TimeLimit = None,
 ) -> None:
     """Train whole nets on a small data set alone, without pretraining (Tables 4 and 5)."""
     from zfnet.transfer.from_scratch import scratch_stage
 
-    scratch_stage(data, read(settings), checkpoints, out, threads, budget)
+    scratch_stage(data, read(settings), checkpoints, out, threads, budget_minutes(budget, time_limit))
 
 
 @on_gpu

@@ -11,7 +11,11 @@ class Stopped(Exception):  # noqa: N818 - not an error: the same command resumes
     exit_code = 75
 
 
-def first_line(error: Exception) -> str:
+class GraphFailed(Exception):  # noqa: N818 - the command line recovers from it
+    """The GPU cannot be used any more by this process, but by another one that does the same without CUDA graphs."""
+
+
+def first_line(error: BaseException) -> str:
     """Return the first line of a library's error message, or the error's type if it has none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

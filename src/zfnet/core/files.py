@@ -15,6 +15,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from zfnet.core.errors import ZfnetError
+from zfnet.core.parsing import JSON_BYTES, parse_json, read_limited, reading
 
 
 def _umask() -> int:
@@ -49,12 +50,16 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         temporary = hidden / path.name
         yield temporary
-        with suppress(PermissionError):  # file systems without permissions (exFAT, CIFS, S3) refuse to set them
+        with suppress(PermissionError):  # some file systems (CIFS, exFAT, S3) have no permissions
             temporary.chmod(0o666 & ~_UMASK)
         _flush_to_disk(temporary)
         temporary.replace(path)
     except SafetensorError as error:
         raise _as_os_error(error, path) from None
+    except OSError as error:
+        if error.filename is None:  # a full disk does not say which file did not fit
+            error.filename = str(path)
+        raise
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
 
@@ -130,14 +135,13 @@ def read_json(path: str | Path) -> Any:
     Raises
     ------
     ZfnetError
-        The file is missing or is not JSON.
+        The file is missing, is not JSON, is larger than JSON_BYTES or is nested deeper than JSON_DEPTH.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        with reading(path, "valid JSON", "delete it and run the workflow again"):
+            return parse_json(read_limited(path, JSON_BYTES))
     except FileNotFoundError:
         raise ZfnetError(f"{path}: no such file; run the workflow step that makes it (snakemake {path}).") from None
-    except ValueError as error:
-        raise ZfnetError(f"{path}: not valid JSON ({error}); delete it and run the workflow again.") from None
 
 
 def sha256(path: str | Path) -> str:

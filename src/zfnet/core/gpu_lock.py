@@ -8,7 +8,6 @@ holds the devices of all ranks. The lock must be taken before CUDA is first used
 
 import os
 import random
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,18 +16,9 @@ from pathlib import Path
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.file_lock import exclusive
+from zfnet.core.gpu_cards import devices
 
 POLL = 5.0  # mean seconds between two attempts
-
-
-def devices() -> list[str]:
-    """Return the UUIDs of this machine's GPUs; empty where there is no driver."""
-    command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
 @contextmanager
@@ -41,7 +31,7 @@ def gpu_lock(
     ----------
     count : number of GPUs; all or none are held, so that jobs that want several never deadlock.
     slots : number of jobs that may share one GPU.
-    gpus : UUIDs of the GPUs; None asks the driver.
+    gpus : UUIDs of the GPUs; None asks the driver for those that can compute.
     folder : where the lock files are, local to the machine; None uses the temporary folder.
     poll : mean seconds between two attempts.
 

@@ -36,6 +36,25 @@ def require(needed: int, what: str, device: torch.device, alternative: str = ALT
         )
 
 
+def roomy(needed: int, what: str, device: torch.device, alternative: str = ALTERNATIVE) -> torch.device:
+    """Return the device if `needed` bytes are free on it, else the CPU, after a sentence.
+
+    Raises
+    ------
+    ZfnetError
+        They are not free on the CPU either.
+    """
+    if device.type != "cpu" and needed > available(device):
+        print(
+            f"{what}: {needed / GIB:.1f} GiB of memory are needed and {available(device) / GIB:.1f} are free on "
+            f"{device}; computing on the CPU.",
+            flush=True,
+        )
+        device = torch.device("cpu")
+    require(needed, what, device, alternative)
+    return device
+
+
 def available(device: torch.device) -> int:
     """Return the free bytes of a device: caches count as free, and a limit on this job is respected."""
     if device.type == "cuda":

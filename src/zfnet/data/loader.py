@@ -8,7 +8,6 @@ CUDA is initialised it is pinned memory, whose allocator also reuses it, but onl
 `zfnet.data.stream` reads the same shards sequentially where they are not on this machine.
 """
 
-import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +21,9 @@ import torch
 from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
+from zfnet.core.parsing import parse_json, reading, reason
 from zfnet.data.buffers import Buffers
+from zfnet.data.mapped import read_at_random
 from zfnet.data.resize import centre_square
 from zfnet.data.shards.channel_stats import read_statistics
 from zfnet.data.shards.index import Index, read_index
@@ -95,7 +96,11 @@ class Shards:
 
     @cached_property
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        return read_statistics(self.path.parent / self.manifest.statistics)
+        path = self.path.parent / self.manifest.statistics
+        mean, covariance = read_statistics(path)
+        if mean.shape[1] != self.size:
+            raise ZfnetError(f"{path}: the mean image has a side of {mean.shape[1]}, the manifest says {self.size}.")
+        return mean, covariance
 
     def jpeg(self, index: int) -> bytes:
         """Return the encoded image as stored in the shard: the centre square, or the uncut image."""
@@ -104,7 +109,14 @@ class Shards:
     def annotation(self, index: int) -> dict[str, Any] | None:
         """Return the annotation of the image in its archive, None if it has none."""
         offset, size = self._index.annotations[index]
-        return json.loads(bytes(self._content(index, offset, size))) if size else None
+        if not size:
+            return None
+        name = f"{self._shard_path(index)}: {self.keys[index]}.json"
+        with reading(name, "an annotation", f"prepare the data set again (snakemake {self.path})"):
+            content = parse_json(bytes(self._content(index, offset, size)))
+            if not isinstance(content, dict):
+                raise ValueError(f"{type(content).__name__}, expected an object")
+        return content
 
     def squares(self, indices: Sequence[int] | np.ndarray, threads: int = 2) -> Tensor:
         """Return the centre squares of the images `indices`: uint8 (B, S, S, 3)."""
@@ -149,9 +161,9 @@ class Shards:
         for row, index in zip(rows, indices.tolist(), strict=True):
             try:
                 decode_square(self._content(index, *self._index.images[index]), row, self.manifest.square)
-            except ValueError as error:
+            except Exception as error:  # simplejpeg raises other errors than ValueError, too
                 raise ZfnetError(
-                    f"{self._shard_path(index)}: {self.keys[index]}.jpg cannot be decoded ({error}); the shard "
+                    f"{self._shard_path(index)}: {self.keys[index]}.jpg cannot be decoded ({reason(error)}); the shard "
                     f"has changed since it was written, prepare the data set again (snakemake {self.path})."
                 ) from None
 
@@ -162,7 +174,9 @@ class Shards:
         shard = int(self._index.shards[index])
         if shard not in self._files:  # torch closes the file after mapping it: ImageNet has 641 of them
             path, length = str(self._shard_path(index)), self.manifest.shards[shard].bytes
-            self._files[shard] = torch.from_file(path, size=length, dtype=torch.uint8).numpy().data
+            content = torch.from_file(path, size=length, dtype=torch.uint8)
+            read_at_random(content.data_ptr(), length)
+            self._files[shard] = content.numpy().data
         return self._files[shard][offset : offset + size]
 
 
@@ -189,9 +203,10 @@ def decode_square(jpeg: bytes | memoryview, row: np.ndarray, square: bool) -> No
     ValueError
         It is not a JPEG, its shorter side is not S, or it should be square and is not.
     """
+    height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg)  # it decides how much is allocated
+    if (height, width) != row.shape[:2] and (square or min(height, width) != len(row)):
+        raise ValueError(f"{width} × {height} pixels instead of {len(row)}")
     image = simplejpeg.decode_jpeg(jpeg, "RGB", buffer=row if square else None)
-    if image.shape[:2] != row.shape[:2] and (square or min(image.shape[:2]) != len(row)):
-        raise ValueError(f"{image.shape[1]} × {image.shape[0]} pixels instead of {len(row)}")
     if not square:
         row[:] = centre_square(image, len(row))
 

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zfnet.data.readers.images import MAX_SIDE, DamagedImage
+
 Pixels = TypeVar("Pixels", np.ndarray, Tensor)  # (H, W, 3)
 
 
@@ -18,6 +20,18 @@ def scaled(height: int, width: int, size: int) -> tuple[int, int]:
     """Return height and width scaled so that the shorter side is `size`, rounded to whole pixels."""
     short = min(height, width)
     return max(size, round(height * size / short)), max(size, round(width * size / short))
+
+
+def check_scaled(height: int, width: int, size: int) -> None:
+    """Check that the longer side stays within JPEG's limit when the shorter one becomes `size` pixels.
+
+    Raises
+    ------
+    DamagedImage
+        The image is too narrow.
+    """
+    if max(scaled(height, width, size)) > MAX_SIDE:
+        raise DamagedImage(f"the image is too narrow ({width} × {height}) for a shorter side of {size}")
 
 
 def short_side(image: np.ndarray, size: int) -> np.ndarray:
@@ -30,9 +44,15 @@ def short_side(image: np.ndarray, size: int) -> np.ndarray:
     Returns
     -------
     uint8 (h, w, 3), C-contiguous and writable, min(h, w) = size
+
+    Raises
+    ------
+    DamagedImage
+        The image is so narrow that its longer side would pass JPEG's limit.
     """
     image = np.require(image, np.uint8, ["C", "W"])  # PIL returns read-only memory, about which torch warns
     height, width = image.shape[:2]
+    check_scaled(height, width, size)
     if min(height, width) == size:
         return image
     pixels = torch.from_numpy(image)[None].permute(0, 3, 1, 2)  # (1, 3, H, W), channels last: the fast path

@@ -1,13 +1,13 @@
 """Sequential reading of remote shards: on a web server, in a bucket, from a command.
 
-Plain `webdataset` reads them, so all its addresses work: files, "https://…", "pipe:command", and "s3://…" through the
+`webdataset` opens them, so all its addresses work: files, "https://…", "pipe:command", and "s3://…" through the
 program `aws`. Images are decoded like those of local shards, one batch per thread, and come in the same batches. There
 is no random access, so shuffling uses a buffer, and an epoch cannot be resumed at a step.
 """
 
+import gzip
 import re
 import shlex
-import tarfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,15 +16,17 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-import simplejpeg
 import torch
-from pydantic import ValidationError
 
 from zfnet.core.errors import ZfnetError
+from zfnet.core.parsing import JSON_BYTES, parse_json, reason
 from zfnet.core.threads import in_order
 from zfnet.data.loader import Batch, decode_square
+from zfnet.data.readers.images import DamagedImage, read_size
+from zfnet.data.readers.names import readable
 from zfnet.data.shards.manifest import Manifest
 from zfnet.data.shards.tar import read_label
+from zfnet.data.shards.tar_stream import read_images
 
 _CHUNK = 1 << 16
 
@@ -119,7 +121,9 @@ class RemoteShards:
             for content in _contents(address):
                 count += 1
                 yield content
-        except (OSError, ValueError, tarfile.TarError) as error:
+        except ZfnetError:
+            raise
+        except Exception as error:  # of the server, the command or the tar
             raise ZfnetError(
                 f"{address}: the shard breaks off after {count} images ({_reason(error)}); check the address and the "
                 f"connection, or copy the shards to this machine."
@@ -130,15 +134,16 @@ class RemoteShards:
             )
 
     def _sample(self, position: int, content: dict[str, Any], address: str) -> Sample:
-        name = f"{address}: {content['__key__']}"
-        if not {"jpg", "cls"} <= content.keys():
+        name = readable(f"{address}: {content['__key__']}")
+        jpeg = content.get("jpg", content.get("jpeg"))
+        if jpeg is None or "cls" not in content:
             suffixes = sorted(suffix for suffix in content if not suffix.startswith("__"))
             raise ZfnetError(
-                f"{name}: expected a .jpg and a .cls, found {suffixes}; the shard is truncated, or not one of images."
+                f"{name}: expected a .jpg and a .cls, found {suffixes}; the shard is truncated, or not one of JPEG"
+                " images with an integer label in .cls: write it anew in that form."
             )
-        if self.size is None:
-            self.size = min(simplejpeg.decode_jpeg_header(content["jpg"])[:2])
-        return Sample(position, name, content["jpg"], read_label(content["cls"], name))
+        self.size = self.size or _short_side(jpeg, f"{name}.jpg")
+        return Sample(position, name, jpeg, read_label(content["cls"], name, len(self.classes or [])))
 
     def _decode(self, samples: list[Sample]) -> Batch:
         size = self.size or 0  # set by the first sample
@@ -147,8 +152,8 @@ class RemoteShards:
         for row, sample in zip(images.numpy(), samples, strict=True):
             try:
                 decode_square(sample.jpeg, row, square)
-            except ValueError as error:
-                raise ZfnetError(f"{sample.name}.jpg cannot be decoded ({error}).") from None
+            except Exception as error:  # simplejpeg raises other errors than ValueError, too
+                raise ZfnetError(f"{sample.name}.jpg cannot be decoded ({reason(error)}).") from None
         labels = torch.tensor([sample.label for sample in samples])
         return Batch(images, labels, torch.tensor([sample.position for sample in samples]))
 
@@ -171,28 +176,39 @@ def _load_manifest(address: str) -> Manifest:
         return Manifest.load(address)
     try:
         with _open(address) as file:
-            return Manifest.model_validate_json(file.read())
-    except (OSError, ValueError, ValidationError) as error:
+            content = file.read(JSON_BYTES + 1)
+        if len(content) > JSON_BYTES:
+            raise ValueError(f"more than {JSON_BYTES} bytes")
+        return Manifest.model_validate(parse_json(content))
+    except Exception as error:
         raise ZfnetError(f"{address}: the manifest cannot be read ({_reason(error)}); check the address.") from None
 
 
 def _open(address: str) -> Any:
     from webdataset.gopen import gopen
 
+    if ":" not in address and Path(address).exists() and not Path(address).is_file():
+        raise ValueError("a folder, pipe or device, expected a file")
     return gopen(f"pipe:aws s3 cp {shlex.quote(address)} -" if address.startswith("s3://") else address)
+
+
+def _short_side(jpeg: bytes, name: str) -> int:
+    """Return the shorter side of an image, which becomes the size of all."""
+    try:
+        return min(read_size(jpeg, "the image"))
+    except DamagedImage as damage:
+        raise ZfnetError(f"{name} cannot be decoded ({damage.reason}).") from None
 
 
 def _contents(address: str) -> Iterator[dict[str, Any]]:
     """Yield the members of each image of one shard, by suffix."""
-    from webdataset.tariterators import group_by_keys, tar_file_expander
-
     stream = _open(address)
     try:
-        yield from group_by_keys(tar_file_expander([{"url": address, "stream": stream}]))
+        yield from read_images(gzip.GzipFile(fileobj=stream) if address.endswith((".gz", ".tgz")) else stream)
         while stream.read(_CHUNK):  # drain it, so that a command behind it can exit cleanly
             pass
         stream.close()  # an OSError if it did not
-    except tarfile.TarError:
+    except ValueError:
         if not stream.read(1):
             stream.close()  # the command's failure explains more than the tar's
         raise
@@ -205,4 +221,4 @@ def _reason(error: Exception) -> str:
     """Return the reason in a few words: messages of webdataset contain whole commands with their arguments."""
     if match := re.search(r"exit (-?\d+)", str(error)):
         return f"the command that reads it exited with code {match[1]}"
-    return getattr(error, "strerror", None) or str(error.args[0] if error.args else error).splitlines()[0]
+    return getattr(error, "strerror", None) or reason(error)

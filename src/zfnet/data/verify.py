@@ -1,7 +1,7 @@
-"""Quick check of the archives before anything is computed: is each present, apparently complete, and the right one?
+"""Check of the archives before anything is computed: is each present, complete, and the right one? What is missing?
 
-It takes seconds even for ImageNet: only the first headers and the last blocks are read. Other damage (within a member,
-or at the end of a .gz) is reported by the readers when they reach it.
+The quick check takes seconds even for ImageNet: only the first headers and the last blocks are read. The full check
+(`zfnet.data.verify_fully`) then reads every archive to its end.
 """
 
 import re
@@ -13,10 +13,12 @@ from pathlib import Path
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers.devkit import check_devkit
+from zfnet.data.readers.download import REMOTE
 from zfnet.data.readers.imagenet import find_tree, groups
 from zfnet.data.readers.images import is_image
 from zfnet.data.readers.keypoints import read_marks
 from zfnet.data.readers.members import archive_format, check_end, members
+from zfnet.data.readers.skipped import Skipped
 from zfnet.settings import Archives
 
 PROBED = 10_000  # members among which one must look like the official archive's
@@ -29,6 +31,22 @@ NEEDED_BY = {  # the devkit defines the classes and their words, even for images
     "voc2012": ("voc2012_test",),
     "parts_images": ("parts_keypoints",),
     "parts_keypoints": ("parts_images",),
+}
+
+
+IMAGENET_LACKS = "no net is trained, so no table, figure or claim can be computed"
+LACKS = {  # what a run without the archive will not have
+    "imagenet_train": IMAGENET_LACKS,
+    "imagenet_val": IMAGENET_LACKS,
+    "imagenet_devkit": IMAGENET_LACKS,
+    "imagenet_test": "no predictions for the challenge's server; nothing else is affected",
+    "caltech101": "Table 4, its column of Table 7 and their claims are not run",
+    "caltech256": "Table 5, Figure 9, its column of Table 7 and their claims are not run",
+    "voc2012": "Table 6 and its claims are not run",
+    "voc2012_test": "no predictions for the VOC server; nothing else is affected",
+    "cifar10": "the comparison of ReLU and tanh (Krizhevsky's Figure 1) and its claim are not run",
+    "parts_images": "Table 1, Figure 8 and their claims are not run",
+    "parts_keypoints": "Table 1, Figure 8 and their claims are not run",
 }
 
 
@@ -50,6 +68,16 @@ def check_archives(archives: Archives) -> list[str]:
     set. Empty if there is none.
     """
     return [*_check_each(archives), *_check_companions(archives)]
+
+
+def missing(archives: Archives) -> list[str]:
+    """Return one sentence for each official archive without a path: what a run without it will not have."""
+    fetched = REMOTE if archives.download else {}
+    absent = [key for key in OFFICIAL if getattr(archives, key) is None and key not in fetched]
+    return [
+        f"archives: {key} is not set ({OFFICIAL[key].files}, from {OFFICIAL[key].origin}): {LACKS[key]}."
+        for key in absent
+    ]
 
 
 def _check_each(archives: Archives) -> Iterator[str]:
@@ -80,7 +108,7 @@ def _check_train(path: Path) -> None:
     """Check the first class, its first image, and the end of the archive."""
     tree = find_tree(path, "train")
     for wnid, group in groups(tree):
-        if not any(is_image(member.name) for member in islice(group(), PROBED)):
+        if not any(is_image(member.name) for member in islice(group(Skipped()), PROBED)):
             raise ZfnetError(f"{path}: its first class, {wnid}, holds no image.")
         return _check_end(tree)
     raise ZfnetError(f"{path}: it holds no tar or folder of a class (n01440764 …).")
@@ -96,7 +124,8 @@ def _check_test(path: Path) -> None:
 
 def _check_members(path: Path, pattern: str, inner: str | None = None) -> None:
     """Check that one of the first members has an official name, and that a tar is complete."""
-    names = (member.name for member in islice(members(path, inner), PROBED))
+    probed = None if path.is_dir() else PROBED  # a tree may hold other data sets before this one
+    names = (member.name for member in islice(members(path, inner), probed))
     if not any(re.search(pattern, name, re.IGNORECASE) for name in names):
         raise ZfnetError(f"{path}: no member has a name like those of the official archive.")
     _check_end(path)

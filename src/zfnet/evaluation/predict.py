@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from zfnet.core.device import full_precision
 from zfnet.core.progress_bar import track
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
 from zfnet.data.loader import Shards, require_square_size
@@ -53,14 +54,6 @@ def ten_crop_views(images: Tensor, net: Network) -> Iterator[Tensor]:
 def centre_views(images: Tensor, net: Network) -> Iterator[Tensor]:
     """Yield the centre crop of uint8 (B, S, S, 3): float32 (B, 3, crop, crop)."""
     yield prepare(images, centre_crops(len(images), net.size, net.crop), net.crop, net.mean)
-
-
-def full_precision() -> None:
-    """Disable TF32 in cuDNN convolutions, which would round mantissas from 23 to 10 bits.
-
-    Matrix products do not use TF32 by default.
-    """
-    torch.backends.cudnn.allow_tf32 = False
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """The nets of Zeiler & Fergus (Figure 3) and Krizhevsky et al. (Figure 2) as data, without torch.
 
-A net is a table of layers. The variants of Table 3 edit that table at full size (`Changes`); `width` then scales the
-result. Sizes follow cuda-convnet, which both papers used: the last window may extend beyond the right and bottom edge,
-where it reads zeros, so `out = 1 + ceil((2 padding + n - kernel) / stride)` (D2, D3). For convolutions this overhang is
-an explicit padding operation.
+A net is a table of layers (`layer_table`). Variants edit that table at full size; `width` then scales the result. Sizes
+follow cuda-convnet, which both papers used: the last window may extend beyond the right and bottom edge, where it reads
+zeros, so `out = 1 + ceil((2 padding + n - kernel) / stride)` (D2, D3). For convolutions this overhang is an explicit
+padding operation.
 
 Decisions: D4 (order of norm and pool), D5 (alpha of the norm), D23 (groups are kept when layers are removed),
-D32 (layers keep the paper's numbers when others are removed). Only the grouped convolutions reproduce Krizhevsky's
-two-GPU split: the contrast norm runs over all maps, as in every one-GPU version of the net.
+D32 (layers keep the paper's numbers when others are removed).
 """
 
 import math
@@ -20,58 +19,13 @@ from pydantic.dataclasses import dataclass
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.suggest import require_known
+from zfnet.nets.layer_table import POOL_STRIDE, TABLES, Changes, Conv, Count, Full, Layer, apply_changes, scale
 
-Count = Annotated[int, Field(gt=0, le=10**6)]  # the limit catches mistakes and corrupt files
 NormAlpha = Literal["over_n", "per_term"]
 _STRICT = ConfigDict(extra="forbid")
-
-POOL_KERNEL, POOL_STRIDE = 3, 2
-FULL_CROP = 224
-
-
-class Conv(NamedTuple):
-    """A convolutional layer and the operations that follow it, in order."""
-
-    number: int
-    maps: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    groups: int = 1
-    then: tuple[str, ...] = ("relu",)
-
-
-class Full(NamedTuple):
-    """A fully connected layer, followed by ReLU and dropout."""
-
-    number: int
-    units: int
-
-
-Layer = Conv | Full
-
-_TABLES: dict[str, tuple[Layer, ...]] = {
-    "zf": (
-        Conv(1, 96, kernel=7, stride=2, then=("relu", "pool", "norm")),
-        Conv(2, 256, kernel=5, stride=2, then=("relu", "pool", "norm")),
-        Conv(3, 384, kernel=3, padding=1),
-        Conv(4, 384, kernel=3, padding=1),
-        Conv(5, 256, kernel=3, padding=1, then=("relu", "pool")),
-        Full(6, 4096),
-        Full(7, 4096),
-    ),
-    "krizhevsky": (
-        Conv(1, 96, kernel=11, stride=4, then=("relu", "norm", "pool")),
-        Conv(2, 256, kernel=5, padding=2, groups=2, then=("relu", "norm", "pool")),
-        Conv(3, 384, kernel=3, padding=1),
-        Conv(4, 384, kernel=3, padding=1, groups=2),
-        Conv(5, 256, kernel=3, padding=1, groups=2, then=("relu", "pool")),
-        Full(6, 4096),
-        Full(7, 4096),
-    ),
-}
-NAMES = tuple(_TABLES)
+NAMES = tuple(TABLES)
 CLASSIFIER = 8
+FULL_CROP = 224
 
 
 class OpSpec(NamedTuple):
@@ -82,22 +36,6 @@ class OpSpec(NamedTuple):
     options: dict[str, Any]  # arguments of the torch module
     layer: str | None  # public name of the output, if it has one
     shape: tuple[int, ...]  # of the output: (maps, side, side) or (units,)
-
-
-@dataclass(frozen=True, config=_STRICT)
-class Changes:
-    """The changes that a variant of Table 3 makes to the published net.
-
-    Attributes
-    ----------
-    remove : numbers of the layers to remove, with their pool and norm.
-    units : units of layers 6 and 7; None: 4096.
-    maps : number of a convolutional layer -> its feature maps.
-    """
-
-    remove: tuple[int, ...] = ()
-    units: Count | None = None
-    maps: dict[int, Count] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -128,7 +66,7 @@ class Architecture:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The table of layers after all changes, without the classifier (layer 8)."""
-        return tuple(_scale(layer, self.width) for layer in _change(_TABLES[self.name], self.changes))
+        return tuple(scale(layer, self.width) for layer in apply_changes(TABLES[self.name], self.changes))
 
     def plan(self) -> list[OpSpec]:
         """Return every operation in order, with resolved sizes."""
@@ -205,10 +143,10 @@ def _first_mistake(error: ValidationError) -> str:
 def _check(architecture: Architecture) -> None:
     """Check what single fields cannot: names, layer numbers, groups and sizes."""
     require_known(architecture.name, NAMES, "net")
-    table, changes = _TABLES[architecture.name], architecture.changes
+    table, changes = TABLES[architecture.name], architecture.changes
     for number in changes.remove:
         require_known(number, [layer.number for layer in table], "layer to remove")
-    for number in changes.maps:
+    for number in (*changes.maps, *changes.paddings):
         kept = [layer.number for layer in table if isinstance(layer, Conv) and layer.number not in changes.remove]
         require_known(number, kept, "convolutional layer")
     if architecture.crop > architecture.size:
@@ -217,24 +155,6 @@ def _check(architecture: Architecture) -> None:
             "smaller or the square larger."
         )
     architecture.plan()  # raises where groups or sizes do not fit
-
-
-def _change(table: tuple[Layer, ...], changes: Changes) -> Iterator[Layer]:
-    for layer in table:
-        if layer.number in changes.remove:
-            continue
-        if isinstance(layer, Conv):
-            yield layer._replace(maps=changes.maps.get(layer.number, layer.maps))
-        else:
-            yield layer._replace(units=changes.units or layer.units)
-
-
-def _scale(layer: Layer, width: float) -> Layer:
-    """Scale maps or units to a multiple of 4, which two groups divide evenly; width 1 changes nothing."""
-    if width == 1:
-        return layer
-    count = max(4, 4 * round((layer.maps if isinstance(layer, Conv) else layer.units) * width / 4))
-    return layer._replace(maps=count) if isinstance(layer, Conv) else layer._replace(units=count)
 
 
 def _plan(net: Architecture) -> Iterator[OpSpec]:
@@ -267,7 +187,7 @@ def _conv_layer(layer: Conv, net: Architecture, maps: int, side: int) -> Iterato
     yield OpSpec(name, "conv", _convolution(layer, maps), None, (layer.maps, out, out))
     for kind in layer.then:
         if kind == "pool":
-            out, _ = _windows(out, POOL_KERNEL, POOL_STRIDE, 0, f"pool{n}", net)
+            out, _ = _windows(out, net.changes.pool_kernel, POOL_STRIDE, 0, f"pool{n}", net)
         yield OpSpec(f"{kind}{n}", kind, _options(kind, net), _public(kind, n), (layer.maps, out, out))
 
 
@@ -289,7 +209,7 @@ def _public(kind: str, number: int) -> str:
 
 def _options(kind: str, net: Architecture) -> dict[str, Any]:
     if kind == "pool":
-        return {"kernel_size": POOL_KERNEL, "stride": POOL_STRIDE, "ceil_mode": True}
+        return {"kernel_size": net.changes.pool_kernel, "stride": POOL_STRIDE, "ceil_mode": True}
     return {"alpha": 1e-4 if net.norm_alpha == "over_n" else 5e-4} if kind == "norm" else {}
 
 

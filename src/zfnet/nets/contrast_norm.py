@@ -13,15 +13,16 @@ passes over memory. On a GPU that Triton can compile for, `zfnet.nets.contrast_n
 """
 
 from collections.abc import Callable
-from functools import cache, lru_cache
-from subprocess import SubprocessError
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from zfnet.core.errors import first_line
+from zfnet.nets import gpu_kernels
 
+NAME = "contrast norm"
+KERNEL_TYPES = (torch.float32, torch.bfloat16)
 CHUNK = 2**18  # bytes of one tensor processed at a time on a CPU: a few chunks fit into a core's cache
 
 
@@ -42,9 +43,10 @@ class ContrastNorm(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise float (B, C, …) of any precision, device and memory format."""
-        if images.is_cuda and images.dtype in (torch.float32, torch.bfloat16) and kernels_work():
-            return torch.ops.zfnet.contrast_norm(images, self.size, self.alpha, self.beta, self.k)
-        return _ContrastNorm.apply(images, self.size, self.alpha, self.beta, self.k)
+        constants = self.size, self.alpha, self.beta, self.k
+        if images.is_cuda and images.dtype in KERNEL_TYPES and kernels_run(images.shape[1], images.dtype, *constants):
+            return torch.ops.zfnet.contrast_norm(images, *constants)
+        return _ContrastNorm.apply(images, *constants)
 
     def extra_repr(self) -> str:
         """Return the constants for `repr`."""
@@ -52,22 +54,19 @@ class ContrastNorm(nn.Module):
 
 
 @torch.compiler.assume_constant_result
-def kernels_work() -> bool:
-    """Return whether the Triton kernels run here; constant in a compiled graph."""
-    return _try_kernels()
+def kernels_run(maps: int, dtype: torch.dtype, size: int, alpha: float, beta: float, k: float) -> bool:
+    """Return whether the Triton kernels run here in this form; constant in a compiled graph."""
+    return gpu_kernels.runs(NAME, (maps, dtype, size, beta), partial(_try_kernels, maps, dtype, size, alpha, beta, k))
 
 
-@cache
-def _try_kernels() -> bool:
-    """Run the kernel on a tiny tensor, once per process: Triton may be missing, or find no compiler."""
-    try:
-        from zfnet.nets.contrast_norm_triton import contrast_norm
+def _try_kernels(maps: int, dtype: torch.dtype, *constants: float) -> None:
+    """Run both kernels on one position and wait for them."""
+    from zfnet.nets.contrast_norm_triton import contrast_norm, contrast_norm_backward
 
-        contrast_norm(torch.ones(1, 8, 1, 1, device="cuda"), 5, 1e-4, 0.75, 2.0)
-    except (ImportError, OSError, RuntimeError, SubprocessError) as error:
-        print(f"The contrast norm runs without its GPU kernels, which is slower: {first_line(error)}", flush=True)
-        return False
-    return True
+    x = torch.ones(1, maps, 1, 1, device="cuda", dtype=dtype)
+    contrast_norm(x, *constants)
+    contrast_norm_backward(x, x, *constants)
+    torch.cuda.synchronize()
 
 
 class _ContrastNorm(torch.autograd.Function):

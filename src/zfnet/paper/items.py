@@ -2,17 +2,18 @@
 
 This module needs neither torch nor pandas, because the workflow reads it before any job starts.
 
-Inputs are a mapping with two keys, both optional:
+Inputs are a mapping with three keys, all optional:
 
 `files` : paths below results/PRESET. `{NET}` is the first training of a net, such as `zf-s1` for `{zf}`; `{NET*}` is
     each of its trainings, and `{looked-at}` each net that visualize/ looks at.
 `evaluations` : nets; stands for the errors and the predictions of all their trainings.
+`evaluations_if_trained` : nets that only some settings train; the same for those that these settings train.
 """
 
 import pkgutil
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from typing import Any
 import yaml
 
 from zfnet.core.errors import ZfnetError
-from zfnet.training.experiments import variant_of
+from zfnet.core.suggest import require_known
+from zfnet.training.experiments import run_name, variant_of
 
 SHOWN = "zf"  # the net whose first training Figures 2-8 and Table 1 show
 EVALUATION = ("evaluation.json", "predictions.safetensors")
 LOOKED_AT = "looked-at"
+_NET = re.compile(r"\{([\w-]+)(\*?)\}")  # {zf}, {zf*}
 
 
 @dataclass(frozen=True)
@@ -61,16 +64,36 @@ class Item:
         return ". ".join(filter(None, [self.number, self.caption]))
 
     def load(self) -> Any:
-        """Return the Table or Figure that makes it."""
-        return pkgutil.resolve_name(f"zfnet.paper.{self.module}")
+        """Return the Table or Figure that makes it.
+
+        Raises
+        ------
+        ZfnetError
+            Its module, or the object in it, does not exist.
+        """
+        try:
+            return pkgutil.resolve_name(f"zfnet.paper.{self.module}")
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ZfnetError(f"items.yaml: {self.name}: module {self.module} cannot be loaded: {error}.") from error
 
 
 @cache
 def items(folder: str = "") -> dict[str, Item]:
     """Return all items by name, or those of one folder (`tables`, `figures`)."""
     text = Path(__file__).with_name("items.yaml").read_text(encoding="utf-8")
-    registered = {name: Item(name, **fields) for name, fields in yaml.safe_load(text).items()}
+    registered = {name: _item(name, entry) for name, entry in yaml.safe_load(text).items()}
     return {name: item for name, item in registered.items() if folder in ("", item.folder)}
+
+
+def _item(name: str, entry: Mapping[str, Any]) -> Item:
+    """Return an item, after checking that its entry in items.yaml has the right fields."""
+    required = {field.name: field.default is MISSING for field in fields(Item) if field.name != "name"}
+    for field in entry:
+        require_known(field, required, f"field of {name} in items.yaml")
+    missing = [field for field, needed in required.items() if needed and field not in entry]
+    if missing:
+        raise ZfnetError(f"items.yaml: {name} has no {', '.join(missing)}; the file's head explains the fields.")
+    return Item(name, **entry)
 
 
 def find(name: str, folder: str) -> Any:
@@ -96,7 +119,9 @@ def input_paths(inputs: Mapping[str, Iterable[str]], runs: Sequence[str], looked
     runs : names of all trainings; those of one net in the order of their seeds.
     looked_at : names of the trainings that visualize/ looks at.
     """
-    patterns = [f"runs/{{{net}*}}/{file}" for net in inputs.get("evaluations", ()) for file in EVALUATION]
+    optional = set(inputs.get("evaluations_if_trained", ())) & set(map(variant_of, runs))
+    nets = (*inputs.get("evaluations", ()), *sorted(optional))
+    patterns = [f"runs/{{{net}*}}/{file}" for net in nets for file in EVALUATION]
     return [path for pattern in (*patterns, *inputs.get("files", ())) for path in _filled(pattern, runs, looked_at)]
 
 
@@ -105,18 +130,29 @@ def claim_inputs() -> dict[str, list[str]]:
     return yaml.safe_load(Path(__file__).with_name("claims").joinpath("inputs.yaml").read_text(encoding="utf-8"))
 
 
+def require_trained(runs: Iterable[str]) -> None:
+    """Check that the workflow trains every net that an item or the claims are made from.
+
+    Raises
+    ------
+    ZfnetError
+        There is no training of a net; the message names the net and what needs it.
+    """
+    trained = dict.fromkeys(map(variant_of, runs))
+    inputs = {f"the inputs of {item.name}, items.yaml": item.inputs for item in items().values()}
+    for place, needed in {**inputs, "claims/inputs.yaml": claim_inputs()}.items():
+        named = [match[1] for path in needed.get("files", ()) if (match := _NET.search(path))]
+        for net in {*needed.get("evaluations", ()), *named} - {LOOKED_AT}:
+            require_known(net, trained, f"net in {place}:")
+
+
 def _filled(pattern: str, runs: Sequence[str], looked_at: Sequence[str] = ()) -> list[str]:
-    match = re.search(r"\{([\w-]+)(\*?)\}", pattern)
+    match = _NET.search(pattern)
     if match is None:
         return [pattern]
     if match[1] == LOOKED_AT:
         chosen = looked_at
     else:
-        trainings = [run for run in runs if variant_of(run) == match[1]] or [first_run(match[1])]
+        trainings = [run for run in runs if variant_of(run) == match[1]] or [run_name(match[1])]
         chosen = trainings if match[2] else trainings[:1]
     return [pattern.replace(match[0], run) for run in chosen]
-
-
-def first_run(net: str) -> str:
-    """Return the name of a net's first training: `zf-s1` of `zf`, `zf-wide` of `zf-wide`."""
-    return net if "-" in net else f"{net}-s1"

@@ -6,7 +6,6 @@ A missing file is None, so that the caller can say why a cell stays empty; a bro
 import json
 import re
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,27 +15,24 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from zfnet.core.errors import ZfnetError
+from zfnet.core.errors import ZfnetError, first_line
 from zfnet.core.files import read_json
 from zfnet.evaluation.top_k import missed
-from zfnet.paper.items import SHOWN, first_run
-from zfnet.training.experiments import variant_of
+from zfnet.paper import schemas
+from zfnet.paper.availability import NOT_RUN
+from zfnet.paper.items import SHOWN
+from zfnet.training.experiments import run_name, variant_of
 
-# Required columns, by file.
-REQUIRED_COLUMNS = {
-    "claims-effects.csv": "claim difference value low high n claimed_above claimed_below digits",
-    "visualize/*/correspondence-pairs.csv": "location layer first second distance",
-    "visualize/*/evolution.csv": "layer map epoch key",
-    "visualize/*/features.csv": "layer map label activation",
-    "visualize/filters.csv": "run filters dead norm_median norm_max low middle high aliasing shift dominance",
-    "visualize/*/invariance.csv": "image key class transform amount conv1_relative fc7_relative probability",
-    "visualize/*/occlusion.csv": "key own control alike apart lost left",
-    "visualize/*/methods.csv": "layer unit name method cosine gain",
-    "transfer/duplicates-curve.csv": "threshold of name fraction",
-    "transfer/heads/*.csv": "head layer size fold accuracy classes train_images test_images",
-    "transfer/scratch/*.csv": "size fold accuracy",
-    "transfer/voc/ap.csv": "class head ap",
-}
+
+class Arrays(dict[str, np.ndarray]):
+    """The arrays of a file; one that it lacks is a sentence about the file."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], path: Path, name: str) -> None:
+        super().__init__(arrays)
+        self.path, self.name = path, name
+
+    def __missing__(self, key: str) -> np.ndarray:
+        raise schemas.damaged(self.path, self.name, f"it has no array {key}")
 
 
 @dataclass(frozen=True)
@@ -62,38 +58,34 @@ class Results:
         if not self.root.is_dir():
             raise ZfnetError(f"{self.root}: no such results folder; run the workflow first (make demo).")
 
-    # ---- files of any kind -------------------------------------------------------------------------------------
+    # ---- files of any kind: each is checked once, when it is read (see schemas.py) ------------------------------
     def json(self, name: str) -> Any:
-        """Return the content of a JSON file, None if there is none."""
-        path = self.root / name
-        return read_json(path) if path.exists() else None
-
-    def frame(self, name: str) -> pd.DataFrame | None:
-        """Return the content of a CSV file, None if there is none.
-
-        Raises
-        ------
-        ZfnetError
-            It cannot be read, or lacks a column of `REQUIRED_COLUMNS`.
-        """
+        """Return the content of a JSON file, None if there is none; a damaged one is a ZfnetError."""
         path = self.root / name
         if not path.exists():
             return None
+        schemas.check_size(path, name)
+        content = read_json(path)
+        schemas.check(path, name, content)
+        return content
+
+    def frame(self, name: str) -> pd.DataFrame | None:
+        """Return the content of a CSV file, None if there is none; a damaged one is a ZfnetError."""
+        path = self.root / name
+        if not path.exists():
+            return None
+        schemas.check_size(path, name)
         try:
             frame = pd.read_csv(path)
-        except ValueError as error:
-            raise ZfnetError(f"{path}: not a readable CSV table ({error}); delete it and run the workflow.") from None
-        required = next(
-            (columns.split() for pattern, columns in REQUIRED_COLUMNS.items() if fnmatch(name, pattern)), []
-        )
-        missing = [column for column in required if column not in frame]
-        if missing:
-            raise ZfnetError(f"{path}: column {', '.join(missing)} is missing; delete it and run the workflow again.")
+        except (ValueError, OverflowError) as error:
+            raise schemas.damaged(path, name, f"not a readable CSV table: {first_line(error)}") from None
+        schemas.check_rows(path, name, frame)
         return frame
 
     def required_json(self, name: str) -> Any:
         """Return the content of a JSON file; a missing one is a ZfnetError."""
-        return read_json(self._existing(name))
+        self._existing(name)
+        return self.json(name)
 
     def required_frame(self, name: str) -> pd.DataFrame:
         """Return the content of a CSV file; a missing one is a ZfnetError."""
@@ -108,19 +100,13 @@ class Results:
             raise ZfnetError(f"{path}: no such file; make it with `snakemake {path}`.")
         return path
 
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """Return the arrays of a safetensors file.
-
-        Raises
-        ------
-        ZfnetError
-            The file is missing or cannot be read.
-        """
+    def arrays(self, name: str) -> Arrays:
+        """Return the arrays of a safetensors file; a missing or damaged one is a ZfnetError."""
         path = self._existing(name)
         try:
-            return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise ZfnetError(f"{path}: not a readable safetensors file ({error}); delete it and run again.") from None
+            return Arrays(load_file(path), path, name)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise schemas.damaged(path, name, f"not a readable safetensors file: {first_line(error)}") from None
 
     # ---- trainings ---------------------------------------------------------------------------------------------
     @cached_property
@@ -132,7 +118,13 @@ class Results:
         current = self.json("settings/runs.json")
         folders = sorted(path for path in (self.root / "runs").glob("*") if path.is_dir())
         folders = [folder for folder in folders if current is None or folder.name in current]
-        return {folder.name: Run(folder.name, _seed(folder), folder) for folder in folders}
+        return {folder.name: Run(folder.name, self._seed(folder), folder) for folder in folders}
+
+    def _seed(self, folder: Path) -> int:
+        """Return the seed of a training by its spec, else by its name."""
+        spec = self.json(f"runs/{folder.name}/spec.json")
+        suffix = re.search(r"-s(\d+)$", folder.name)
+        return spec["seed"] if spec else int(suffix[1]) if suffix else 1
 
     def seeds(self, variant: str) -> list[Run]:
         """Return the trainings of one variant (`zf`, `zf-wide`, `krizhevsky-no7` …) in the order of their seeds."""
@@ -140,7 +132,7 @@ class Results:
 
     def first(self, variant: str) -> str:
         """Return the name of the first training of a variant, whether it has a folder yet or not."""
-        return next((run.name for run in self.seeds(variant)), first_run(variant))
+        return next((run.name for run in self.seeds(variant)), run_name(variant))
 
     def shown(self, name: str, variant: str = SHOWN) -> str:
         """Return visualize/RUN/`name` of the first training of a variant, by default the net that figures show."""
@@ -155,15 +147,28 @@ class Results:
         runs = [run for run in self.seeds(SHOWN) if current is None or run.name in current]
         return [run for run in runs if (self.root / "visualize" / run.name / name).exists()]
 
+    def not_run(self, item: str) -> list[str]:
+        """Return the archives for want of which a table or figure was not run; none if it was to be run."""
+        return (self.json(NOT_RUN) or {}).get(item, [])
+
     def of_run(self, run: Run, name: str) -> Any:
         """Return the content of runs/RUN/`name`.json, None if there is none."""
         return self.json(f"runs/{run.name}/{name}.json")
 
     def history(self, run: Run) -> list[dict[str, Any]]:
-        """Return the epochs of a training so far; a line that a crash cut off is left out."""
-        path = run.folder / "history.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return [record for record in map(_parsed, lines) if record is not None]
+        """Return the epochs of a training so far; a last line that a crash cut off is left out."""
+        name = f"runs/{run.name}/history.jsonl"
+        path = self.root / name
+        if not path.exists():
+            return []
+        schemas.check_size(path, name)
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        rows = [_parsed(line) for line in lines]
+        if rows and rows[-1] is None:
+            rows.pop()
+        for row in rows:
+            schemas.check(path, name, row)
+        return [row for row in rows if row is not None]
 
     def error(self, run: Run, measure: str) -> float | None:
         """Return an error in per cent: `val_top1` or `val_top5` (ten crops), `centre_top1`, `train_top1` …"""
@@ -188,7 +193,10 @@ class Results:
         if not (self.root / name).exists():
             return None
         arrays = self.arrays(name)
-        return arrays["probabilities"], arrays["labels"]
+        probabilities, labels = arrays["probabilities"], arrays["labels"]
+        if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
+            raise schemas.damaged(arrays.path, name, "probabilities and labels do not fit")
+        return probabilities, labels
 
     def misses(self, run: Run, centre: bool = False) -> dict[int, np.ndarray] | None:
         """Return whether ten crops (or the centre crop) miss each image's label: {1: …, 5: …}, bool (N,)."""
@@ -198,23 +206,15 @@ class Results:
 
     def _missed(self, run: Run, centre: bool) -> dict[int, np.ndarray] | None:
         name = f"runs/{run.name}/predictions.safetensors"
-        arrays = self.arrays(name) if (self.root / name).exists() else {}
         if centre:
+            arrays = self.arrays(name) if (self.root / name).exists() else {}
             return {k: arrays[f"centre_missed{k}"] > 0 for k in (1, 5)} if "centre_missed1" in arrays else None
-        return {k: missed(arrays["probabilities"], arrays["labels"], k) for k in (1, 5)} if arrays else None
-
-
-def _seed(folder: Path) -> int:
-    """Read the seed of a training from its spec, else from its name."""
-    spec = folder / "spec.json"
-    if spec.exists():
-        return int(read_json(spec).get("seed", 1))
-    suffix = re.search(r"-s(\d+)$", folder.name)
-    return int(suffix[1]) if suffix else 1
+        pair = self.predictions(run)
+        return {k: missed(*pair, k) for k in (1, 5)} if pair else None
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

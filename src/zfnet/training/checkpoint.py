@@ -10,6 +10,7 @@ upgrading them (see spec_format.py).
 """
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from zfnet.core.files import atomic, remove_unfinished, text_hash
 from zfnet.training.spec_format import upgrade_history, upgrade_spec
 
 FILE = "checkpoint.safetensors"
+LOCK_POLL = 1.0  # seconds between two attempts to lock a run
 
 
 class Stamp(NamedTuple):
@@ -43,21 +45,22 @@ class Stamp(NamedTuple):
 def lock_run(folder: Path, run: str) -> Iterator[None]:
     """Lock a run's checkpoint folder, so that no other process trains the same run.
 
-    Raises
-    ------
-    ZfnetError
-        Another process holds the lock.
+    While another process holds the lock, wait for its end: it may have outlived a killed Snakemake, and what it has
+    trained by then is this training's, too.
     """
     path = folder / "lock"
-    with exclusive(path) as acquired:
-        if not acquired:
-            raise ZfnetError(
-                f"{run}: process {holder(path)} is already training it and holds {path}; wait until it ends, or stop "
-                "it: this command then resumes from its checkpoint."
-            )
-        for stamp_folder in folder.iterdir():
-            remove_unfinished(stamp_folder / FILE)
-        yield
+    waiting = False
+    while True:
+        with exclusive(path) as acquired:
+            if acquired:
+                for stamp_folder in folder.iterdir():
+                    remove_unfinished(stamp_folder / FILE)
+                yield
+                return
+        if not waiting:
+            print(f"{run}: {holder(path)} is training it; waiting for its end, to go on from there.", flush=True)
+            waiting = True
+        time.sleep(LOCK_POLL)
 
 
 def save(folder: Path, stamp: Stamp, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:

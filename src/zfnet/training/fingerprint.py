@@ -24,7 +24,7 @@ PACKAGE = Path(__file__).parents[1]
 ROOTS = (  # relative to the package; the order counts
     "training.trainer.train",
     "training.train_run.kept_indices",
-    "data.gpu_loader.open_shards",
+    "data.loader.Shards",
     "nets.contrast_norm_triton.contrast_norm",  # registered with torch under a string
     "nets.contrast_norm_triton.contrast_norm_backward",
 )
@@ -32,6 +32,7 @@ EXEMPT = (  # modules and definitions that do not influence the result
     "core.errors",
     "core.file_lock",
     "core.files",
+    "core.gpu_cards",
     "core.memory",
     "core.progress_bar",
     "core.provenance",
@@ -40,6 +41,9 @@ EXEMPT = (  # modules and definitions that do not influence the result
     "settings",  # values are in the spec
     "training.checkpoint",
     "training.experiments",
+    "training.device_record",
+    "training.gpu_check",
+    "training.gpu_memory",
     "training.health",
     "training.history",
     "training.interrupt",

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from zfnet.core.device import usable_precision
 from zfnet.core.provenance import peak_memory_mb, provenance
 from zfnet.nets import Network, parameters
 from zfnet.training.experiments import RunSpec
@@ -75,7 +76,7 @@ def final_metrics(spec: RunSpec, net: Network, history: list[dict[str, Any]], **
         "largest_filter_rms": max(filter_rms(weight).max().item() for weight in conv_filters(net)),
         **_memory(net.mean.device),
         "device": _name(net.mean.device),
-        "precision": spec.recipe.precision,
+        "precision": usable_precision(net.mean.device, spec.recipe.precision),
         **more,
         "provenance": provenance(),
     }

@@ -11,10 +11,11 @@ dropout masks do. `module` must average the gradients, as DistributedDataParalle
 import torch
 from torch import Tensor, nn
 
+from zfnet.core.device import full_precision
 from zfnet.core.seeds import derive_seed
 from zfnet.nets import Network
 from zfnet.settings import Compile, Recipe
-from zfnet.training.compiled import Step, compile_step, should_compile
+from zfnet.training.compiled import CompiledStep, Execution, Step, compile_step, should_compile
 from zfnet.training.distributed import SINGLE_PROCESS, Rank
 from zfnet.training.optim import assign_lr, change_lr, load_momentum_buffers, make_optimizer, momentum_buffers
 from zfnet.training.train_step import ForwardLoss, forward_loss, train_step
@@ -53,15 +54,17 @@ class Learner:
         compile: Compile = "eager",
     ) -> None:
         self.net, self.recipe, self.covariance, self.rank = net, recipe, covariance.cpu(), rank
-        self.module = net if module is None else module
         self.device = net.mean.device
         if recipe.precision == "fp32":
-            torch.backends.cudnn.allow_tf32 = False  # cuDNN's default would round convolutions to 10-bit mantissas
+            full_precision()
+        if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # all minibatches have one shape
         self.compiling = should_compile(compile, recipe, self.device) and not rank.is_distributed
         self.optimizer = make_optimizer(net, recipe, learning_rate, lr_on_device=self.compiling)
         self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         self.uploads = Uploads(self.device)
-        self._compiled: tuple[torch.Size, Step] | None = None  # shape of its minibatches, step
+        self._update = _Update(net, net if module is None else module, recipe, self.optimizer, self.sums)
+        self._compiled: tuple[torch.Size, CompiledStep] | None = None  # shape of its minibatches, step
 
     def train_step(self, images: Tensor, labels: Tensor, place: Place, epochs_done: float) -> None:
         """Train on this process's rows of a minibatch, without waiting for the step to finish on the device.
@@ -75,10 +78,15 @@ class Learner:
         """
         views = draw_views(images, labels, self.net, self.recipe, self.covariance, place, epochs_done, self.rank)
         minibatch = self.uploads(views)
-        step = self._compiled_step(minibatch) if self.compiling else self._eager_step
+        step = self._compiled_step(minibatch) if self.compiling else self._update.eager
         torch.manual_seed(self._dropout_seed(place))
         step(minibatch)
         self.uploads.wait()
+
+    @property
+    def execution(self) -> Execution:
+        """How the last step was executed."""
+        return self._compiled[1].execution if self._compiled else "eager"
 
     def set_lr(self, learning_rate: float) -> None:
         """Change the learning rate, keeping all velocities."""
@@ -104,23 +112,36 @@ class Learner:
         """Return the compiled step for minibatches shaped like the first one, and the eager step for others."""
         if self._compiled is None:
             state = [*self.net.parameters(), *momentum_buffers(self.optimizer, self.net).values(), self.sums]
-            step = compile_step(self._step, self._forward_loss, minibatch, state)
+            step = compile_step(self._update.step, self._update.forward_loss, minibatch, state)
             self._compiled = minibatch.images.shape, step
         shape, step = self._compiled
-        return step if minibatch.images.shape == shape else self._eager_step
-
-    def _eager_step(self, minibatch: Minibatch) -> None:
-        self._step(self._forward_loss, minibatch)
-
-    def _forward_loss(self, minibatch: Minibatch) -> tuple[Tensor, Tensor]:
-        return forward_loss(self.net, self.module, self.recipe.precision, minibatch)
-
-    def _step(self, forward: ForwardLoss, minibatch: Minibatch) -> None:
-        self.sums += train_step(self.net, self.optimizer, self.recipe, minibatch, forward)
+        return step.run if minibatch.images.shape == shape else self._update.eager
 
     def _dropout_seed(self, place: Place) -> int:
         own = (self.rank.rank,) if self.rank.rank else ()  # rank 0 draws the masks of a single process
         return derive_seed("dropout", *place, *own)
+
+
+class _Update:
+    """What one step does.
+
+    A compiled step refers to it, and it refers to nothing that owns a compiled step: a finished learner, with the
+    memory of its CUDA graph, is freed at once and not by the next garbage collection.
+    """
+
+    def __init__(
+        self, net: Network, module: nn.Module, recipe: Recipe, optimizer: torch.optim.SGD, sums: Tensor
+    ) -> None:
+        self.net, self.module, self.recipe, self.optimizer, self.sums = net, module, recipe, optimizer, sums
+
+    def eager(self, minibatch: Minibatch) -> None:
+        self.step(self.forward_loss, minibatch)
+
+    def step(self, forward: ForwardLoss, minibatch: Minibatch) -> None:
+        self.sums += train_step(self.net, self.optimizer, self.recipe, minibatch, forward)
+
+    def forward_loss(self, minibatch: Minibatch) -> tuple[Tensor, Tensor]:
+        return forward_loss(self.net, self.module, self.recipe.precision, minibatch)
 
 
 def _strip_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

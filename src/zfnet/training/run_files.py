@@ -1,17 +1,20 @@
 """Output files of a training: history, event files and snapshots, and at its end weights and metrics."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from zfnet.core.errors import ZfnetError
-from zfnet.core.files import atomic, remove_unfinished, write_json, write_text
+from zfnet.core.files import atomic, read_json, remove_unfinished, write_json, write_text
 from zfnet.nets import Network, save
+from zfnet.training.checkpoint import differences
 from zfnet.training.experiments import RunSpec
 from zfnet.training.history import json_line
+from zfnet.training.spec_format import upgrade_spec
 from zfnet.training.tensorboard import Events
 
-HISTORY, WEIGHTS, METRICS = "history.jsonl", "weights.safetensors", "metrics.json"
+HISTORY, WEIGHTS, METRICS, SPEC = "history.jsonl", "weights.safetensors", "metrics.json", "spec.json"
 
 
 class RunFiles:
@@ -59,12 +62,23 @@ class RunFiles:
         Raises
         ------
         ZfnetError
-            A snapshot was deleted.
+            A snapshot was deleted; or spec.json was changed while the training ran, and describes another one now.
         """
+        self._check_spec()
         for epoch in self.spec.snapshots:
             self._publish_snapshot(epoch)
         self._save_net(net, self.folder / WEIGHTS, self.spec.recipe.epochs)
         write_json(self.folder / METRICS, metrics)
+
+    def _check_spec(self) -> None:
+        """Check that spec.json, where there is one, still describes what was trained."""
+        path = self.folder / SPEC
+        if path.exists() and (changes := differences(json.loads(self.spec.text), upgrade_spec(read_json(path)))):
+            raise ZfnetError(
+                f"{path}: changed while {self.spec.run} was trained ({'; '.join(changes)}), so its results are not "
+                "published under it. The trained net is kept as a checkpoint; run snakemake again to train the "
+                "present spec, or set the settings back to publish it."
+            )
 
     def _publish_snapshot(self, epoch: int) -> None:
         source, target = self.snapshot_dir / snapshot_name(epoch), self.folder / "snapshots" / snapshot_name(epoch)

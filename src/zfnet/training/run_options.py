@@ -15,4 +15,5 @@ class RunOptions:
     checkpoint_minutes: float = 10  # between two checkpoints
     budget_minutes: float | None = None  # after which to save and stop, but not before one step is done
     compile: Compile = "auto"  # how bf16 steps are executed (see zfnet.training.compiled)
+    share: int = 1  # trainings that may run on one GPU at once
     events: bool = False  # write event files for TensorBoard into the run's folder

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import read_json
-from zfnet.data.gpu_loader import open_shards
 from zfnet.data.loader import Shards
 from zfnet.training.experiments import RunSpec
 from zfnet.training.run_options import RunOptions
@@ -35,7 +34,7 @@ def train_run(
     """
     folder = _run_folder(Path(weights), Path(metrics))
     spec = read_spec(spec_path)
-    shards, val = (open_shards(path, spec.decode) for path in (train_manifest, val_manifest))
+    shards, val = Shards(train_manifest), Shards(val_manifest)
     return train(spec, shards, kept_indices(shards, exclude_csv), val, np.arange(len(val)), folder, options)
 
 

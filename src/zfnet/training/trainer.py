@@ -18,14 +18,18 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
+from zfnet.core import gpu_cards
 from zfnet.core.device import device
 from zfnet.core.errors import Stopped
 from zfnet.data.augment import epoch_order
 from zfnet.data.loader import Batch, Shards
-from zfnet.nets import Network, build
+from zfnet.nets import Network, build, gpu_kernels
+from zfnet.nets.contrast_norm import NAME as CONTRAST_NORM
 from zfnet.training import checkpoint, lr_schedule
+from zfnet.training.device_record import checked
 from zfnet.training.distributed import Rank, process_group
 from zfnet.training.experiments import RunSpec
+from zfnet.training.gpu_memory import require_room
 from zfnet.training.health import check_finite, check_stuck, warn_if_at_chance
 from zfnet.training.history import final_metrics, history_row, log_line
 from zfnet.training.init_weights import initialise
@@ -68,13 +72,14 @@ def train(
         A signal was received or the time budget is used up; everything is saved.
     ZfnetError
         Another process trains this run; the loss is not finite, or stays at chance; the processes cannot split a
-        minibatch evenly; a snapshot is missing; or tensorboard is not installed.
+        minibatch evenly; the GPU has too little memory; a snapshot is missing; or tensorboard is not installed.
     """
     data = TrainingData(train, np.asarray(train_indices), val, np.asarray(val_indices))
     options = replace(options, checkpoints=Path(options.checkpoints))
     with process_group() as rank, _run_lock(spec, options, rank), Interrupt(options.budget_minutes) as stop:
         options = replace(options, threads=max(1, options.threads // rank.world_size))
         torch.set_num_threads(options.threads)
+        options = checked(options, device())
         return Trainer(spec, data, Path(folder), options, rank, stop).run()
 
 
@@ -94,6 +99,7 @@ class Trainer:
         self.steps = len(data.train_indices) // self.batch_size  # per epoch
         self.progress = Progress()
         self.net = _initial_net(spec, data.train).to(device())
+        require_room(self.net, self.recipe, self.local_batch_size, options.share, self.net.mean.device)
         self.learner = Learner(
             self.net,
             self.recipe,
@@ -277,6 +283,9 @@ class Trainer:
             data=self.stamp.data,
             images=len(self.data.train_indices),
             threads=self.options.threads,
+            step=self.learner.execution,
+            norm="triton" if gpu_kernels.used(CONTRAST_NORM) else "torch",
+            driver=gpu_cards.driver() if self.net.mean.device.type == "cuda" else None,
             processes=self.rank.world_size,
             resumptions=self.progress.resumptions,
             cpu_seconds=self._total_cpu_seconds,

@@ -81,5 +81,7 @@ def centre_views(images: Tensor, net: Network) -> Tensor:
 def _draw_crops(count: int, net: Network, recipe: Recipe, draw: torch.Generator) -> Crops:
     if recipe.crops == "random":
         return random_crops(count, net.size, net.crop, draw)
+    if recipe.crops == "centre":
+        return centre_crops(count, net.size, net.crop)
     chosen = torch.randint(10, (count,), generator=draw)  # one of the ten fixed crops per image and epoch (D10)
     return Crops(*(values[chosen] for values in ten_crops(net.size, net.crop)))

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.core.device import device
+from zfnet.core.device import device, full_precision
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, read_json, remove_unfinished, sha256, write_json
 from zfnet.core.memory import GIB
@@ -28,7 +28,6 @@ from zfnet.core.progress_bar import track
 from zfnet.core.provenance import provenance
 from zfnet.data.augment import Crops, centre_crops, prepare, ten_crops
 from zfnet.data.loader import Shards, require_square_size
-from zfnet.evaluation.predict import full_precision
 from zfnet.nets import Network, load
 from zfnet.nets.geometry import stage_output
 from zfnet.settings import Transfer

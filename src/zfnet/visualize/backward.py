@@ -168,8 +168,8 @@ def unpool(pooled: Tensor, switches: Tensor, size: Sequence[int], overlap: Overl
     """Put each pooled value back where it came from (Zeiler & Fergus, section 2.1).
 
     The windows are 3 wide with stride 2, so they overlap and one pixel may be the maximum of several. Its values are
-    *added*, which makes this the exact adjoint of max pooling with fixed switches (D15). `overwrite` keeps an arbitrary
-    one of them, as `F.max_unpool2d` does, and `keep-max` the largest.
+    *added*, which makes this the exact adjoint of max pooling with fixed switches (D15). `keep-max` keeps the largest
+    of them, and `overwrite` that of the last window; `F.max_unpool2d` does so on a CPU and keeps any of them on a GPU.
 
     Parameters
     ----------
@@ -189,8 +189,15 @@ def unpool(pooled: Tensor, switches: Tensor, size: Sequence[int], overlap: Overl
     elif overlap == "keep-max":
         flat.scatter_reduce_(2, indices, values, "amax", include_self=False)
     else:
-        flat.scatter_(2, indices, values)
+        flat.scatter_add_(2, indices, torch.where(_is_last(indices, flat.shape[2]), values, 0))
     return flat.unflatten(2, size)  # (B, C, H, W)
+
+
+def _is_last(indices: Tensor, pixels: int) -> Tensor:
+    """Return which windows are the last ones at their pixel: int64 (B, C, N), below `pixels` -> bool (B, C, N)."""
+    order = torch.arange(indices.shape[2], device=indices.device).expand_as(indices)
+    last = order.new_zeros(*indices.shape[:2], pixels).scatter_reduce_(2, indices, order, "amax")
+    return last.gather(2, indices) == order
 
 
 def transpose(signal: Tensor, conv: nn.Conv2d, size: Sequence[int]) -> Tensor:

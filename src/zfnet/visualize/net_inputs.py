@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.core.device import device
+from zfnet.core.device import device, full_precision
 from zfnet.core.errors import ZfnetError
 from zfnet.data.loader import Shards, require_square_size
 from zfnet.evaluation.evaluate_run import same_classes
-from zfnet.evaluation.predict import full_precision
 from zfnet.nets import Network, load
 
 GREY = 124  # of the occluder in the paper's bitmaps: 123 to 125 of 255 in all three channels (D20)

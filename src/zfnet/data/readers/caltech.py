@@ -12,6 +12,8 @@ from pathlib import Path
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers.images import EncodedImage, Source, is_image, make_key
 from zfnet.data.readers.members import Member, members
+from zfnet.data.readers.names import check_names, readable
+from zfnet.data.readers.skipped import NO_IMAGE, UNWANTED, Skipped
 
 
 def caltech101(path: Path, background: bool = True) -> Source:
@@ -47,26 +49,32 @@ def caltech256(path: Path, background: bool = True) -> Source:
 
 
 def _source(name: str, path: Path, root: str, without: str | None) -> Source:
-    path = Path(path)
+    path, skipped = Path(path), Skipped()
     read_members = partial(_image_members, path, root, without)
-    folders = [member.parts[-2] for member in read_members()]  # a first pass over the names, to number the classes
+    folders = [member.parts[-2] for member in read_members(Skipped())]  # a first pass, to number the classes
     if not folders:
         raise ZfnetError(f"{path}: no image below a folder {root}; expected the archive {root}.tar of Caltech.")
-    classes = sorted(set(folders))
-    labels = {folder: label for label, folder in enumerate(classes)}
+    labels = {folder: label for label, folder in enumerate(sorted(set(folders)))}
+    check_names(labels, path)
 
     def images() -> Iterator[EncodedImage]:
-        for member in read_members():
+        skipped.clear()
+        for member in read_members(skipped):
             folder = member.parts[-2]
             yield EncodedImage(make_key(folder, member.stem), labels[folder], member.read(), member.where)
 
-    return Source(name, classes, {folder: _word(folder) for folder in classes}, [path], images, len(folders))
+    classes = [readable(folder) for folder in labels]
+    return Source(name, classes, {word: _word(word) for word in classes}, [path], images, len(folders), skipped)
 
 
-def _image_members(path: Path, root: str, without: str | None) -> Iterator[Member]:
+def _image_members(path: Path, root: str, without: str | None, skipped: Skipped) -> Iterator[Member]:
     """Yield the members root/CLASS/image."""
-    for member in members(path, inner=f"{root}.tar.gz"):
-        if member.parts[-3:-2] == (root,) and member.parts[-2] != without and is_image(member.name):
+    for member in members(path, f"{root}.tar.gz", skipped):
+        if member.parts[-3:-2] != (root,) or not is_image(member.name):
+            skipped.add(NO_IMAGE, member.where)
+        elif member.parts[-2] == without:
+            skipped.add(UNWANTED, member.where)
+        else:
             yield member
 
 

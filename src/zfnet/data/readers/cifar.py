@@ -1,12 +1,10 @@
 """CIFAR-10 (for Krizhevsky's Figure 1), read from the official pickles without running any of their code.
 
-A pickle can run arbitrary code. The official ones contain only bytes, text, numbers, lists, dicts and one array, so
-the unpickler here allows only the names these need, builds inert stand-ins for numpy's objects, and refuses any other
-name.
+A pickle can run arbitrary code. The official ones contain only bytes, text, numbers, lists, dicts and one array;
+`plain_pickle` reads nothing else.
 """
 
 import io
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,12 @@ import numpy as np
 from PIL import Image
 
 from zfnet.core.errors import ZfnetError
+from zfnet.core.parsing import reading
+from zfnet.data.readers import plain_pickle
 from zfnet.data.readers.images import EncodedImage, Source, make_key
+from zfnet.data.readers.limits import CIFAR_BATCH, CIFAR_IMAGES, CLASSES
 from zfnet.data.readers.members import Member, members
+from zfnet.data.readers.names import readable
 
 FOLDER = "cifar-10-batches-py"
 BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}
@@ -69,16 +71,19 @@ def _batches(path: Path, wanted: tuple[str, ...]) -> Iterator[Member]:
 def _read_meta(path: Path) -> tuple[list[str], int]:
     """Return the names of the classes and the number of images per batch."""
     for member in _batches(path, ("batches.meta",)):
-        meta = unpickle(member.read(), member.where)
-    try:
-        return [_text(name) for name in meta["label_names"]], int(meta["num_cases_per_batch"])
-    except (KeyError, TypeError, ValueError):
-        raise ZfnetError(f"{path}: {FOLDER}/batches.meta does not name the classes; {OFFICIAL}.") from None
+        meta = unpickle(member.read(CIFAR_BATCH), member.where)
+    with reading(path, f"an archive whose {FOLDER}/batches.meta names the classes", OFFICIAL):
+        names, images = [_text(name) for name in meta["label_names"]], meta["num_cases_per_batch"]
+        if not (
+            0 < len(set(names)) == len(names) <= CLASSES and isinstance(images, int) and 0 < images <= CIFAR_IMAGES
+        ):
+            raise ValueError(f"{len(names)} names, {images!s:.20} images in a batch")
+    return names, images
 
 
 def _read_batch(member: Member, classes: int) -> Iterator[tuple[np.ndarray, int]]:
     """Yield pairs of uint8 (32, 32, 3) and label."""
-    batch = unpickle(member.read(), member.where)
+    batch = unpickle(member.read(CIFAR_BATCH), member.where)
     pixels, labels = batch.get("data"), batch.get("labels")
     if (
         isinstance(pixels, np.ndarray)
@@ -94,9 +99,6 @@ def _png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()
-
-
-# Pickles --------------------------------------------------------------------------------------------------------------
 
 
 def unpickle(data: bytes, where: str) -> dict[str, Any]:
@@ -116,70 +118,11 @@ def unpickle(data: bytes, where: str) -> dict[str, Any]:
     ZfnetError
         It is not a pickle, not a dict, or contains anything but plain values and uint8 arrays.
     """
-    try:
-        values = _Unpickler(io.BytesIO(data), encoding="bytes").load()
-        return {_text(key): _value(value) for key, value in values.items()}
-    except Exception as error:  # a forged pickle can make the unpickler raise anything
-        raise ZfnetError(f"{where}: not a pickle of CIFAR-10 ({error}); {OFFICIAL}.") from None
-
-
-class _Dtype:
-    """Stand-in for numpy.dtype."""
-
-    def __init__(self, code: str | bytes, *_: Any):
-        self.code = _text(code)
-
-    def __setstate__(self, state: Any) -> None:
-        """Ignore byte order and the like, which uint8 does not have."""
-
-
-class _Array:
-    """Stand-in for numpy.ndarray that holds what is needed to build one."""
-
-    def __setstate__(self, state: tuple[int, tuple[int, ...], _Dtype, bool, bytes]) -> None:
-        _, self.shape, self.dtype, self.fortran, self.data = state
-
-    def array(self) -> np.ndarray:
-        if self.dtype.code not in ("u1", "uint8"):
-            raise pickle.UnpicklingError(f"an array of {self.dtype.code}, expected uint8")
-        return np.frombuffer(self.data, np.uint8).reshape(self.shape, order="F" if self.fortran else "C")
-
-
-def _new_array(*_: Any) -> _Array:
-    return _Array()
-
-
-def _from_buffer(data: bytes, dtype: _Dtype, shape: tuple[int, ...], order: str) -> _Array:
-    array = _Array()
-    array.__setstate__((1, shape, dtype, order == "F", data))
-    return array
-
-
-def _encode(text: str, *_: Any) -> bytes:
-    """Rebuild bytes that Python 3 pickled for Python 2."""
-    return text.encode("latin-1")
-
-
-# numpy 2 says numpy._core; ndarray itself is only ever an argument of _reconstruct
-NAMES = {
-    "numpy dtype": _Dtype,
-    "numpy ndarray": None,
-    "_codecs encode": _encode,
-    **{f"numpy.{core}.multiarray _reconstruct": _new_array for core in ("core", "_core")},
-    **{f"numpy.{core}.numeric _frombuffer": _from_buffer for core in ("core", "_core")},
-}
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if f"{module} {name}" not in NAMES:
-            raise pickle.UnpicklingError(f"it uses {module}.{name}")
-        return NAMES[f"{module} {name}"]
-
-
-def _value(value: Any) -> Any:
-    return value.array() if isinstance(value, _Array) else value
+    with reading(where, "a pickle of CIFAR-10", OFFICIAL):
+        return {_text(key): value for key, value in plain_pickle.load(data).items()}
 
 
 def _text(value: str | bytes) -> str:
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    if not isinstance(value, str | bytes):
+        raise ValueError(f"a {type(value).__name__} in place of a name")
+    return readable(value if isinstance(value, str) else value.decode("utf-8", "surrogateescape"))

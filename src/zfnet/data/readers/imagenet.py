@@ -16,18 +16,34 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from zfnet.core.errors import ZfnetError
 from zfnet.data.readers.devkit import Devkit, read_devkit
 from zfnet.data.readers.images import EncodedImage, Source, is_image, make_key
 from zfnet.data.readers.members import Member, archive_format, members, tar_members
+from zfnet.data.readers.skipped import NO_CLASS, NO_IMAGE, Skipped
 from zfnet.settings import Subset
 
 WNID = re.compile(r"n\d{8}")
 EVERYTHING = Subset()
 FORMS = "expected ILSVRC2012_img_train.tar (138 GB, from image-net.org), its class tars, or a folder per class"
 SET_DEVKIT = "set archives: imagenet_devkit in config.yaml to the matching one"
-Group = tuple[str, Callable[[], Iterator[Member]]]
+NONE: Mapping[str, int] = {}
+Group = tuple[str, Callable[[Skipped], Iterator[Member]]]
+
+
+class Expected(NamedTuple):
+    """The number of training images of a class that the devkit or Kaggle's tables tell."""
+
+    exactly: int | None
+    at_least: int
+
+    def check(self, count: int, where: str) -> None:
+        """Raise a ZfnetError if a class has another number of images."""
+        if self.exactly not in (None, count) or count < self.at_least:
+            told = f"at least {self.at_least}" if self.exactly is None else self.exactly
+            raise ZfnetError(f"{where}: {count} images, the devkit says {told}; copy them again, or {SET_DEVKIT}.")
 
 
 def train(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Source:
@@ -46,7 +62,7 @@ def train(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Sourc
         A file is missing, damaged or not the expected one, or the archive lacks a class of the devkit.
     """
     kit = _kit(devkit)
-    source = _by_class("imagenet-train", find_tree(path, "train"), kit, kit.counts, subset)
+    source = _by_class("imagenet-train", find_tree(path, "train"), kit, kit.counts, subset, kit.at_least)
     source.archives = _archives(path, devkit)
     return source
 
@@ -76,14 +92,15 @@ def val(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Source:
 
 def test(path: Path, devkit: Path | None, subset: Subset = EVERYTHING) -> Source:
     """Open the test set. Only the server knows its labels: every label is -1, and `subset` only selects the classes."""
-    kit, tree = _kit(devkit), find_tree(path, "test")
+    kit, tree, skipped = _kit(devkit), find_tree(path, "test"), Skipped()
     classes = choose(kit.words, subset.classes, subset.seed)
 
     def images() -> Iterator[EncodedImage]:
-        for member in _image_members(members(tree)):
+        skipped.clear()
+        for member in _image_members(members(tree, skipped=skipped), skipped):
             yield EncodedImage(make_key(member.stem), -1, member.read(), member.where)
 
-    return Source("imagenet-test", classes, _words(kit, classes), _archives(path, devkit), images)
+    return Source("imagenet-test", classes, _words(kit, classes), _archives(path, devkit), images, skipped=skipped)
 
 
 def choose(names: Iterable[str], count: int | None, seed: int) -> list[str]:
@@ -98,21 +115,25 @@ def choose(names: Iterable[str], count: int | None, seed: int) -> list[str]:
 # Layouts --------------------------------------------------------------------------------------------------------------
 
 
-def _by_class(name: str, tree: Path, kit: Devkit, counts: Mapping[str, int], subset: Subset) -> Source:
-    """Read images in one tar or folder per class; `counts` holds their numbers, if known."""
+def _by_class(
+    name: str, tree: Path, kit: Devkit, counts: Mapping[str, int], subset: Subset, at_least: Mapping[str, int] = NONE
+) -> Source:
+    """Read images in one tar or folder per class; `counts` and `at_least` hold their numbers, if known."""
     present = {wnid for wnid, _ in groups(tree)}
     classes = choose(kit.words or present, subset.classes, subset.seed)
     _check_classes(classes, present, tree)
-    labels = {wnid: label for label, wnid in enumerate(classes)}
+    labels, skipped = {wnid: label for label, wnid in enumerate(classes)}, Skipped()
 
     def images() -> Iterator[EncodedImage]:
-        for wnid, group in groups(tree):
+        skipped.clear()
+        for wnid, group in groups(tree, skipped):
             if wnid in labels:
-                chosen = _choose_members(group, subset, f"{tree}: {wnid}", counts.get(wnid))
-                yield from (_encoded(member, wnid, labels) for member in chosen)
+                expected = Expected(counts.get(wnid), at_least.get(wnid, 0))
+                for member in _choose_members(group, subset, f"{tree}: {wnid}", expected, skipped):
+                    yield _encoded(member, wnid, labels)
 
     expected = sum(min(counts[wnid], subset.images_per_class or counts[wnid]) for wnid in classes) if counts else None
-    return Source(name, classes, _words(kit, classes), [], images, expected)
+    return Source(name, classes, _words(kit, classes), [], images, expected, skipped)
 
 
 def _by_truth(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
@@ -126,32 +147,48 @@ def _by_truth(name: str, tree: Path, kit: Devkit, subset: Subset) -> Source:
         stems.setdefault(wnid, []).append(stem)
     chosen = {stem for wnid in classes for stem in choose(stems[wnid], subset.images_per_class, subset.seed)}
 
+    skipped = Skipped()
+
     def images() -> Iterator[EncodedImage]:
-        for member in _image_members(members(tree)):
+        skipped.clear()
+        for member in _image_members(members(tree, skipped=skipped), skipped):
             if member.stem not in kit.truth:
                 raise ZfnetError(f"{member.where}: the devkit has no label for this image; {SET_DEVKIT}.")
             if member.stem in chosen:
                 yield _encoded(member, kit.truth[member.stem], labels)
 
-    return Source(name, classes, _words(kit, classes), [], images, len(chosen))
+    return Source(name, classes, _words(kit, classes), [], images, len(chosen), skipped)
 
 
-def groups(tree: Path) -> Iterator[Group]:
-    """Yield each class with a function that iterates over its members."""
-    layout = archive_format(tree)
+def groups(tree: Path, skipped: Skipped | None = None) -> Iterator[Group]:
+    """Yield each class with a function that iterates over its members and notes in its argument what it passes over."""
+    layout, skipped = archive_format(tree), skipped or Skipped()
     if layout == "folder":
-        entries = [path for path in sorted(tree.iterdir()) if path.is_dir() or path.suffix == ".tar"]
-        groups = ((path.name.removesuffix(".tar"), partial(members, path)) for path in entries)
+        found = _folder_groups(tree)
     elif layout == "tar":
-        tars = (member for member in members(tree) if member.name.endswith(".tar"))
-        groups = ((member.stem, partial(_inner, member)) for member in tars)
+        found = ((member.name, member.where, partial(_inner, member)) for member in members(tree, skipped=skipped))
     else:
         raise ZfnetError(f"{tree}: this is a {layout} file; {FORMS}.")
-    yield from (group for group in groups if WNID.fullmatch(group[0]))
+    for name, where, group in found:
+        wnid = name.rpartition("/")[2].removesuffix(".tar")
+        if WNID.fullmatch(wnid):
+            yield wnid, group
+        else:
+            skipped.add(NO_CLASS, where)
 
 
-def _inner(member: Member) -> Iterator[Member]:
-    return tar_members(member.open(), member.where)
+def _folder_groups(tree: Path) -> Iterator[tuple[str, str, Callable[[Skipped], Iterator[Member]]]]:
+    for path in sorted(tree.iterdir()):
+        if path.is_dir() or path.suffix == ".tar":
+            yield path.name, str(path), partial(_outer, path)
+
+
+def _outer(path: Path, skipped: Skipped) -> Iterator[Member]:
+    return members(path, skipped=skipped)
+
+
+def _inner(member: Member, skipped: Skipped) -> Iterator[Member]:
+    return tar_members(member.open(), member.where, skipped)
 
 
 def find_tree(path: Path, part: str) -> Path:
@@ -167,20 +204,27 @@ def find_tree(path: Path, part: str) -> Path:
 
 
 def _choose_members(
-    group: Callable[[], Iterator[Member]], subset: Subset, where: str, expected: int | None
+    group: Callable[[Skipped], Iterator[Member]], subset: Subset, where: str, expected: Expected, skipped: Skipped
 ) -> Iterator[Member]:
-    """Return the chosen images of one class. A choice needs all names, so it costs a first pass over the headers."""
+    """Yield the chosen images of one class. A choice needs all names, so it costs a first pass over the headers."""
     if subset.images_per_class is None:
-        return _image_members(group())
-    stems = [member.stem for member in _image_members(group())]
-    if expected not in (None, len(stems)):  # choosing from fewer images would silently give others
-        raise ZfnetError(f"{where}: {len(stems)} images, the devkit says {expected}; copy them again, or {SET_DEVKIT}.")
+        count = 0
+        for member in _image_members(group(skipped), skipped):
+            count += 1
+            yield member
+        return Expected(None, expected.at_least).check(count, where)  # the writer compares the exact total
+    stems = [member.stem for member in _image_members(group(Skipped()), Skipped())]
+    expected.check(len(stems), where)  # choosing from fewer images would silently give others
     chosen = set(choose(stems, subset.images_per_class, subset.seed))
-    return (member for member in _image_members(group()) if member.stem in chosen)
+    yield from (member for member in _image_members(group(skipped), skipped) if member.stem in chosen)
 
 
-def _image_members(all_members: Iterator[Member]) -> Iterator[Member]:
-    return (member for member in all_members if is_image(member.name))
+def _image_members(all_members: Iterator[Member], skipped: Skipped) -> Iterator[Member]:
+    for member in all_members:
+        if is_image(member.name):
+            yield member
+        else:
+            skipped.add(NO_IMAGE, member.where)
 
 
 def _encoded(member: Member, wnid: str, labels: dict[str, int]) -> EncodedImage:

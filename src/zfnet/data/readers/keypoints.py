@@ -6,22 +6,28 @@ part, x, y. Left and right are the animal's own.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from posixpath import basename, splitext
+from typing import TypeVar
 
 import numpy as np
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import ValidationError
 
 from zfnet.core.errors import ZfnetError
-from zfnet.data.readers.images import MAX_PIXELS, DamagedImage, decode, is_image, make_key, read_size
+from zfnet.core.parsing import read_limited, reading
+from zfnet.data.readers.coco import Point, coco_marks, part_name
+from zfnet.data.readers.image_match import match
+from zfnet.data.readers.images import MAX_PIXELS, DamagedImage, decode, is_image, is_turned, make_key, read_size
+from zfnet.data.readers.limits import KEYPOINTS
 from zfnet.data.readers.members import Member, members
+from zfnet.data.readers.names import readable
 
 PARTS = ("right eye", "left eye", "nose")
-TABLE_LIMIT = 1 << 26  # bytes; larger key point files are refused
+FORMATS = "expected COCO's images, annotations and categories in .json, or columns key, part, x, y in .csv"
 
-Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 
 
@@ -30,14 +36,14 @@ class Animal:
     """One animal with a marked face.
 
     key : that of its image; "key-2" and so on for further animals in the same image
-    stem : that of its image's file name
+    image : name of its image in the archive
     size : height and width of the image, pixels
     parts : "right eye", "left eye", "nose" (and any other marked part) -> (x, y), pixels
     box : (x, y, width, height), pixels; the whole image if none is given
     """
 
     key: str
-    stem: str
+    image: str
     size: tuple[int, int]
     parts: dict[str, Point]
     box: Box
@@ -45,9 +51,9 @@ class Animal:
 
 @dataclass(frozen=True)
 class Marks:
-    """Marks of one animal, before its image is read. stem : that of the image's file name."""
+    """Marks of one animal, before its image is read. file : name of the image as the key point file gives it."""
 
-    stem: str
+    file: str
     parts: dict[str, Point]
     box: Box | None
 
@@ -75,17 +81,25 @@ def read_parts(images: Path, keypoints: Path, max_pixels: int = MAX_PIXELS) -> l
     ZfnetError
         A file is missing or not in the expected format, or no animal is left.
     """
+    images = Path(images)
     marks = read_marks(keypoints)
     marked = [mark for mark in marks if all(part in mark.parts for part in PARTS)]
-    animals = list(_with_sizes(Path(images), marked, max_pixels))
+    animals = list(
+        _with_sizes(images, _by_image(images, [(mark.file, mark) for mark in marked], keypoints), max_pixels)
+    )
     _report_skipped("both eyes and the nose are not all visible", len(marks) - len(marked))
     _report_skipped("the image is missing or damaged, or a point lies outside it", len(marked) - len(animals))
     if not animals:
         raise ZfnetError(
             f"{keypoints}: no animal with {', '.join(PARTS)} has its image in {images}; expected key points whose"
-            " file names are those of the images."
+            f" file names are those of the images. The parts it names: {_named_parts(marks)}."
         )
     return sorted(animals, key=lambda animal: animal.key)
+
+
+def _named_parts(marks: list[Marks]) -> str:
+    names = sorted({name for mark in marks for name in mark.parts})
+    return ", ".join(map(readable, names[:20])) or "none that is visible"
 
 
 def read_images(
@@ -101,14 +115,14 @@ def read_images(
     ------
     An animal and its image, uint8 (H, W, 3), RGB.
     """
-    wanted, damaged = _by_stem(animals), 0
-    for member in _marked_members(Path(images), wanted):
+    wanted, damaged = _by_image(Path(images), [(animal.image, animal) for animal in animals], images), 0
+    for member in _members_named(Path(images), wanted):
         try:
             image = decode(member.read(), member.name, max_pixels)
         except DamagedImage:
-            damaged += len(wanted[member.stem])
+            damaged += len(wanted[member.name])
             continue
-        yield from ((animal, image) for animal in wanted[member.stem])
+        yield from ((animal, image) for animal in wanted[member.name])
     _report_skipped("the image is damaged", damaged)
 
 
@@ -121,53 +135,57 @@ def read_marks(path: Path) -> list[Marks]:
         The file is missing, too large, or in neither format.
     """
     path = Path(path)
-    text = _text(path)
-    try:
-        return list(_from_table(text) if path.suffix.lower() == ".csv" else _from_coco(text))
-    except ValidationError as error:
-        first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
-    except (KeyError, IndexError, TypeError, ValueError, csv.Error) as error:
-        reason = f"{type(error).__name__}: {error}"
-    raise ZfnetError(
-        f"{path}: not a key point file ({reason}); expected COCO's images, annotations and categories in .json,"
-        " or columns key, part, x, y in .csv."
-    )
+    with reading(path, "a key point file", FORMATS):
+        content = _content(path)
+        try:
+            is_table = path.suffix.lower() == ".csv"
+            return list(_from_table(content.decode("utf-8-sig")) if is_table else _from_coco(content))
+        except ValidationError as error:
+            first = next(iter(error.errors(include_input=False, include_context=False)))
+            place = ".".join(map(str, first["loc"])) or "the file"
+            raise ValueError(f"{place}: {first['msg']}") from None
 
 
 # Images ---------------------------------------------------------------------------------------------------------------
 
 
-def _with_sizes(images: Path, marked: list[Marks], max_pixels: int) -> Iterator[Animal]:
-    """Read the images once and yield the animals of each."""
-    wanted = _by_stem(marked)
-    for member in _marked_members(images, wanted):
-        try:
-            height, width = read_size(member.read(), member.name, max_pixels)
-        except DamagedImage:
-            continue
-        for number, marks in enumerate(wanted[member.stem], 1):
-            if _inside(marks, height, width):
-                key = make_key(marks.stem if number == 1 else f"{marks.stem}-{number}")
-                box = marks.box or (0.0, 0.0, float(width), float(height))
-                yield Animal(key, marks.stem, (height, width), marks.parts, box)
-
-
-def _by_stem(items: Iterable[T]) -> dict[str, list[T]]:
-    """Group marks or animals by the file name of their image."""
+def _by_image(images: Path, named: list[tuple[str, T]], where: object) -> dict[str, list[T]]:
+    """Group marks or animals, given with a file name each, by the image in the archive that the name means."""
+    names = (member.name for member in members(images) if is_image(member.name))
+    found = match((file for file, _ in named), names, where)
     groups: dict[str, list[T]] = {}
-    for item in items:
-        groups.setdefault(item.stem, []).append(item)
+    for file, item in named:
+        if file in found:
+            groups.setdefault(found[file], []).append(item)
     return groups
 
 
-def _marked_members(images: Path, stems: Iterable[str]) -> Iterator[Member]:
-    """Yield the first image of each of these names."""
-    missing = set(stems)
-    for member in members(images):
-        if is_image(member.name) and member.stem in missing:
-            missing.remove(member.stem)
-            yield member
+def _with_sizes(images: Path, wanted: dict[str, list[Marks]], max_pixels: int) -> Iterator[Animal]:
+    """Read the images once and yield the animals of each."""
+    stems = Counter(map(_stem, wanted))
+    for member in _members_named(images, wanted):
+        data = member.read()
+        try:
+            height, width = read_size(data, member.name, max_pixels)
+        except DamagedImage:
+            continue
+        if is_turned(data):  # in the stored frame, or the upright one? the marks do not say
+            _report_skipped(f"{member.where} is stored turned (EXIF orientation)", len(wanted[member.name]))
+            continue
+        base = member.stem if stems[member.stem] == 1 else member.name
+        for number, marks in enumerate(wanted[member.name], 1):
+            if _inside(marks, height, width):
+                key = make_key(base if number == 1 else f"{base}-{number}")
+                box = marks.box or (0.0, 0.0, float(width), float(height))
+                yield Animal(key, member.name, (height, width), marks.parts, box)
+
+
+def _stem(name: str) -> str:
+    return splitext(basename(name))[0]
+
+
+def _members_named(images: Path, names: Collection[str]) -> Iterator[Member]:
+    return (member for member in members(images) if member.name in names)
 
 
 def _inside(marks: Marks, height: int, width: int) -> bool:
@@ -182,70 +200,23 @@ def _report_skipped(reason: str, count: int) -> None:
 # Formats --------------------------------------------------------------------------------------------------------------
 
 
-class _Image(BaseModel):
-    id: int
-    file_name: str
-
-
-class _Annotation(BaseModel):
-    image_id: int
-    category_id: int
-    keypoints: list[float]
-    bbox: Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)] | None = None
-
-
-class _Category(BaseModel):
-    id: int
-    keypoints: list[str]
-
-
-class _Coco(BaseModel):
-    images: list[_Image]
-    annotations: list[_Annotation]
-    categories: list[_Category]
-
-
-def _from_coco(text: str) -> Iterator[Marks]:
-    """Parse COCO: key points x1, y1, v1, x2, … in the order of the category's names."""
-    coco = _Coco.model_validate_json(text)
-    stems = {image.id: Path(image.file_name).stem for image in coco.images}
-    names = {category.id: category.keypoints for category in coco.categories}
-    for animal in coco.annotations:
-        points = zip(*(animal.keypoints[start::3] for start in range(3)), strict=True)
-        named = zip(names[animal.category_id], points, strict=True)
-        parts = {_name(name): (x, y) for name, (x, y, visible) in named if visible > 0}
-        yield Marks(stems[animal.image_id], parts, _box(animal.bbox))
-
-
-def _box(bbox: list[float] | None) -> Box | None:
-    if not bbox:
-        return None
-    x, y, width, height = bbox
-    return x, y, width, height
+def _from_coco(content: bytes) -> Iterator[Marks]:
+    for file, parts, box in coco_marks(content):
+        yield Marks(file, parts, (box[0], box[1], box[2], box[3]) if box else None)
 
 
 def _from_table(text: str) -> Iterator[Marks]:
     """Parse a table with one row per point and one animal per image."""
     animals: dict[str, dict[str, Point]] = {}
     for row in csv.DictReader(io.StringIO(text)):
-        animals.setdefault(Path(row["key"]).stem, {})[_name(row["part"])] = (float(row["x"]), float(row["y"]))
+        animals.setdefault(row["key"], {})[part_name(row["part"])] = (float(row["x"]), float(row["y"]))
     if not animals:
         raise ValueError("no rows")
-    yield from (Marks(stem, parts, None) for stem, parts in animals.items())
+    yield from (Marks(file, parts, None) for file, parts in animals.items())
 
 
-def _name(name: str) -> str:
-    return name.strip().lower().replace("_", " ")
-
-
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     try:
-        if path.stat().st_size > TABLE_LIMIT:
-            raise ZfnetError(f"{path}: larger than {TABLE_LIMIT} bytes, expected a key point file.")
-        return path.read_text(encoding="utf-8-sig")
+        return read_limited(path, KEYPOINTS)
     except OSError as error:
         raise ZfnetError(f"{path}: {error.strerror}; set archives: parts_keypoints in config.yaml.") from None
-    except UnicodeDecodeError:
-        raise ZfnetError(
-            f"{path}: not a text file; expected key points in COCO's format (.json) or a table (.csv)."
-        ) from None

@@ -5,6 +5,7 @@ in pixels, counted from 1 as in the files; a few coordinates are fractional. Onl
 set.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,12 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from zfnet.core.errors import ZfnetError
+from zfnet.core.parsing import reading
 from zfnet.data.readers.images import EncodedImage, Source, is_image, make_key
+from zfnet.data.readers.limits import VOC_ANNOTATION, VOC_LIST, XML_DEPTH
 from zfnet.data.readers.members import Member, members
+from zfnet.data.readers.names import readable
+from zfnet.data.readers.skipped import IN_NO_SET, SECOND, Skipped
 
 # fmt: off
 CLASSES = [
@@ -22,7 +27,6 @@ CLASSES = [
     "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 ]
 # fmt: on
-ANNOTATION_LIMIT = 1 << 20  # bytes; the longest official annotation has 20 thousand
 WORDS = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
 SETS = ("train", "val")
 YEAR = "VOC2012"
@@ -68,7 +72,7 @@ def voc2012_test(path: Path) -> Source:
     """
     path = Path(path)
     lists = (member for member in members(path) if _is_in(member, "Main") and member.parts[-1] == "test.txt")
-    stems = next((member.read().decode("ascii", "replace").split() for member in lists), None)
+    stems = next((_read_list(member) for member in lists), None)
     if not stems:
         raise ZfnetError(f"{path}: no {YEAR}/ImageSets/Main/test.txt that lists images; expected VOC2012test.tar.")
     return _source("voc2012-test", path, {stem: {"set": "test"} for stem in stems})
@@ -77,19 +81,26 @@ def voc2012_test(path: Path) -> Source:
 def _source(name: str, path: Path, annotations: dict[str, dict[str, Any]]) -> Source:
     """Return the source of the images that have an annotation."""
 
+    skipped = Skipped()
+
     def images() -> Iterator[EncodedImage]:
+        skipped.clear()
         missing = set(annotations)
-        for member in members(path):
-            if _is_in(member, "JPEGImages") and is_image(member.name) and member.stem in missing:
-                missing.remove(member.stem)
-                yield EncodedImage(make_key(member.stem), -1, member.read(), member.where, annotations[member.stem])
+        for member in members(path, skipped=skipped):
+            if not (_is_in(member, "JPEGImages") and is_image(member.name)):
+                continue  # annotations, lists and segmentations
+            if member.stem not in missing:
+                skipped.add(SECOND if member.stem in annotations else IN_NO_SET, member.where)
+                continue
+            missing.remove(member.stem)
+            yield EncodedImage(make_key(member.stem), -1, member.read(), member.where, annotations[member.stem])
         if missing:
             raise ZfnetError(
-                f"{path}: {len(missing)} images of ImageSets/Main are missing, such as {min(missing)}.jpg."
+                f"{path}: {len(missing)} images of ImageSets/Main are missing, such as {readable(min(missing))}.jpg."
             )
 
     words = {label: WORDS.get(label, label) for label in CLASSES}
-    return Source(name, CLASSES, words, [path], images, len(annotations))
+    return Source(name, CLASSES, words, [path], images, len(annotations), skipped)
 
 
 @dataclass
@@ -106,14 +117,16 @@ def _read_labels(path: Path) -> _Labels:
     labels = _Labels()
     for member in members(path):
         if _is_in(member, "Main") and member.stem in SETS and member.name.endswith(".txt"):
-            labels.sets |= dict.fromkeys(member.read().decode("ascii", "replace").split(), member.stem)
+            labels.sets |= dict.fromkeys(_read_list(member), member.stem)
         elif _is_in(member, "Annotations") and member.name.endswith(".xml"):
-            labels.objects[member.stem] = read_objects(_read_small(member), member.where)
+            if member.stem in labels.objects:
+                raise ZfnetError(f"{member.where}: a second annotation of this name; get the archive again.")
+            labels.objects[member.stem] = read_objects(member.read(VOC_ANNOTATION), member.where)
     if set(labels.sets.values()) != set(SETS):
         raise ZfnetError(f"{path}: no {YEAR}/ImageSets/Main/{{train,val}}.txt; expected VOCtrainval_11-May-2012.tar.")
     if bare := sorted(labels.sets.keys() - labels.objects.keys()):
         raise ZfnetError(
-            f"{path}: {len(bare)} images have no annotation, such as {bare[0]}.xml; get the archive again."
+            f"{path}: {len(bare)} images have no annotation, such as {readable(bare[0])}.xml; get the archive again."
         )
     return labels
 
@@ -126,10 +139,8 @@ def read_objects(xml: bytes, where: str) -> list[dict[str, Any]]:
     ZfnetError
         It is not XML, has a document type (which could declare entities), or is not in VOC's format.
     """
-    try:
+    with reading(where, "an annotation of PASCAL VOC", "get the archive again"):
         return [_object(element) for element in _parse(xml).findall("object")]
-    except (expat.ExpatError, ValueError, AssertionError) as error:
-        raise ZfnetError(f"{where}: not an annotation of PASCAL VOC ({error}); get the archive again.") from None
 
 
 def _object(element: Element) -> dict[str, Any]:
@@ -137,13 +148,35 @@ def _object(element: Element) -> dict[str, Any]:
     if name not in CLASSES:
         raise ValueError(f"object {name!r}, which is not one of the 20 classes")
     box = [float(element.findtext(f"bndbox/{side}", "no number")) for side in ("xmin", "ymin", "xmax", "ymax")]
-    return {"name": name, "difficult": int(element.findtext("difficult", "0")), "box": box}
+    if not all(map(math.isfinite, box)):
+        raise ValueError(f"a box that is not finite: {box}")
+    return {"name": name, "difficult": _difficult(element.findtext("difficult", "")), "box": box}
+
+
+def _difficult(text: str) -> int:
+    """Return 1 for a difficult object. Other programs leave the mark out, or write Unspecified: not difficult."""
+    mark = text.strip().lower()
+    if mark in ("", "unspecified", "false"):
+        return 0
+    return 1 if mark == "true" else int(float(mark) != 0)
 
 
 def _parse(xml: bytes) -> Element:
     """Parse XML, refusing a document type: without entities nothing can be fetched or multiplied."""
     parser, builder = expat.ParserCreate(), TreeBuilder()
-    parser.StartElementHandler, parser.EndElementHandler = builder.start, builder.end
+    open_elements: list[str] = []
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        open_elements.append(tag)
+        if len(open_elements) > XML_DEPTH:
+            raise ValueError(f"elements nested more than {XML_DEPTH} deep")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        open_elements.pop()
+        builder.end(tag)
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = builder.data, _refuse
     parser.Parse(xml, True)
     return builder.close()
@@ -153,10 +186,8 @@ def _refuse(*_: Any) -> None:
     raise ValueError("it declares a document type")
 
 
-def _read_small(member: Member) -> bytes:
-    if member.size > ANNOTATION_LIMIT:
-        raise ZfnetError(f"{member.where}: {member.size} bytes, too many for an annotation; get the archive again.")
-    return member.read()
+def _read_list(member: Member) -> list[str]:
+    return member.read(VOC_LIST).decode("utf-8", "surrogateescape").split()
 
 
 def _is_in(member: Member, folder: str) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from zfnet.core.files import atomic
+from zfnet.core.parsing import reading
 
 _EXACT = 258  # side up to which a column of 8-bit products sums to less than 2**24, which float32 represents exactly
 
@@ -75,6 +76,19 @@ def write_statistics(path: Path, stats: ChannelStats) -> None:
 
 
 def read_statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean image, float32 (3, S, S), and the covariance, float32 (3, 3)."""
-    tensors = load_file(path)
-    return tensors["mean"], tensors["covariance"]
+    """Return the mean image, float32 (3, S, S), and the covariance, float32 (3, 3).
+
+    Raises
+    ------
+    ZfnetError
+        The file is damaged, or holds something else.
+    """
+    with reading(path, "the statistics of a data set", "delete manifest.json beside it and prepare the data set again"):
+        tensors = load_file(path)
+        mean, covariance = tensors["mean"], tensors["covariance"]
+        square = mean.ndim == 3 and len(mean) == 3 and mean.shape[1] == mean.shape[2] and covariance.shape == (3, 3)
+        if not square or {mean.dtype, covariance.dtype} != {np.dtype(np.float32)}:
+            raise ValueError(f"arrays of shapes {mean.shape} and {covariance.shape}")
+        if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+            raise ValueError("numbers that are not finite")
+    return mean, covariance

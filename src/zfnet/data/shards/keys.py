@@ -73,7 +73,7 @@ class KeySet:
 
     def add(self, key: str) -> bool:
         """Add a key; return whether it is new."""
-        number = int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) or 1
+        number = int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()) or 1
         slot = self._slot(number)
         if self._slots[slot]:
             return False

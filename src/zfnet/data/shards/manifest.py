@@ -5,7 +5,6 @@ same shards again gives the same text and does not restart any training.
 """
 
 import hashlib
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import canonical_json, read_json, text_hash
+from zfnet.data.readers import limits
+from zfnet.data.readers.folder_members import listing
+from zfnet.data.readers.skipped import Omitted
 
 _CHUNK = 1 << 22
+_ORIGIN = {"source", "settings", "damaged", "skipped", "renamed", "words"}  # fields that do not describe the shards
 
 
 class _Entry(BaseModel):
@@ -26,8 +29,8 @@ class Shard(_Entry):
     """One tar file in the folder of the manifest."""
 
     file: str = Field(pattern=r"^[\w-]+\.tar$")  # a file name, never a path out of the folder
-    images: int
-    bytes: int
+    images: int = Field(ge=0, le=limits.SHARD_IMAGES)
+    bytes: int = Field(ge=0, le=limits.SHARD)
     sha256: str
 
 
@@ -51,20 +54,23 @@ class Manifest(_Entry):
     """Description of a prepared data set.
 
     `classes[i]` is the id of label i and `words` maps it to a readable name; `size` is S; `square` tells whether the
-    shards hold centre squares or uncut images with shorter side S; `settings` are those of the preparation.
+    shards hold centre squares or uncut images with shorter side S; `settings` are those of the preparation. `skipped`
+    are the files that are no images of the data set, by reason.
     """
 
     name: str
-    images: int
-    classes: list[str]
+    images: int = Field(ge=0)
+    classes: list[str] = Field(max_length=limits.CLASSES)
     words: dict[str, str]
-    size: int
+    size: int = Field(ge=1, le=limits.MAX_SIDE)
     square: bool
     quality: int
     shards: list[Shard]
     source: list[Archive]
     settings: dict[str, Any]
     damaged: list[Damaged]
+    skipped: list[Omitted] = []
+    renamed: dict[str, str] = {}  # key -> place of an image whose name is too long for a key
     statistics: str = Field(pattern=r"^[\w-]+\.safetensors$")
     statistics_sha256: str
 
@@ -91,14 +97,9 @@ class Manifest(_Entry):
     @property
     def hash(self) -> str:
         """Return the SHA-256 of what the shards hold: images, labels, classes, statistics, but not their origin."""
-        return text_hash(canonical_json(self.model_dump(exclude={"source", "settings", "damaged", "words"})))
-
-
-def listing(folder: Path) -> tuple[int, str]:
-    """Return the total size of a folder's files, and the SHA-256 of the sorted listing of their names and sizes."""
-    files = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
-    lines = sorted((file.relative_to(folder).as_posix(), file.stat().st_size) for file in files)
-    return sum(size for _, size in lines), text_hash("".join(f"{name}\t{size}\n" for name, size in lines))
+        return text_hash(
+            canonical_json(self.model_dump(exclude={"source", "settings", "damaged", "skipped", "renamed", "words"}))
+        )
 
 
 def describe_archive(path: Path, stop: threading.Event | None = None) -> Archive:

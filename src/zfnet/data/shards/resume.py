@@ -15,9 +15,11 @@ from safetensors.numpy import save_file
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, canonical_json, text_hash
+from zfnet.core.parsing import parse_json
+from zfnet.data.readers.folder_members import listing
 from zfnet.data.readers.images import Source
 from zfnet.data.shards.channel_stats import ChannelStats
-from zfnet.data.shards.manifest import Damaged, Shard, listing
+from zfnet.data.shards.manifest import Damaged, Shard
 from zfnet.settings import Data
 
 UNFINISHED = ".unfinished"  # folder of the record files, next to the shards
@@ -70,11 +72,11 @@ def load_record(path: Path, stamp: str, shard: Path) -> FinishedShard | None:
         with safe_open(path, "np") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (OSError, SafetensorError):
+        described = Shard.model_validate_json(header["shard"]) if header.get("stamp") == stamp else None
+        if described is None or shard.stat().st_size != described.bytes:
+            return None
+        stats = ChannelStats(tensors["pixels"].shape[0])
+        stats.merge(tensors)
+        return FinishedShard(described, [Damaged(**entry) for entry in parse_json(header["damaged"])], stats)
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError):  # damaged: make the shard again
         return None
-    described = Shard.model_validate_json(header["shard"]) if header.get("stamp") == stamp else None
-    if described is None or not shard.exists() or shard.stat().st_size != described.bytes:
-        return None
-    stats = ChannelStats(tensors["pixels"].shape[0])
-    stats.merge(tensors)
-    return FinishedShard(described, [Damaged(**entry) for entry in json.loads(header["damaged"])], stats)

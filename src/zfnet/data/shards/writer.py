@@ -27,11 +27,16 @@ import torch
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, remove_unfinished, sha256, write_json
+from zfnet.core.parsing import reason
 from zfnet.core.progress_bar import track
 from zfnet.core.threads import in_order
-from zfnet.data.readers.images import DamagedImage, EncodedImage, Source, decode
-from zfnet.data.resize import centre_square, scaled, short_side
+from zfnet.data.readers.images import EncodedImage, Source, decode
+from zfnet.data.readers.names import is_shortened
+from zfnet.data.readers.skipped import report
+from zfnet.data.resize import centre_square, short_side
 from zfnet.data.shards.channel_stats import ChannelStats, channel_products, write_statistics
+from zfnet.data.shards.checksums import record
+from zfnet.data.shards.index import read_index
 from zfnet.data.shards.keys import KeySet
 from zfnet.data.shards.manifest import Archive, Damaged, Manifest, Shard, describe_archive
 from zfnet.data.shards.resume import UNFINISHED, FinishedShard, load_record, make_stamp, save_record
@@ -41,7 +46,6 @@ from zfnet.settings import Data
 _STATISTICS = "statistics.safetensors"
 _TASK = 8  # images per task of a thread
 _AHEAD = 2  # tasks per thread that are running or queued
-_LONGEST = 65_500  # JPEG's limit for a side, pixels
 
 
 class Prepared(NamedTuple):
@@ -75,6 +79,7 @@ def write_shards(source: Source, settings: Data, manifest: str | Path, square: b
     with _described(source.archives) as archives, _one_torch_thread(), ThreadPoolExecutor(threads) as pool:
         writer = _Writer(source, settings, path.parent, square, pool, threads * _AHEAD)
         total = _gather(writer.shards(), source, settings)
+        total.renamed = writer.renamed
         written = _finish(total, source, settings, path, square, archives.result())
     _clean(path.parent, written)
     return written
@@ -89,11 +94,12 @@ class _Writer:
         self.source, self.settings, self.folder, self.square = source, settings, folder, square
         self.pool, self.ahead = pool, ahead
         self.stamp = make_stamp(source, settings, square)
+        self.renamed: dict[str, str] = {}  # key -> place of an image whose key lacks a part of its name
 
     def shards(self) -> Iterator[FinishedShard]:
         """Yield the shards, in order."""
         source, count = self.source, self.settings.images_per_shard
-        images = _unique(track(source.images(), f"shards of {source.name}", source.expected))
+        images = _unique(track(source.images(), f"shards of {source.name}", source.expected), self.renamed)
         for number, first in enumerate(images):
             yield self._shard(f"{source.name}-{number:06d}", chain([first], islice(images, count - 1)))
 
@@ -128,15 +134,15 @@ class _Writer:
         return [self._prepare(image, stats) for image in images], stats
 
     def _prepare(self, original: EncodedImage, stats: ChannelStats) -> Prepared | Damaged:
+        size = self.settings.image_size
         try:
-            pixels = _decode(original, self.settings)
-        except DamagedImage as error:
-            return Damaged(key=original.key, source=original.source, reason=str(error))
-        pixels = short_side(pixels, self.settings.image_size)
-        square = np.ascontiguousarray(centre_square(pixels, self.settings.image_size))
+            pixels = short_side(decode(original.data, "the image", self.settings.max_pixels), size)
+            square = np.ascontiguousarray(centre_square(pixels, size))
+            kept = square if self.square else pixels
+            jpeg = simplejpeg.encode_jpeg(kept, self.settings.jpeg_quality, "RGB", "420", fastdct=False)
+        except Exception as error:  # whatever it is, one image never ends a preparation
+            return Damaged(key=original.key, source=original.source, reason=reason(error))
         stats.add(square, channel_products(square))
-        kept = square if self.square else pixels
-        jpeg = simplejpeg.encode_jpeg(kept, self.settings.jpeg_quality, "RGB", "420", fastdct=False)
         return Prepared(original, jpeg)
 
 
@@ -146,15 +152,8 @@ def _tasks(images: Iterable[EncodedImage]) -> Iterator[list[EncodedImage]]:
         yield task
 
 
-def _decode(original: EncodedImage, settings: Data) -> np.ndarray:
-    pixels = decode(original.data, "the image", settings.max_pixels)
-    height, width = pixels.shape[:2]
-    if max(scaled(height, width, settings.image_size)) > _LONGEST:
-        raise DamagedImage(f"the image is too narrow ({width} × {height}) for a shorter side of {settings.image_size}")
-    return pixels
-
-
-def _unique(images: Iterable[EncodedImage]) -> Iterator[EncodedImage]:
+def _unique(images: Iterable[EncodedImage], renamed: dict[str, str]) -> Iterator[EncodedImage]:
+    """Refuse a second image of the same key; note in `renamed` the keys that were shortened."""
     keys = KeySet()
     for image in images:
         if not keys.add(image.key):
@@ -162,6 +161,8 @@ def _unique(images: Iterable[EncodedImage]) -> Iterator[EncodedImage]:
                 f"{image.source}: a second image with the key {image.key}; keys must be unique, so remove one of them "
                 "from the archive."
             )
+        if is_shortened(image.key):
+            renamed[image.key] = image.source
         yield image
 
 
@@ -170,10 +171,11 @@ class _Total:
     shards: list[Shard]
     damaged: list[Damaged]
     stats: ChannelStats
+    renamed: dict[str, str]
 
 
 def _gather(finished_shards: Iterable[FinishedShard], source: Source, settings: Data) -> _Total:
-    total = _Total([], [], ChannelStats(settings.image_size))
+    total = _Total([], [], ChannelStats(settings.image_size), {})
     for finished in finished_shards:
         total.shards.append(finished.shard)
         total.damaged.extend(finished.damaged)
@@ -224,9 +226,14 @@ def _finish(
         source=archives,
         settings=settings.model_dump(mode="json"),
         damaged=total.damaged,
+        skipped=source.skipped.entries(),
+        renamed=total.renamed,
         statistics=_STATISTICS,
         statistics_sha256=sha256(statistics),
     )
+    record(manifest, path.parent)
+    report(source.name, manifest.skipped)
+    read_index(manifest, path.parent)  # writes it: the trainings that start together need not read all shards
     write_json(path, manifest.model_dump())
     return manifest
 

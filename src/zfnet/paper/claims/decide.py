@@ -12,29 +12,71 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from zfnet.core.errors import ZfnetError
 from zfnet.core.files import write_text
-from zfnet.paper.claims import caltech_claims, feature_claims, filter_claims, image_claims, imagenet_claims, voc_claims
+from zfnet.core.suggest import require_known
+from zfnet.paper.claims import (
+    caltech_claims,
+    feature_claims,
+    filter_claims,
+    image_claims,
+    imagenet_claims,
+    krizhevsky_claims,
+    voc_claims,
+)
 from zfnet.paper.claims.verdicts import Evidence, Part, Verdict, not_run
 from zfnet.paper.results import Results
 from zfnet.settings import Paper
 
-MODULES = (imagenet_claims, caltech_claims, filter_claims, feature_claims, image_claims, voc_claims)
+MODULES = (
+    imagenet_claims,
+    krizhevsky_claims,
+    caltech_claims,
+    filter_claims,
+    feature_claims,
+    image_claims,
+    voc_claims,
+)
 DECIDED = {name: decide for module in MODULES for name, decide in module.DECIDED.items()}
 EFFECTS = (
     *("claim", "difference", "value", "low", "high", "n", "level"),
     *("claimed_above", "claimed_below", "p_against", "digits"),
 )
+FIELDS = ("item", "statement", "paper", "how")  # of every claim in claims.yaml
 COLUMNS = ("claim", "item", "statement", "paper", "ours", "interval", "verdict", "reason", "how")
 
 
 @cache
 def statements() -> dict[str, dict[str, str]]:
     """Return all claims by id: item, statement, the paper's numbers, how they are decided, what is missing."""
-    return yaml.safe_load(Path(__file__).with_name("claims.yaml").read_text(encoding="utf-8"))
+    listed = yaml.safe_load(Path(__file__).with_name("claims.yaml").read_text(encoding="utf-8"))
+    check_claims(listed)
+    return listed
+
+
+def check_claims(listed: dict[str, dict[str, str]]) -> None:
+    """Check that every claim is complete, and either decided by a function or open for a stated reason.
+
+    Raises
+    ------
+    ZfnetError
+        A claim is not; the message names it and says what to add.
+    """
+    for name in DECIDED:
+        require_known(name, listed, "claim in claims.yaml:")
+    for name, claim in listed.items():
+        lacking = [field for field in FIELDS if field not in claim]
+        if lacking:
+            raise ZfnetError(f"claims.yaml: {name} has no {', '.join(lacking)}; every claim needs {', '.join(FIELDS)}.")
+        if (name in DECIDED) == ("missing" in claim):
+            raise ZfnetError(
+                f"claims.yaml: {name} needs a function, listed in DECIDED of a module *_claims.py, or `missing`, "
+                "what would have to be trained or labelled to decide it."
+            )
 
 
 def decide(name: str, evidence: Evidence) -> Verdict:
-    """Decide one claim (C1-C55)."""
+    """Decide one claim, by its id in claims.yaml."""
     return DECIDED[name](evidence) if name in DECIDED else not_run(statements()[name]["missing"])
 
 

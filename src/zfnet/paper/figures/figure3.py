@@ -57,8 +57,9 @@ def architecture(results: Results) -> Architecture:
         raise ZfnetError(f"{results.root}/runs/{name}/spec.json: no such file; start the workflow, which writes it.")
     predictions = results.predictions(run)
     classes = {} if predictions is None else {"classes": predictions[0].shape[1]}
-    net = spec["net"]
-    return describe(net["name"], width=net["width"], crop=net["crop"], norm_alpha=net["norm_alpha"], **classes)
+    net = spec.get("net") or {}
+    options = {key: net[key] for key in ("width", "crop", "norm_alpha") if net.get(key) is not None}
+    return describe(net.get("name") or SHOWN, **options, **classes)
 
 
 def stages(net: Architecture) -> list[Stage]:

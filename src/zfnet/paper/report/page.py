@@ -172,7 +172,9 @@ def _item(results: Results, item: Item, weight: Weight) -> dict[str, Any]:
     looked_at = [run.name for run in results.looked_at("features.csv")]
     sources = input_paths({"files": item.sources}, list(results.runs), looked_at)
     shared = {"id": item.name, "name": item.number, "title": item.caption, "origins": origins(results, sources)}
-    shared |= {"look": item.look, "alt": item.alt, "decisions": item.decisions}
+    shared |= {"look": item.look, "alt": item.alt, "decisions": item.decisions, "lacks": results.not_run(item.name)}
+    if shared["lacks"]:
+        return shared | {"kind": item.folder.removesuffix("s"), "view": None, "image": None}
     return shared | (_table if item.folder == "tables" else _figure)(results, item, weight)
 
 

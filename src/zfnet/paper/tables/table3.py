@@ -39,7 +39,10 @@ def _cells(results: Results, variant: str) -> dict[str, Cell]:
 
 def _parameters(results: Results, variant: str) -> Cell:
     metrics = [results.of_run(run, "metrics") for run in results.seeds(variant)[:1]]
-    return measured([record["parameters"] for record in metrics if record], f"no finished training of {variant}")
+    return measured(
+        [count for record in metrics if record and (count := record.get("parameters"))],
+        f"no finished training of {variant}",
+    )
 
 
 TABLE = Table(3, "Model", MEASURES, build, runs=runs)

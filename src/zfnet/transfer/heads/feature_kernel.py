@@ -50,7 +50,7 @@ class FeatureKernel:
         Raises
         ------
         ZfnetError
-            There is too little memory for the Gram matrix.
+            There is too little memory for the Gram matrix, on the CPU too.
         """
         used = np.unique(used)
         gram_index = np.full(len(rows), -1)
@@ -58,7 +58,7 @@ class FeatureKernel:
         wide = rows.shape[1] > len(used)
         if wide:
             purpose = f"{name}: the Gram matrix of {len(used):,} images"
-            memory.require(16 * len(used) ** 2 + 2 * BLOCK_BYTES, purpose, device)
+            device = memory.roomy(16 * len(used) ** 2 + 2 * BLOCK_BYTES, purpose, device)
         return cls(rows, gram_matrix(rows, used, device) if wide else None, gram_index, device, name)
 
     def coordinates(self, train: np.ndarray, test: np.ndarray, fit_bytes: int = 0) -> tuple[Tensor, Tensor]:
@@ -67,19 +67,20 @@ class FeatureKernel:
         Parameters
         ----------
         fit_bytes
-            Memory that a fit on the coordinates will need in addition; it is checked now.
+            Memory that a fit on the coordinates will need in addition; it is checked now. If a GPU has too little, the
+            coordinates are on the CPU.
 
         Raises
         ------
         ZfnetError
-            There is too little memory for the coordinates and the fit.
+            There is too little memory for the coordinates and the fit, on the CPU too.
         """
         purpose = f"{self.name}: a fold of {len(train):,} + {len(test):,} images"
-        memory.require(self.bytes_needed(len(train), len(test), fit_bytes), purpose, self.device)
+        device = memory.roomy(self.bytes_needed(len(train), len(test), fit_bytes), purpose, self.device)
         if self.gram is not None:
-            train_index, test_index = self.gram_index[train], self.gram_index[test]
-            return from_gram(self.gram[train_index[:, None], train_index], self.gram[test_index[:, None], train_index])
-        return from_rows(self._read(train), self._read(test))
+            gram, train_index, test_index = self.gram.to(device), self.gram_index[train], self.gram_index[test]
+            return from_gram(gram[train_index[:, None], train_index], gram[test_index[:, None], train_index])
+        return from_rows(self._read(train, device), self._read(test, device))
 
     def dimensions(self, train: int) -> int:
         """Return the largest possible number of coordinates for so many training images."""
@@ -92,8 +93,8 @@ class FeatureKernel:
         products = 8 * train * (4 * train + 3 * test) if width > train else 0
         return memory.SLACK + max(read + products, 4 * dimensions * (train + test) + fit_bytes)
 
-    def _read(self, indices: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.asarray(self.rows[indices])).to(self.device).float()  # (len(indices), d)
+    def _read(self, indices: np.ndarray, device: torch.device) -> Tensor:
+        return torch.from_numpy(np.asarray(self.rows[indices])).to(device).float()  # (len(indices), d)
 
 
 def gram_matrix(rows: np.ndarray, used: np.ndarray, device: torch.device) -> Tensor:

@@ -1,0 +1,158 @@
+"""Trainings on a real Slurm of one node: they survive a time limit, scancel, requeue, kill -9 and a node failure.
+
+The cluster comes from one_node.sh; without root or Debian's packages slurm-wlm and munge the tests are skipped.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.survival.small_run import CONFIG
+
+ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue")
+RUN = "results/demo/runs/zf-s1"
+pytestmark = pytest.mark.slow  # minutes
+
+
+def script(action: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HERE / "one_node.sh", action, folder], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("slurm")
+    if os.geteuid() or not all(map(shutil.which, PROGRAMS)):
+        pytest.skip("a Slurm of one node needs root and the packages slurm-wlm and munge (see tests/slurm/one_node.sh)")
+    started = script("start", folder)
+    if started.returncode == 3:
+        pytest.skip(started.stderr)
+    assert not started.returncode, started.stderr
+    yield folder
+    script("stop", folder)
+
+
+class Workflow:
+    """The workflow in one folder, always started by the same command."""
+
+    def __init__(self, folder: Path, epochs: int) -> None:
+        self.folder = folder
+        recipe = CONFIG["training"]["zf"] | {"epochs": epochs}
+        config = CONFIG | {"training": {"seeds": 1, "zf": recipe, "krizhevsky": recipe}}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    def start(self, *more: str) -> subprocess.Popen[bytes]:
+        command = [
+            *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"),
+            *("--workflow-profile", ROOT / "profiles/slurm", "--slurm-no-account", "--latency-wait", "5"),
+            *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"),
+            *("--set-resources", "train:mem_mb=2000", "train:gpu=1", *more),
+        ]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [*command, "--", f"{RUN}/metrics.json"], cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def end(self, process: subprocess.Popen[bytes]) -> dict[str, object]:
+        """Wait for success and return the metrics of the training."""
+        assert process.wait(600) == 0, self.log
+        return json.loads((self.folder / RUN / "metrics.json").read_text())
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")[-6000:]
+
+    @property
+    def epochs_done(self) -> int:
+        path = self.folder / RUN / "history.jsonl"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def training_job(self) -> str:
+        """Wait until the training has done an epoch; return the id of its job."""
+        until = time.monotonic() + 300
+        while self.epochs_done < 1 or len(running := jobs()) != 1:
+            assert time.monotonic() < until, self.log
+            time.sleep(0.5)
+        return running[0]
+
+
+def jobs() -> list[str]:
+    done = subprocess.run(["squeue", "-h", "-t", "R", "-o", "%i"], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    """A folder in which the data sets are prepared, on this machine."""
+    folder = tmp_path_factory.mktemp("prepared")
+    Workflow(folder, epochs=1)
+    manifests = [f"results/demo/data/imagenet-{part}/manifest.json" for part in ("train", "val")]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", "--", *manifests]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def workflow(cluster, prepared, tmp_path):
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    return lambda epochs=40: Workflow(tmp_path, epochs)
+
+
+def test_a_training_runs_with_a_gpu_of_its_own(workflow):
+    short = workflow(epochs=2)
+    assert short.end(short.start())["epochs"] == 2
+    assert re.search(r"--gpus=1", short.log) or "gpu=1" in short.log
+    assert not jobs()
+
+
+def test_a_training_goes_on_after_its_time_limit(workflow):
+    """Four minutes are a slice of one: three are left for an orderly end."""
+    long = workflow(epochs=600)
+    metrics = long.end(long.start("train:runtime=4"))
+    assert metrics["epochs"] == 600
+    assert metrics["resumptions"] >= 1
+
+
+def test_scancel_is_noticed_and_the_training_goes_on(workflow):
+    long = workflow()
+    process = long.start()
+    subprocess.run(["scancel", long.training_job()], check=True)
+    assert long.end(process)["resumptions"] == 1
+
+
+def test_a_requeued_training_goes_on(workflow):
+    long = workflow()
+    process = long.start()
+    subprocess.run(["scontrol", "requeue", long.training_job()], check=True)
+    assert long.end(process)["resumptions"] == 1
+
+
+def test_the_same_command_takes_over_from_a_killed_snakemake(workflow):
+    """The job goes on alone; its duplicate waits for it and takes its result."""
+    long = workflow()
+    killed = long.start()
+    first = long.training_job()
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    metrics = long.end(long.start())
+    assert metrics["epochs"] == 40
+    assert metrics["resumptions"] == 0, "trained once, by the first job"
+    assert first not in jobs()
+
+
+def test_a_training_goes_on_after_its_node_failed(workflow, cluster):
+    long = workflow()
+    process = long.start()
+    long.training_job()
+    assert not script("restart-node", cluster).returncode
+    assert long.end(process)["epochs"] == 40
