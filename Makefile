@@ -24,7 +24,7 @@ test-all: $(READY)
 MINUTES ?= 30
 SEED ?= 1
 fuzz: $(READY)
-	PYTHONPATH=tests/data $(BIN)/python -m tests.hostile.fuzz --minutes $(MINUTES) --seed $(SEED)
+	$(BIN)/python -m tests.hostile.fuzz --minutes $(MINUTES) --seed $(SEED)
 
 # Compares zfnet with common alternatives on this machine; run it while nothing else runs. Results: docs/performance.md
 bench: $(READY)

@@ -17,10 +17,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import builders
 import numpy as np
 from PIL import Image
 
+from tests.data import builders
 from zfnet.core.files import read_json, sha256
 from zfnet.core.yaml_file import read_yaml
 from zfnet.data.loader import Shards

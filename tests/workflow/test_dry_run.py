@@ -81,7 +81,7 @@ def test_every_preset_plans_the_whole_paper(snakemake, archives, preset):
 def test_more_seeds_are_trained_and_evaluated(snakemake, archives):
     more = {"training": {"seeds": 3, "variant_seeds": 3}, "archives": archives}
     planned = jobs(snakemake({"preset": "mini", **more}, "-n").stdout)
-    nets = {variant_of(run) for run in specs(Settings())}
+    nets = {variant_of(run) for run in specs(Settings(paper={"krizhevsky": True}))}
     assert planned["evaluate"] == 3 * (len(nets) - 1)  # zf-clean is trained once and not evaluated
     assert planned["train"] == planned["evaluate"] + 1
 
