@@ -3,7 +3,7 @@ from snakemake.io import expand
 
 from zfnet import config as zfconfig
 from zfnet.core.files import canonical_json, write_if_changed
-from zfnet.data.verify import NEEDED_BY, check_archives
+from zfnet.data.verify import check_archives, useful
 from zfnet.paper import availability
 from zfnet.paper import items as registry
 from zfnet.settings import Archives
@@ -17,8 +17,7 @@ def check_given_archives():
     """
     given = settings.archives.model_dump(exclude_none=True, exclude={"download"})
     if not settings.synthetic:
-        useless = {key for other, keys in NEEDED_BY.items() if other not in given for key in keys}
-        given = {key: path for key, path in given.items() if key not in useless}
+        given = {key: given[key] for key in useful(given)}
     problems = check_archives(Archives(**given))
     if problems:
         raise WorkflowError("\n".join(problems))

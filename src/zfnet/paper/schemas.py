@@ -108,7 +108,7 @@ def check_rows(path: Path, name: str, frame: pd.DataFrame) -> None:
 
 def _validate(path: Path, name: str, form: Any, content: Any) -> None:
     try:
-        TypeAdapter(form).validate_python(content)
+        TypeAdapter(form).validate_python(content, strict=True)  # what is checked is used as it is: "5" is no number
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
