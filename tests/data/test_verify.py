@@ -1,18 +1,11 @@
 """Archive checks: every wrong, missing or partly copied archive is reported with a remedy."""
 
-import hashlib
 import json
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import builders
 import pytest
 
-from zfnet.core.errors import ZfnetError
-from zfnet.data.readers import download
-from zfnet.data.readers.download import fetch
-from zfnet.data.verify import OFFICIAL, check_archives
+from zfnet.data.verify import OFFICIAL, check_archives, useful
 from zfnet.settings import Archives
 
 FACE = [("left_eye", 8.0, 2.0, 2), ("right_eye", 3.5, 2.0, 1), ("nose", 5.0, 6.0, 2)]
@@ -117,6 +110,19 @@ def test_archives_that_need_each_other(missing, by, paths):
     assert problem(paths).startswith(f"archives: {by} is set in config.yaml, so set {missing} too: ")
 
 
+@pytest.mark.parametrize(
+    "missing, left",
+    [
+        ("imagenet_val", {"imagenet_devkit", "voc2012", "voc2012_test"}),  # no val, so no train, so no test images
+        ("imagenet_devkit", {"voc2012", "voc2012_test"}),
+        ("voc2012", {"imagenet_train", "imagenet_val", "imagenet_test", "imagenet_devkit"}),
+    ],
+)
+def test_what_is_useless_makes_useless(missing, left):
+    given = {"imagenet_train", "imagenet_val", "imagenet_test", "imagenet_devkit", "voc2012", "voc2012_test"}
+    assert useful(given - {missing}) == left
+
+
 def test_class_folders_need_the_devkit_as_the_workflow_does(paths, tmp_path):
     folder = tmp_path / "val" / "n00000001"
     builders.put(folder / "ILSVRC2012_val_00000001.JPEG", builders.image())
@@ -136,58 +142,3 @@ def test_the_real_archives_pass(real_data):
     names = {key: name for key, (name, _) in CONTENT.items() if not key.endswith("_test")}  # not among them
     paths = {key: next(real_data.rglob(name)) for key, name in names.items()}
     assert check_archives(Archives(**paths)) == []
-
-
-# Download -------------------------------------------------------------------------------------------------------------
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Requests are no news."""
-
-
-@pytest.fixture
-def remote(tmp_path, monkeypatch):
-    """The four archives on a local web server."""
-    folder = tmp_path / "remote"
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        for key in download.REMOTE:
-            name, data = CONTENT[key]
-            builders.put(folder / name, data)
-            place = download.Remote(f"http://127.0.0.1:{server.server_port}/{name}", hashlib.md5(data).hexdigest())
-            monkeypatch.setitem(download.REMOTE, key, place)
-        yield folder
-        server.shutdown()
-
-
-@pytest.mark.slow  # imports torchvision
-def test_a_download_is_the_archive(remote, tmp_path):
-    fetched = fetch("256_ObjectCategories.tar", tmp_path / "here")
-    assert fetched == tmp_path / "here" / "256_ObjectCategories.tar"
-    assert check_archives(Archives(caltech256=fetched)) == []
-
-
-def test_an_archive_that_cannot_be_downloaded_lists_those_that_can(tmp_path):
-    with pytest.raises(
-        ZfnetError, match=r"ILSVRC2012_img_train\.tar: cannot be downloaded; choose one of caltech-101\.zip"
-    ):
-        fetch("ILSVRC2012_img_train.tar", tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("change", [lambda file: file.write_bytes(b"<html>"), lambda file: file.unlink()])
-def test_a_failed_download_is_reported(change, remote, tmp_path):
-    change(remote / CONTENT["cifar10"][0])
-    with pytest.raises(ZfnetError, match=r"cifar-10-python\.tar\.gz: the download failed .* point archives: cifar10"):
-        fetch("cifar-10-python.tar.gz", tmp_path / "here")
-    assert list((tmp_path / "here").iterdir()) == []  # nothing that looks finished
-
-
-@pytest.mark.slow
-def test_an_existing_file_is_kept_if_valid_and_replaced_if_not(remote, tmp_path):
-    name, data = CONTENT["cifar10"]
-    builders.put(tmp_path / "here" / name, b"half a download")
-    assert fetch(name, tmp_path / "here").read_bytes() == data
-    (remote / name).unlink()
-    assert fetch(name, tmp_path / "here").read_bytes() == data

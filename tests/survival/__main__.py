@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.survival.campaign import campaign
-from tests.survival.small_run import EVERY_STAGE
+from tests.survival.small_run import MAIN_STAGES
 
 parser = argparse.ArgumentParser(prog="python -m tests.survival", description=__doc__)
 parser.add_argument("--kills", type=int, default=100)
-parser.add_argument("--targets", nargs="+", default=EVERY_STAGE, help="what to make (default: every stage)")
+parser.add_argument("--targets", nargs="+", default=MAIN_STAGES, help="what to make (default: the main stages)")
 parser.add_argument("--seed", type=int, default=2013)
 parser.add_argument("--folder", type=Path, help="where to work; kept (default: a temporary folder, removed)")
 arguments = parser.parse_args()

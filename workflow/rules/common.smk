@@ -3,7 +3,8 @@ from snakemake.io import expand
 
 from zfnet import config as zfconfig
 from zfnet.core.files import canonical_json, write_if_changed
-from zfnet.data.verify import NEEDED_BY, check_archives
+from zfnet.data.archive_identity import identity
+from zfnet.data.verify import check_archives, useful
 from zfnet.paper import availability
 from zfnet.paper import items as registry
 from zfnet.settings import Archives
@@ -17,8 +18,7 @@ def check_given_archives():
     """
     given = settings.archives.model_dump(exclude_none=True, exclude={"download"})
     if not settings.synthetic:
-        useless = {key for other, keys in NEEDED_BY.items() if other not in given for key in keys}
-        given = {key: path for key, path in given.items() if key not in useless}
+        given = {key: given[key] for key in useful(given)}
     problems = check_archives(Archives(**given))
     if problems:
         raise WorkflowError("\n".join(problems))
@@ -103,8 +103,25 @@ def archive(*names):
 
 
 def archives_of_set(wildcards):
-    """Return the archives that a data set is made of."""
-    return archive(*availability.ARCHIVES_OF[wildcards.set])(wildcards)
+    """Return what a set is made of: generated and downloaded archives, and the identities of the user's own."""
+    names = availability.ARCHIVES_OF[wildcards.set]
+    return [identities.get(name, path) for name, path in zip(names, archive(*names)(wildcards))]
+
+
+def own_archives():
+    """Write what the user's archives are recognised by, wherever they are; return these files by archive.
+
+    Moving an archive prepares nothing again, since no rule has its path: `ARCHIVES_FILE` tells the jobs.
+    """
+    of_set = {name: availability.ARCHIVES_OF[name] for name in TO_PREPARE & AVAILABLE.sets}
+    own = {name for names in of_set.values() for name in names if getattr(settings.archives, name)}
+    files = {name: f"{RESULTS}/settings/archive-{name}.json" for name in own}
+    if workflow.is_main_process:
+        places = {key: [str(getattr(WHERE, name)) for name in names] for key, names in of_set.items()}
+        write_plan(ARCHIVES_FILE, canonical_json(places))
+        for name, file in files.items():
+            write_plan(file, canonical_json(sentence_or(lambda: identity(getattr(WHERE, name)))))
+    return files
 
 
 def duplicates_of(wildcards):
@@ -166,6 +183,8 @@ write_plan(f"{RESULTS}/settings/looked-at.json", canonical_json(LOOKED_AT))
 transfer_stages()
 if workflow.is_main_process:
     check_given_archives()
+ARCHIVES_FILE = f"{RESULTS}/settings/archives.json"
+identities = own_archives()
 
 
 wildcard_constraints:

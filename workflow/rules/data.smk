@@ -1,4 +1,7 @@
 # Archives -> shards. Everything downstream depends on the small manifests, never on the shards.
+import shlex
+
+
 rule world:
     input:
         settings=stage("world", "synthetic"),
@@ -49,4 +52,4 @@ rule shards:
         "Preparing {wildcards.set}: archive to shards; progress in {log}"
     shell:
         "zfnet shards {wildcards.set} --settings {input.settings:q} --threads {threads} --out {output.manifest:q}"
-        " {input.archives:q} > {log} 2>&1"
+        f" --archives {shlex.quote(ARCHIVES_FILE)} > {{log}} 2>&1"

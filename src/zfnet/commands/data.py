@@ -25,17 +25,24 @@ def world(
 
 def shards(
     name: Annotated[str, typer.Argument(help="imagenet-train, imagenet-val, caltech101, caltech256, voc2012 …")],
-    archives: Annotated[list[Path], typer.Argument(help="its archives")],
     settings: SettingsFile,
     out: Out,
+    archives: Annotated[list[Path] | None, typer.Argument(help="its archives")] = None,
+    listed: Annotated[
+        Path | None, typer.Option("--archives", help="a JSON file of each set's archives, instead of their names")
+    ] = None,
     threads: Threads = 2,
 ) -> None:
     """Convert an official archive to WebDataset shards and manifest.json."""
+    from zfnet.core.files import read_json
     from zfnet.data.readers import datasets
     from zfnet.data.shards.writer import write_shards
 
     data = read(settings).data
-    source = datasets.source(name, archives, data)
+    given = archives or [Path(path) for path in (read_json(listed) if listed else {}).get(name, [])]
+    if not given:
+        raise ZfnetError(f"{name}: name its archives, or a JSON file that does with --archives.")
+    source = datasets.source(name, given, data)
     write_shards(source, data, out, square=datasets.SQUARE[name], threads=threads)
 
 

@@ -50,10 +50,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         temporary = hidden / path.name
         yield temporary
-        with suppress(PermissionError):  # some file systems (CIFS, exFAT, S3) have no permissions
-            temporary.chmod(0o666 & ~_UMASK)
-        _flush_to_disk(temporary)
-        temporary.replace(path)
+        publish(temporary, path)
     except SafetensorError as error:
         raise _as_os_error(error, path) from None
     except OSError as error:
@@ -62,6 +59,14 @@ def atomic(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a finished file of the same folder its name, with the usual permissions, once its content is on disk."""
+    with suppress(PermissionError):  # some file systems (CIFS, exFAT, S3) have no permissions
+        temporary.chmod(0o666 & ~_UMASK)
+    _flush_to_disk(temporary)
+    temporary.replace(path)
 
 
 def remove_unfinished(path: str | Path) -> None:

@@ -5,7 +5,7 @@ The quick check takes seconds even for ImageNet: only the first headers and the 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -90,6 +90,14 @@ def _check_each(archives: Archives) -> Iterator[str]:
             yield f"{error} It should be {official.files}, from {official.origin}: archives: {key} in config.yaml."
         except OSError as error:
             yield f"{path}: cannot be read ({error.strerror}); correct archives: {key} in config.yaml."
+
+
+def useful(keys: Iterable[str]) -> set[str]:
+    """Return those of these archives that are not useless for want of another, which may itself be useless."""
+    found = set(keys)
+    while useless := {key for other, needing in NEEDED_BY.items() if other not in found for key in needing} & found:
+        found -= useless
+    return found
 
 
 def _check_companions(archives: Archives) -> Iterator[str]:

@@ -16,7 +16,6 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from zfnet.core.errors import ZfnetError, first_line
-from zfnet.core.files import read_json
 from zfnet.evaluation.top_k import missed
 from zfnet.paper import schemas
 from zfnet.paper.availability import NOT_RUN
@@ -65,7 +64,10 @@ class Results:
         if not path.exists():
             return None
         schemas.check_size(path, name)
-        content = read_json(path)
+        try:
+            content = json.loads(path.read_bytes())
+        except (ValueError, RecursionError) as error:  # not UTF-8, not JSON; nested too deeply
+            raise schemas.damaged(path, name, f"not valid JSON: {first_line(error)}") from None
         schemas.check(path, name, content)
         return content
 
@@ -79,6 +81,8 @@ class Results:
             frame = pd.read_csv(path)
         except (ValueError, OverflowError) as error:
             raise schemas.damaged(path, name, f"not a readable CSV table: {first_line(error)}") from None
+        if not isinstance(frame.index, pd.RangeIndex):  # what pandas makes of it
+            raise schemas.damaged(path, name, "its rows have more cells than its header")
         schemas.check_rows(path, name, frame)
         return frame
 

@@ -102,13 +102,22 @@ def check_rows(path: Path, name: str, frame: pd.DataFrame) -> None:
     for column in frame:
         if str(column).startswith(("ours_", "paper_")) and column != "ours_label" and frame[column].dtype == object:
             raise damaged(path, name, f"column {column} holds more than numbers")
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    cells = pd.DataFrame({column: _cells(frame[column]) for column in frame}, dtype=object)
+    rows = cells.to_dict("records")
     _validate(path, name, list[schema.form], rows)  # type: ignore[name-defined]
+
+
+def _cells(column: pd.Series) -> list[Any]:
+    """Return the cells of a column as they were written: None if missing, which makes floats of whole numbers."""
+    cells: list[Any] = column.astype(object).where(column.notna(), None).tolist()
+    if column.dtype != float or column.notna().all():
+        return cells
+    return [int(cell) if cell is not None and cell.is_integer() else cell for cell in cells]
 
 
 def _validate(path: Path, name: str, form: Any, content: Any) -> None:
     try:
-        TypeAdapter(form).validate_python(content)
+        TypeAdapter(form).validate_python(content, strict=True)  # what is checked is used as it is: "5" is no number
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
