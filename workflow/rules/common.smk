@@ -46,7 +46,7 @@ def stage(name, *trees, **single):
 
     It holds whole sub-trees of the settings (`trees`) and single settings of others: `data="image_size jpeg_quality"`.
 
-    It is written while the workflow is read, not by a rule, so it is a source file: rewriting the same text re-runs
+    It is written while the workflow is read, not by a job, and so is a source file: rewriting the same text re-runs
     nothing, and settings that a stage does not use cannot trigger it.
     """
     path = f"{RESULTS}/settings/{name}.json"
@@ -111,7 +111,7 @@ def archives_of_set(wildcards):
 def own_archives():
     """Write what the user's archives are recognised by, wherever they are; return these files by archive.
 
-    Moving an archive prepares nothing again, since no rule has its path: `ARCHIVES_FILE` tells the jobs.
+    Moving an archive prepares nothing again, since its path is no input or parameter. `ARCHIVES_FILE` tells the jobs.
     """
     of_set = {name: availability.ARCHIVES_OF[name] for name in TO_PREPARE & AVAILABLE.sets}
     own = {name for names in of_set.values() for name in names if getattr(settings.archives, name)}

@@ -1,6 +1,6 @@
-# What each rule asks a scheduler for: threads, memory and time as parts of the settings below `jobs`, in one place.
+# What jobs ask a scheduler for: threads, memory and time as parts of the settings below `jobs`, in one place.
 # Facts of a cluster (partitions, accounts) belong in a profile.
-SHARES = {  # rule: parts of jobs.memory_mb, jobs.runtime_minutes and jobs.threads
+SHARES = {  # parts of jobs.memory_mb, jobs.runtime_minutes and jobs.threads
     "shards": (1 / 4, 1, 1),
     "train": (1, 1, 1),
     "scratch": (1, 1, 1),
@@ -23,27 +23,27 @@ SHARES = {  # rule: parts of jobs.memory_mb, jobs.runtime_minutes and jobs.threa
 LEAST_MEMORY_MB, LEAST_MINUTES = 2000, 20  # loading torch takes 800 MB
 
 
-def threads_of(rule):
+def threads_of(name):
     """Return the threads of a rule's jobs; a training has its own for each of its GPUs."""
-    gpus = settings.jobs.gpus_per_training if rule == "train" else 1
-    return max(1, round(SHARES[rule][2] * settings.jobs.threads)) * gpus
+    gpus = settings.jobs.gpus_per_training if name == "train" else 1
+    return max(1, round(SHARES[name][2] * settings.jobs.threads)) * gpus
 
 
-def memory(rule):
+def memory(name):
     """Return a function of the attempt: a job that is tried again gets more, up to twice what it asked for first."""
-    first = max(LEAST_MEMORY_MB, round(SHARES[rule][0] * settings.jobs.memory_mb))
+    first = max(LEAST_MEMORY_MB, round(SHARES[name][0] * settings.jobs.memory_mb))
     return lambda wildcards, attempt: round(first * min(2, (1 + attempt) / 2))
 
 
-def request(rule, gpus=settings.jobs.gpus):
+def request(name, gpus=settings.jobs.gpus):
     """Return the resources of a rule's jobs. If trainings share GPUs, `gpu` counts the slots on them.
 
     A training takes one slot, every other job all slots of a GPU; all GPUs of a job are in one node.
     """
-    one = 1 if rule == "train" else settings.jobs.trainings_per_gpu
+    one = 1 if name == "train" else settings.jobs.trainings_per_gpu
     return dict(
-        mem_mb=memory(rule),
-        runtime=max(LEAST_MINUTES, round(SHARES[rule][1] * settings.jobs.runtime_minutes)),
+        mem_mb=memory(name),
+        runtime=max(LEAST_MINUTES, round(SHARES[name][1] * settings.jobs.runtime_minutes)),
         gpu=gpus * one,
         nodes=1,
     )
