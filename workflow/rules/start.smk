@@ -46,7 +46,7 @@ def check_targets(argv=sys.argv):
         return  # called through Snakemake's Python interface, or a job
     known = [rule.name for rule in workflow.rules]
     for target in get_argument_parser().parse_known_args(argv[1:])[0].targets or ():
-        if "/" not in target and "." not in target and target not in known:
+        if Path(target).stem == target and target not in known:
             raise WorkflowError(
                 f"{target}: there is no such target{did_you_mean(target, known)} "
                 "Targets are table1 … table7, figure2 … figure9, tables, figures, claims, report, or files to make."
