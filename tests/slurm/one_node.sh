@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Slurm of one node on this machine, from Debian's packages, without systemd: `one_node.sh start FOLDER`, `stop FOLDER`.
 # Needs root, and the packages slurm-wlm and munge (apt-get install --no-install-recommends slurm-wlm munge).
-# `restart-node FOLDER` kills slurmd and starts it again, as a node failure does. Two pretend GPUs.
+# `restart-node FOLDER` kills slurmd and starts it again. Two pretend GPUs.
 set -euo pipefail
 action=$1 folder=$2
 host=$(hostname -s)
@@ -84,7 +84,10 @@ end() { # NAME [SIGNAL]: end the daemon whose process id is in NAME.pid
 
 case $action in
     start) start ;;
-    stop) for daemon in slurmd slurmctld munged; do end "$daemon"; done ;;
+    stop)
+        for daemon in slurmd slurmctld munged; do end "$daemon"; done
+        if grep -qs ClusterName=zfnet-test /etc/slurm/slurm.conf; then rm -f /etc/slurm/{slurm,gres,cgroup}.conf; fi
+        ;;
     restart-node)
         end slurmd -KILL
         slurmd

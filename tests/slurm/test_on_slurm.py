@@ -160,12 +160,25 @@ def test_the_same_command_takes_over_from_a_killed_snakemake(workflow):
     assert first not in jobs()
 
 
-def test_a_training_goes_on_after_its_node_failed(workflow, cluster):
+def test_a_training_outlives_a_restart_of_slurmd(workflow, cluster):
     long = workflow()
     process = long.start()
     long.training_job()
     assert not script("restart-node", cluster).returncode
-    assert long.end(process)["epochs"] == 40
+    metrics = long.end(process)
+    assert (metrics["epochs"], metrics["resumptions"]) == (40, 0)
+
+
+def test_a_training_goes_on_after_its_node_failed(workflow):
+    """Slurm ends the jobs of a node that is down, and queues them again under their own ids."""
+    long = workflow(epochs=80)
+    process = long.start()
+    long.training_job()
+    update = ["scontrol", "update", f"nodename={os.uname().nodename.split('.')[0]}"]
+    subprocess.run([*update, "state=down", "reason=test"], check=True)
+    subprocess.run([*update, "state=resume"], check=True)
+    metrics = long.end(process)
+    assert (metrics["epochs"], metrics["resumptions"]) == (80, 1)
 
 
 def test_a_training_goes_on_after_its_time_limit(workflow):
