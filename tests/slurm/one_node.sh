@@ -54,8 +54,8 @@ OverTimeLimit=0
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=$memory Gres=gpu:fake:2 State=UNKNOWN
 PartitionName=cpu Nodes=$host Default=YES MaxTime=60 State=UP OverSubscribe=NO
 END
-    printf '%s\n' AutoDetect=off "NodeName=$host Name=gpu Type=fake File=/dev/null" \
-        "NodeName=$host Name=gpu Type=fake File=/dev/zero" > /etc/slurm/gres.conf
+    local gpu="NodeName=$host Name=gpu Type=fake Flags=no_gpu_env" # jobs must not believe that there is one
+    printf '%s\n' AutoDetect=off "$gpu File=/dev/null" "$gpu File=/dev/zero" > /etc/slurm/gres.conf
     printf '%s\n' CgroupPlugin=cgroup/v1 CgroupAutomount=no ConstrainCores=no ConstrainRAMSpace=no > /etc/slurm/cgroup.conf
     slurmctld
     slurmd
