@@ -39,7 +39,7 @@ CONFIG: dict[str, Any] = {
     },
 }  # fmt: skip
 UNSTABLE = {  # keys of JSON that tell how a result was made, not what it is
-    *("provenance", "seconds", "images_per_second", "wait_share", "cpu_seconds", "peak_memory_mb", "resumptions"),
+    *("provenance", "seconds", "images_per_second", "wait_fraction", "cpu_seconds", "peak_memory_mb", "resumptions"),
     *("time", "time_seconds"),
 }
 
