@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-GROUPS = ("norm", "step", "loader", "end_to_end")  # those that a GPU changes, within the time
+GROUPS = ("norm", "pool", "step", "loader", "end_to_end")  # those that a GPU changes, within the time
 
 
 def commands(device: str, out: Path) -> dict[str, list[str]]:

@@ -5,12 +5,36 @@ forward work, once for the gradient of its weights and once for that of its inpu
 gradient.
 """
 
+from collections.abc import Iterator
 from math import prod
+from typing import NamedTuple
 
 from zfnet.nets.architecture import Architecture, OpSpec
 
 BF16, FP32 = 2, 4  # bytes
 MATERIAL = ("conv", "pool", "norm", "linear")  # operations whose output is written to memory; the others are fused
+
+
+class Product(NamedTuple):
+    """`groups` matrix products: (rows, inner) times (inner, columns)."""
+
+    groups: int
+    rows: int
+    inner: int
+    columns: int
+
+
+def products(net: Architecture, batch: int) -> Iterator[Product]:
+    """Yield the matrix products of an update, a convolution as the product of its windows and its filters."""
+    learned = [spec for spec in net.plan() if spec.kind in ("conv", "linear")]
+    for spec in learned:
+        groups, outputs = spec.options.get("groups", 1), spec.shape[0]
+        rows, columns = batch * prod(spec.shape[1:]), outputs // groups
+        inner = _weights(spec) // outputs  # fan-in
+        yield Product(groups, rows, inner, columns)  # forward
+        yield Product(groups, inner, rows, columns)  # gradient of the weights
+        if spec is not learned[0]:
+            yield Product(groups, rows, columns, inner)  # gradient of the input
 
 
 def forward_flops(net: Architecture) -> int:

@@ -2,7 +2,8 @@
 
 A group is a module of this package with a function `results(bench)` that yields rows and remarks. Each side of a row is
 a function of such a module, run in a fresh process: its peak memory is then its own, and neither side warms the caches
-of the other. A ratio above 1 means that ours is better, whatever the unit.
+of the other. A ratio above 1 means that ours is better, whatever the unit. The limit is what this machine could reach,
+measured in the same run: decoding alone, its memory bandwidth, or its rate of matrix products.
 """
 
 import csv
@@ -23,10 +24,10 @@ from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, write_json, write_text
 
 GROUPS = (
-    *("loader", "sharding", "norm", "step", "end_to_end", "scaling"),
+    *("loader", "sharding", "norm", "pool", "step", "end_to_end", "scaling"),
     *("projection", "strongest", "svm", "softmax", "duplicates"),
 )
-COLUMNS = ("case", "ours", "peer", "peer_name", "ratio", "unit", "peak_mb")
+COLUMNS = ("case", "ours", "peer", "peer_name", "ratio", "unit", "peak_mb", "limit")
 
 
 class Side(NamedTuple):
@@ -40,7 +41,8 @@ class Side(NamedTuple):
 class Row:
     """One comparison; `peer` is None if there is nothing to compare with.
 
-    `unit` is a rate ("images/s": more is better) or a cost ("s", "MB": less is better).
+    `unit` is a rate ("images/s": more is better) or a cost ("s", "MB": less is better). `limit` is what the hardware
+    allows, in this unit; None if it was not measured.
     """
 
     case: str
@@ -49,6 +51,7 @@ class Row:
     peer: float | None = None
     peer_name: str = ""
     peak_mb: float | None = None
+    limit: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -175,4 +178,5 @@ def _text(result: Row | str) -> str:
     if isinstance(result, str):
         return result
     peer = "" if result.ratio is None else f", {result.peer_name} {result.peer:,.4g}: {result.ratio:.2f} times"
-    return f"{result.case}: {result.ours:,.4g} {result.unit}{peer}"
+    limit = "" if result.limit is None else f" (limit {result.limit:,.4g})"
+    return f"{result.case}: {result.ours:,.4g} {result.unit}{limit}{peer}"

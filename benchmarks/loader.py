@@ -9,10 +9,12 @@ does.
 - ImageFolder: files with the same bytes, decoded by Pillow in DataLoader workers
 
 The peers have one DataLoader worker per core; on one core they run in the main process. Every process is restricted to
-the cores of its row. Memory is measured in separate runs.
+the cores of its row. Memory is measured in separate runs. The limit is decoding alone: the same bytes, held in memory,
+one thread per core, every image into the same buffer.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from benchmarks.timing import restrict_to, seconds
 from zfnet.data.loader import Shards
 
 BATCH = 128
+SIDE = 256  # of the squares, pixels
 IMAGES, DISTINCT = 3000, 1000  # images beyond the distinct ones repeat them under other keys
 QUICK_IMAGES, QUICK_DISTINCT = 600, 30
 BUFFER = 1000  # images in the shuffle buffer of webdataset
@@ -51,8 +54,9 @@ def results(bench: Bench) -> Iterator[Row | str]:
         rate = partial(bench.side, "loader:rate", threads=1, cores=cores, **arguments)
         peak = partial(bench.side, "loader:peak", threads=1, cores=cores, **arguments)
         our_rate, our_peak = rate(reader="ours").value, peak(reader="ours").value
+        limit = rate(reader="bare").value
         for reader, name in PEERS.items():
-            yield Row(_count(cores), our_rate, "images/s", rate(reader=reader).value, name, our_peak)
+            yield Row(_count(cores), our_rate, "images/s", rate(reader=reader).value, name, our_peak, limit)
     for reader, name in PEERS.items():
         yield f"{_count(cores)}: {name} took {peak(reader=reader).value:,.0f} MB, ours {our_peak:,.0f} MB."
 
@@ -74,7 +78,7 @@ def peak(reader: str, cores: int, images: int, **where: str) -> float:
     return memory.peak_mb(lambda: _read(epoch, images))
 
 
-def _read(epoch: Callable[[], Iterator[torch.Tensor]], images: int) -> None:
+def _read(epoch: Callable[[], Iterator[Sized]], images: int) -> None:
     count = sum(map(len, epoch()))
     if count != images:
         raise RuntimeError(f"The reader yielded {count} of {images} images.")
@@ -84,6 +88,25 @@ def ours(cores: int, manifest: str, files: str) -> Callable[[], Iterator[torch.T
     """Return epochs of our loader, in random order."""
     shards, random = Shards(manifest), np.random.default_rng(0)
     return lambda: (batch.images for batch in shards.batches(random.permutation(len(shards)), BATCH, cores))
+
+
+def bare(cores: int, manifest: str, files: str) -> Callable[[], Iterator[range]]:
+    """Return epochs of decoding and nothing else; they yield how many images each core decoded, as ranges."""
+    encoded = [path.read_bytes() for path in Path(files).rglob("*.jpg")]
+    parts = [encoded[core::cores] for core in range(cores)]
+
+    def epoch() -> Iterator[range]:
+        with ThreadPoolExecutor(cores) as pool:
+            yield from pool.map(_decode, parts)
+
+    return epoch
+
+
+def _decode(encoded: list[bytes]) -> range:
+    buffer = np.empty((SIDE, SIDE, 3), np.uint8)
+    for jpeg in encoded:
+        simplejpeg.decode_jpeg(jpeg, "RGB", buffer=buffer)
+    return range(len(encoded))
 
 
 def webdataset(cores: int, manifest: str, files: str) -> Callable[[], Iterator[torch.Tensor]]:
@@ -138,7 +161,8 @@ def _dataloader(data: Any, cores: int, batch_size: int | None, **options: Any) -
     return lambda: (images for images, _ in loader)
 
 
-READERS = {
+READERS: dict[str, Callable[..., Callable[[], Iterator[Sized]]]] = {
+    "bare": bare,
     "ours": ours,
     "webdataset": webdataset,
     "webdataset_tuned": webdataset_tuned,

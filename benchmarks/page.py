@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-SHOWN = ("case", "ours", "unit", "peer", "peer_name", "ratio", "peak_mb")
-TITLES = ("case", "ours", "unit", "peer", "peer name", "ratio", "ours, peak MB")
+SHOWN = ("case", "ours", "unit", "limit", "peer", "peer_name", "ratio", "peak_mb")
+TITLES = ("case", "ours", "unit", "limit", "peer", "peer name", "ratio", "ours, peak MB")
 
 
 def table(groups: Iterable[str], out: Path) -> Table:

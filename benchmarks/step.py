@@ -2,7 +2,8 @@
 
 Ours starts from uint8 squares: crop, flip, mean, colour, then bf16 forward and backward, SGD and renormalisation. Its
 peers start from prepared float32 crops, and use standard PyTorch: float32 with torch's default settings,
-`nn.LocalResponseNorm`, `torch.optim.SGD`. torchvision's AlexNet has fewer feature maps, and no normalisation.
+`nn.LocalResponseNorm`, `torch.optim.SGD`. torchvision's AlexNet has fewer feature maps, and no normalisation. The limit
+is the rate of an update that consists of its matrix products in bfloat16 and of nothing else.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.costs import forward_flops, image_bytes, training_flops, weight_bytes
+from benchmarks.costs import Product, forward_flops, image_bytes, products, training_flops, weight_bytes
 from benchmarks.harness import Bench, Row, Side
+from benchmarks.tensor_timing import milliseconds
 from benchmarks.timing import seconds
 from zfnet.nets import Network, build
 from zfnet.nets.architecture import describe
@@ -48,12 +50,12 @@ def _on(bench: Bench, device: str) -> Iterator[Row | str]:
     for name in RECIPES:
         ours = bench.side("step:ours", name=name, **size)
         plain = bench.side("step:plain", name=name, **size)
-        case = f"{device}, batch {size['batch']}, {name}"
-        yield Row(case, ours.value, "images/s", plain.value, "eager float32, nn.LocalResponseNorm", ours.peak_mb)
-        yield Row(case, ours.value, "images/s", alexnet.value, "torchvision alexnet, float32", ours.peak_mb)
+        peers = {"eager float32, nn.LocalResponseNorm": plain, "torchvision alexnet, float32": alexnet}
         if device == "cuda":
-            eager = bench.side("step:ours", name=name, compile="eager", **size)
-            yield Row(case, ours.value, "images/s", eager.value, "ours, neither compiled nor captured", ours.peak_mb)
+            peers["ours, neither compiled nor captured"] = bench.side("step:ours", name=name, compile="eager", **size)
+        limit, case = bench.side("step:gemm", name=name, **size).value, f"{device}, batch {size['batch']}, {name}"
+        for peer_name, peer in peers.items():
+            yield Row(case, ours.value, "images/s", peer.value, peer_name, ours.peak_mb, limit)
         yield _roofline(name, case, size, ours)
 
 
@@ -100,6 +102,19 @@ def plain(name: str, width: float, crop: int, batch: int, device: str) -> float:
             rescale_filters(convolutions, recipe.max_filter_rms)
 
     return _plain_rate(net, sgd, crop, batch, device, renormalise_filters)
+
+
+def gemm(name: str, width: float, crop: int, batch: int, device: str) -> float:
+    """Return images per second of the matrix products of a training step."""
+    net = describe(name, width=width, crop=crop)
+    return 1000 * batch / sum(_product_milliseconds(product, torch.device(device)) for product in products(net, batch))
+
+
+def _product_milliseconds(product: Product, device: torch.device) -> float:
+    groups, rows, inner, columns = product
+    a = torch.randn(groups, rows, inner, device=device).bfloat16()
+    b = torch.randn(groups, inner, columns, device=device).bfloat16()
+    return milliseconds(lambda: [x @ y for x, y in zip(a, b, strict=True)], device)
 
 
 def alexnet(crop: int, batch: int, device: str) -> float:

@@ -29,6 +29,7 @@ def check(results: list[Row | str], cases: int, unit: set[str]) -> list[Row]:
 def test_loader_is_compared_with_every_peer(bench):
     rows = check(list(loader.results(bench)), 4, {"images/s"})
     assert [(row.case, row.peer_name) for row in rows] == [("2 cores", name) for name in loader.PEERS.values()]
+    assert len({row.limit for row in rows}) == 1 and rows[0].limit > 0
 
 
 @pytest.mark.slow
@@ -79,6 +80,15 @@ def test_readers_yield_each_square_once(tmp_path, reader):
     images = np.concatenate([np.asarray(batch) for batch in epoch()])
     expected = Shards(manifest).squares(range(6)).numpy()
     assert images.dtype == np.uint8 and sorted(map(bytes, images)) == sorted(map(bytes, expected))
+
+
+def test_decoding_alone_decodes_each_square_once_on_its_cores(tmp_path, monkeypatch):
+    manifest, decoded = photos.squares(tmp_path, 6, 3), []
+    monkeypatch.setattr(loader.simplejpeg, "decode_jpeg", lambda jpeg, *arguments, buffer: decoded.append(jpeg))
+    epoch = loader.bare(2, str(manifest), str(photos.files(manifest)))
+    assert [*map(len, epoch())] == [3, 3]
+    shards = Shards(manifest)
+    assert sorted(decoded) == sorted(bytes(shards.jpeg(number)) for number in range(6))
 
 
 def test_peak_memory_of_work_is_measured():

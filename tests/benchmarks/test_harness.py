@@ -30,14 +30,14 @@ def test_a_failing_side_is_reported_with_its_output(tmp_path):
 
 def test_a_run_writes_tables_in_the_contracts_columns_and_a_page(tmp_path, monkeypatch, capsys):
     group = ModuleType("benchmarks.norm")
-    group.results = lambda bench: iter([Row("a", 2.0, "s", 10.0, "the peer", 3.0), "A remark."])
+    group.results = lambda bench: iter([Row("a", 2.0, "s", 10.0, "the peer", 3.0, 1.5), "A remark."])
     monkeypatch.setitem(sys.modules, "benchmarks.norm", group)
     run(("norm",), Bench(tmp_path, 1), tmp_path)
     with (tmp_path / "norm.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert tuple(row) == COLUMNS and float(row["ratio"]) == 5
+    assert tuple(row) == COLUMNS and float(row["ratio"]) == 5 and float(row["limit"]) == 1.5
     page = (tmp_path / "README.md").read_text()
-    assert "| a | 2 | s | 10 | the peer | 5 | 3 |" in page and "- A remark." in page and "1 cores" in page
+    assert "| a | 2 | s | 1.5 | 10 | the peer | 5 | 3 |" in page and "- A remark." in page and "1 cores" in page
     assert "Quick sizes" not in page
     run(("norm",), Bench(tmp_path, 1, quick=True), tmp_path)
     again = (tmp_path / "README.md").read_text()

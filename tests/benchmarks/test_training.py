@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from benchmarks import end_to_end, norm, step
-from benchmarks.costs import forward_flops, image_bytes, training_flops, weight_bytes
+from benchmarks import end_to_end, norm, pool, step
+from benchmarks.costs import Product, forward_flops, image_bytes, products, training_flops, weight_bytes
 from benchmarks.harness import Bench, Row
 from zfnet.nets.architecture import describe
 
@@ -32,6 +32,20 @@ def test_counted_operations_are_those_of_the_published_nets(name, changes, forwa
     assert training_flops(net) / 1e9 == pytest.approx(training, abs=6e-4)
 
 
+def test_matrix_products_are_the_counted_operations():
+    for name in ("zf", "krizhevsky"):
+        net = describe(name)
+        listed = list(products(net, batch=4))
+        counted = sum(2 * groups * rows * inner * columns for groups, rows, inner, columns in listed)
+        assert counted == 4 * training_flops(net)
+        assert len(listed) == 3 * 8 - 1  # the first layer needs no gradient of its input
+    assert Product(2, 4 * 27 * 27, 48 * 5 * 5, 128) in listed  # Krizhevsky's second layer, in two groups
+
+
+def test_the_limit_of_a_pass_of_pooling_is_its_input_and_its_output():
+    assert pool._traffic((1, 1, 110, 110)) == (1 + 55 * 55 / 110**2) / 2
+
+
 def test_counted_bytes_follow_maps_and_weights():
     net = describe("zf", classes=10, width=1 / 8, crop=64, remove=(3, 4, 6, 7))
     shapes = {planned.name: planned.shape for planned in net.plan()}
@@ -55,15 +69,22 @@ def test_hours_are_computed_for_every_training_of_the_paper():
 @pytest.mark.slow
 def test_norm_is_compared_in_both_precisions_and_directions(tmp_path):
     rows, _ = quick_run(norm, tmp_path)
-    assert {row.unit for row in rows} == {"ms"}
+    assert {row.unit for row in rows} == {"ms"} and all(row.limit > 0 for row in rows)
     assert sum("forward and backward" in row.case for row in rows) == len(rows) / 2 >= 2
+
+
+@pytest.mark.slow
+def test_pooling_is_compared_in_both_directions(tmp_path):
+    rows, _ = quick_run(pool, tmp_path)
+    assert [row.case.split(", ")[-1] for row in rows] == ["forward", "forward and backward"]
+    assert all(row.limit > 0 for row in rows)
 
 
 @pytest.mark.slow
 def test_updates_are_compared_with_the_plain_one_and_with_alexnet(tmp_path):
     rows, remarks = quick_run(step, tmp_path)
     assert [row.peer_name.split(",")[0] for row in rows[:2]] == ["eager float32", "torchvision alexnet"]
-    assert {row.unit for row in rows} == {"images/s"}
+    assert {row.unit for row in rows} == {"images/s"} and all(row.limit > 0 for row in rows)
     assert all("counted" in remark and "measured rate" in remark for remark in remarks)
 
 

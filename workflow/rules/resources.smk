@@ -38,14 +38,16 @@ def memory(name):
 def request(name, gpus=settings.jobs.gpus):
     """Return the resources of a rule's jobs. If trainings share GPUs, `gpu` counts the slots on them.
 
-    A training takes one slot, every other job all slots of a GPU; all GPUs of a job are in one node.
+    A training takes one slot, every other job all slots of a GPU. All GPUs of a job are in one node, where its threads
+    are divided among them: Slurm would otherwise be free to place them near one GPU.
     """
-    one = 1 if name == "train" else settings.jobs.trainings_per_gpu
+    slots = gpus * (1 if name == "train" else settings.jobs.trainings_per_gpu)
     return dict(
         mem_mb=memory(name),
         runtime=max(LEAST_MINUTES, round(SHARES[name][1] * settings.jobs.runtime_minutes)),
-        gpu=gpus * one,
+        gpu=slots,
         nodes=1,
+        cpus_per_gpu=lambda wildcards, threads: max(1, threads // slots) if slots else 0,
     )
 
 

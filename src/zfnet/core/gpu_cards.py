@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 MIN_CAPABILITY = 7.5  # of torch's builds for CUDA 13; older cards have no kernels in them
 MIN_MEMORY_RATIO = 0.5  # of the largest card's memory; a smaller one beside it serves the display
-NEEDED_DRIVERS = {"12": "525.60", "13": "580.65"}  # CUDA's major version -> the oldest driver that runs it
+# CUDA's major version -> the oldest branch of drivers that runs it:
+# https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
+NEEDED_DRIVERS = {"12": "525", "13": "580"}
 FIELDS = ("uuid", "name", "driver_version", "compute_cap", "memory.total", "memory.free")
 
 

@@ -16,7 +16,7 @@ from its checkpoint then.
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -93,11 +93,32 @@ def _compile(step: StepWith, forward: ForwardLoss, example: Minibatch) -> Step:
     if on_gpu:
         step(forward, example)  # tries the kernels of `zfnet.nets.gpu_kernels`, which tracing must not do
     torch.compiler.reset()  # forget the steps of finished trainings: torch compiles a function for a few nets only
-    compiled = partial(step, torch.compile(forward, fullgraph=True, dynamic=False))
+    compiled = partial(step, compile_function(forward))
     compiled(example)
     if on_gpu:
         _warm_up(compiled, example)
     return compiled
+
+
+def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of tensors of fixed shapes, and its backward pass."""
+    return torch.compile(function, fullgraph=True, dynamic=False, backend=_inductor)
+
+
+def _inductor(graph: Any, inputs: Any) -> Any:
+    """Compile a graph with torch's default compiler, but gather the gradient of max pools.
+
+    The compiler would scatter it in float32 with atomic additions where windows overlap: on a GPU that is slow, and its
+    sums depend on the order. Without the rule that says so it looks up, for each input, the windows that contain it.
+    """
+    from torch._inductor.compile_fx import compile_fx  # loads the compiler, which takes seconds
+    from torch._inductor.decomposition import select_decomp_table
+
+    scatter = torch.ops.aten.max_pool2d_with_indices_backward.overloads()
+    rules = dict(select_decomp_table())
+    for overload in scatter:
+        rules.pop(getattr(torch.ops.aten.max_pool2d_with_indices_backward, overload), None)
+    return compile_fx(graph, inputs, decompositions=rules)
 
 
 def _warm_up(step: Step, example: Minibatch) -> None:

@@ -1,0 +1,194 @@
+"""Print the code that torch's compiler generates for a training step on a GPU, without one.
+
+    python tests/training/cuda_code.py NET WIDTH CROP BATCH
+
+The step is traced on the CPU with fake tensors, since autograd asks the driver about tensors on a GPU. Every device in
+the traced graphs then becomes an H100, of which torch is told, and the code of forward and backward pass is printed
+instead of being compiled.
+"""
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import torch._functorch.config
+import torch._inductor.config
+from torch import nn
+from torch._dynamo.device_interface import CudaInterface
+from torch._guards import TracingContext, tracing
+from torch._inductor import compile_fx
+from torch._inductor.graph import GraphLowering
+from torch._inductor.virtualized import V
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx import GraphModule
+from torch.fx.passes.fake_tensor_prop import FakeTensorProp
+from torch.utils._pytree import tree_map
+
+from zfnet.nets import build
+from zfnet.nets.contrast_norm import ContrastNorm
+from zfnet.nets.contrast_norm_triton import contrast_norm
+from zfnet.settings import KrizhevskyRecipe, Recipe
+from zfnet.training.compiled import compile_function
+from zfnet.training.train_step import forward_loss
+from zfnet.training.views import Minibatch
+
+CAPABILITY = (9, 0)
+CARD = SimpleNamespace(
+    name="NVIDIA H100",
+    major=CAPABILITY[0],
+    minor=CAPABILITY[1],
+    multi_processor_count=132,
+    max_threads_per_multi_processor=2048,
+    max_threads_per_block=1024,
+    regs_per_multiprocessor=65536,
+    warp_size=32,
+    total_memory=80 << 30,
+    L2_cache_size=50 << 20,
+    shared_memory_per_block=48 << 10,
+    shared_memory_per_block_optin=227 << 10,
+    shared_memory_per_multiprocessor=228 << 10,
+    gcnArchName="",
+)
+
+
+class GeneratedError(Exception):
+    """The code is there, and cannot run here."""
+
+
+def pretend_card() -> None:
+    """Let torch believe that there is a GPU."""
+    torch._C._ensureCUDADeviceGuardSet()
+    torch._C._select_conv_backend = lambda *_, **__: torch._C._ConvBackend.Cudnn
+    answers = {
+        "_lazy_init": None,
+        "is_available": True,
+        "is_initialized": True,
+        "device_count": 1,
+        "current_device": 0,
+        "set_device": None,
+        "synchronize": None,
+        "_exchange_device": 0,
+        "_maybe_exchange_device": 0,
+        "is_current_stream_capturing": False,
+        "is_bf16_supported": True,
+        "get_device_capability": CAPABILITY,
+        "get_device_properties": CARD,
+        "_get_device_properties": CARD,
+        "get_rng_state": torch.zeros(16, dtype=torch.uint8),
+        "set_rng_state": None,
+    }
+    for name, answer in answers.items():
+        setattr(torch.cuda, name, _always(answer))
+    for interface in (CudaInterface, CudaInterface.Worker):
+        for name, answer in {"get_device_properties": CARD, "current_device": 0, "set_device": None}.items():
+            setattr(interface, name, staticmethod(_always(answer)))
+    for name, answer in {
+        "get_compute_capability": 90,
+        "is_available": True,
+        "exchange_device": 0,
+        "maybe_exchange_device": 0,
+        "synchronize": None,
+        "is_triton_capable": True,
+        "raise_if_triton_unavailable": None,
+        "is_bf16_supported": True,
+    }.items():
+        setattr(CudaInterface, name, staticmethod(_always(answer)))
+    _pretend_triton()
+
+
+def _pretend_triton() -> None:
+    import torch._inductor.codegen.triton as triton_code
+    import torch._inductor.scheduler
+    import torch._inductor.utils
+    import torch.utils._triton
+    from triton.backends.compiler import GPUTarget
+    from triton.runtime.driver import driver
+
+    for module in (torch.utils._triton, torch._inductor.utils, torch._inductor.scheduler, triton_code):
+        module.has_triton = _always(True)
+    driver.set_active(
+        SimpleNamespace(
+            get_current_target=_always(GPUTarget("cuda", 90, 32)),
+            get_current_device=_always(0),
+            get_device_capability=_always(CAPABILITY),
+            get_active_torch_device=_always(torch.device("cuda", 0)),
+        )
+    )
+    ContrastNorm.forward = lambda norm, x: contrast_norm(x, norm.size, norm.alpha, norm.beta, norm.k)
+
+
+def _always(answer: Any) -> Callable[..., Any]:
+    return lambda *_, **__: answer
+
+
+def generate(name: str, width: float, crop: int, batch: int) -> list[str]:
+    """Return the code of forward and backward pass."""
+    found: list[str] = []
+
+    def keep(graph: GraphLowering) -> None:
+        code, _ = graph.codegen()
+        found.append(code.value)
+        raise GeneratedError
+
+    def generate_for_card(graph: GraphModule, inputs: list[Any], **options: Any) -> Callable[..., Any]:
+        _move(graph, inputs, **options)
+        return _fail
+
+    GraphLowering.compile_to_module = keep
+    compile_fx.compile_fx = partial(compile_fx.compile_fx, inner_compile=generate_for_card)
+    config = torch._inductor.config.patch(compile_threads=1, force_disable_caches=True)
+    both = torch._functorch.config.patch(force_non_lazy_backward_lowering=True)
+    with config, both, FakeTensorMode(allow_non_fake_inputs=True), suppress(GeneratedError):
+        step = compile_function(_forward(name, width, crop))
+        step(_minibatch(batch, round(crop * 256 / 224), colour=name == "krizhevsky"))
+    return found
+
+
+def _fail(*_: Any) -> None:
+    raise GeneratedError
+
+
+def _move(graph: GraphModule, inputs: list[Any], is_backward: bool = False, **_: Any) -> None:
+    """Move a traced graph to the card, and generate its code."""
+    for node in graph.graph.nodes:
+        node.args, node.kwargs = tree_map(_on_card, (tuple(node.args), dict(node.kwargs)))
+    graph.recompile()
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    with mode:
+        moved = [_like_on_card(x) if isinstance(x, torch.Tensor) else x for x in inputs]
+    FakeTensorProp(graph, mode).propagate_dont_convert_inputs(*moved)
+    with tracing(TracingContext(mode)), V.set_fake_mode(mode), suppress(Exception):
+        compile_fx.compile_fx_inner(graph, moved, is_backward=is_backward, static_input_idxs=[])
+
+
+def _on_card(value: Any) -> Any:
+    return torch.device("cuda:0") if isinstance(value, torch.device) else value
+
+
+def _like_on_card(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device="cuda")
+
+
+def _forward(name: str, width: float, crop: int) -> Callable[[Minibatch], Any]:
+    recipe = {"zf": Recipe, "krizhevsky": KrizhevskyRecipe}[name](precision="bf16")
+    net = build(name, width=width, crop=crop)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):  # `Module.to` cannot change fake tensors
+            module.weight = nn.Parameter(module.weight.detach().to(memory_format=torch.channels_last))
+    return lambda minibatch: forward_loss(net, net, recipe.precision, minibatch)
+
+
+def _minibatch(batch: int, side: int, colour: bool) -> Minibatch:
+    places = [torch.zeros(batch, dtype=torch.int64) for _ in range(3)]
+    images = torch.zeros(batch, side, side, 3, dtype=torch.uint8)
+    return Minibatch(images, *places, torch.zeros(batch).bool(), torch.zeros(batch, 3) if colour else None)
+
+
+if __name__ == "__main__":
+    pretend_card()
+    net_name, *numbers = sys.argv[1:]
+    print(*generate(net_name, float(numbers[0]), int(numbers[1]), int(numbers[2])), sep="\n# ---- next pass\n")
