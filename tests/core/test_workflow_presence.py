@@ -89,11 +89,12 @@ def test_a_job_of_a_scheduler_does_not_count_as_one_of_this_machine(monkeypatch)
     from zfnet.core import workflow_presence
 
     for name in (workflow_presence.PARENT, workflow_presence.CLUSTER):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "to be removed again after the test, whatever sets it")
+        monkeypatch.delenv(name)
     monkeypatch.setenv(workflow_presence.JOBS, "somewhere")
     assert not workflow_presence.in_cluster_job()
     workflow_presence.pass_on_as_parent(in_cluster_job=True)
     assert workflow_presence.in_cluster_job()
     assert workflow_presence.JOBS not in os.environ
-    monkeypatch.delenv(workflow_presence.CLUSTER)
+    del os.environ[workflow_presence.CLUSTER]
     monkeypatch.delenv(workflow_presence.PARENT)
