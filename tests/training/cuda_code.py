@@ -135,7 +135,12 @@ def generate(name: str, width: float, crop: int, batch: int) -> list[str]:
         raise GeneratedError
 
     def generate_for_card(graph: GraphModule, inputs: list[Any], **options: Any) -> Callable[..., Any]:
-        _move(graph, inputs, **options)
+        before = len(found)
+        try:
+            _compile_for_card(graph, inputs, **options)
+        except Exception:  # the compiler wraps GeneratedError in errors of its own
+            if len(found) == before:
+                raise
         return _fail
 
     GraphLowering.compile_to_module = keep
@@ -152,8 +157,8 @@ def _fail(*_: Any) -> None:
     raise GeneratedError
 
 
-def _move(graph: GraphModule, inputs: list[Any], is_backward: bool = False, **_: Any) -> None:
-    """Move a traced graph to the card, and generate its code."""
+def _compile_for_card(graph: GraphModule, inputs: list[Any], is_backward: bool = False, **_: Any) -> None:
+    """Move a traced graph to the card, and compile it."""
     for node in graph.graph.nodes:
         node.args, node.kwargs = tree_map(_on_card, (tuple(node.args), dict(node.kwargs)))
     graph.recompile()
@@ -161,7 +166,7 @@ def _move(graph: GraphModule, inputs: list[Any], is_backward: bool = False, **_:
     with mode:
         moved = [_like_on_card(x) if isinstance(x, torch.Tensor) else x for x in inputs]
     FakeTensorProp(graph, mode).propagate_dont_convert_inputs(*moved)
-    with tracing(TracingContext(mode)), V.set_fake_mode(mode), suppress(Exception):
+    with tracing(TracingContext(mode)), V.set_fake_mode(mode):
         compile_fx.compile_fx_inner(graph, moved, is_backward=is_backward, static_input_idxs=[])
 
 
