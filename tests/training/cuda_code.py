@@ -16,7 +16,11 @@ from typing import Any
 
 import torch
 import torch._functorch.config
+import torch._inductor.codegen.triton as triton_code
 import torch._inductor.config
+import torch._inductor.scheduler
+import torch._inductor.utils
+import torch.utils._triton
 from torch import nn
 from torch._dynamo.device_interface import CudaInterface
 from torch._guards import TracingContext, tracing
@@ -27,6 +31,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import GraphModule
 from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 from torch.utils._pytree import tree_map
+from triton.backends.compiler import GPUTarget
+from triton.runtime.driver import driver
 
 from zfnet.nets import build
 from zfnet.nets.contrast_norm import ContrastNorm
@@ -36,11 +42,10 @@ from zfnet.training.compiled import compile_function
 from zfnet.training.train_step import forward_loss
 from zfnet.training.views import Minibatch
 
-CAPABILITY = (9, 0)
 CARD = SimpleNamespace(
     name="NVIDIA H100",
-    major=CAPABILITY[0],
-    minor=CAPABILITY[1],
+    major=9,
+    minor=0,
     multi_processor_count=132,
     max_threads_per_multi_processor=2048,
     max_threads_per_block=1024,
@@ -55,70 +60,62 @@ CARD = SimpleNamespace(
 )
 
 
+TARGET = GPUTarget("cuda", 10 * CARD.major + CARD.minor, CARD.warp_size)
+# What the modules that ask the driver answer instead: function -> value.
+WORKER = {"get_device_properties": CARD, "current_device": 0, "set_device": None}
+INTERFACE = WORKER | {
+    "get_compute_capability": TARGET.arch,
+    "is_available": True,
+    "exchange_device": 0,
+    "maybe_exchange_device": 0,
+    "synchronize": None,
+    "is_triton_capable": True,
+    "raise_if_triton_unavailable": None,
+    "is_bf16_supported": True,
+}
+TORCH_CUDA = WORKER | {
+    "_lazy_init": None,
+    "is_available": True,
+    "is_initialized": True,
+    "device_count": 1,
+    "synchronize": None,
+    "_exchange_device": 0,
+    "_maybe_exchange_device": 0,
+    "is_current_stream_capturing": False,
+    "is_bf16_supported": True,
+    "get_device_capability": (CARD.major, CARD.minor),
+    "_get_device_properties": CARD,
+    "get_rng_state": torch.zeros(16, dtype=torch.uint8),
+    "set_rng_state": None,
+}
+TRITON = {
+    "get_current_target": TARGET,
+    "get_current_device": 0,
+    "get_device_capability": (CARD.major, CARD.minor),
+    "get_active_torch_device": torch.device("cuda", 0),
+}
+
+
 class GeneratedError(Exception):
     """The code is there, and cannot run here."""
 
 
 def pretend_card() -> None:
-    """Let torch believe that there is a GPU."""
+    """Let torch and Triton believe that there is a GPU, and the nets that their kernels run on it."""
     torch._C._ensureCUDADeviceGuardSet()
-    torch._C._select_conv_backend = lambda *_, **__: torch._C._ConvBackend.Cudnn
-    answers = {
-        "_lazy_init": None,
-        "is_available": True,
-        "is_initialized": True,
-        "device_count": 1,
-        "current_device": 0,
-        "set_device": None,
-        "synchronize": None,
-        "_exchange_device": 0,
-        "_maybe_exchange_device": 0,
-        "is_current_stream_capturing": False,
-        "is_bf16_supported": True,
-        "get_device_capability": CAPABILITY,
-        "get_device_properties": CARD,
-        "_get_device_properties": CARD,
-        "get_rng_state": torch.zeros(16, dtype=torch.uint8),
-        "set_rng_state": None,
-    }
-    for name, answer in answers.items():
-        setattr(torch.cuda, name, _always(answer))
-    for interface in (CudaInterface, CudaInterface.Worker):
-        for name, answer in {"get_device_properties": CARD, "current_device": 0, "set_device": None}.items():
-            setattr(interface, name, staticmethod(_always(answer)))
-    for name, answer in {
-        "get_compute_capability": 90,
-        "is_available": True,
-        "exchange_device": 0,
-        "maybe_exchange_device": 0,
-        "synchronize": None,
-        "is_triton_capable": True,
-        "raise_if_triton_unavailable": None,
-        "is_bf16_supported": True,
-    }.items():
-        setattr(CudaInterface, name, staticmethod(_always(answer)))
-    _pretend_triton()
-
-
-def _pretend_triton() -> None:
-    import torch._inductor.codegen.triton as triton_code
-    import torch._inductor.scheduler
-    import torch._inductor.utils
-    import torch.utils._triton
-    from triton.backends.compiler import GPUTarget
-    from triton.runtime.driver import driver
-
+    torch._C._select_conv_backend = _always(torch._C._ConvBackend.Cudnn)
+    _answer(torch.cuda, TORCH_CUDA)
+    _answer(CudaInterface, INTERFACE)
+    _answer(CudaInterface.Worker, WORKER)
     for module in (torch.utils._triton, torch._inductor.utils, torch._inductor.scheduler, triton_code):
         module.has_triton = _always(True)
-    driver.set_active(
-        SimpleNamespace(
-            get_current_target=_always(GPUTarget("cuda", 90, 32)),
-            get_current_device=_always(0),
-            get_device_capability=_always(CAPABILITY),
-            get_active_torch_device=_always(torch.device("cuda", 0)),
-        )
-    )
+    driver.set_active(SimpleNamespace(**{name: _always(value) for name, value in TRITON.items()}))
     ContrastNorm.forward = lambda norm, x: contrast_norm(x, norm.size, norm.alpha, norm.beta, norm.k)
+
+
+def _answer(module: Any, answers: dict[str, Any]) -> None:
+    for name, value in answers.items():
+        setattr(module, name, staticmethod(_always(value)))
 
 
 def _always(answer: Any) -> Callable[..., Any]:
@@ -135,7 +132,12 @@ def generate(name: str, width: float, crop: int, batch: int) -> list[str]:
         raise GeneratedError
 
     def generate_for_card(graph: GraphModule, inputs: list[Any], **options: Any) -> Callable[..., Any]:
-        _move(graph, inputs, **options)
+        before = len(found)
+        try:
+            _compile_for_card(graph, inputs, **options)
+        except Exception:  # the compiler wraps GeneratedError in errors of its own
+            if len(found) == before:
+                raise
         return _fail
 
     GraphLowering.compile_to_module = keep
@@ -152,8 +154,8 @@ def _fail(*_: Any) -> None:
     raise GeneratedError
 
 
-def _move(graph: GraphModule, inputs: list[Any], is_backward: bool = False, **_: Any) -> None:
-    """Move a traced graph to the card, and generate its code."""
+def _compile_for_card(graph: GraphModule, inputs: list[Any], is_backward: bool = False, **_: Any) -> None:
+    """Move a traced graph to the card, and compile it."""
     for node in graph.graph.nodes:
         node.args, node.kwargs = tree_map(_on_card, (tuple(node.args), dict(node.kwargs)))
     graph.recompile()
@@ -161,7 +163,7 @@ def _move(graph: GraphModule, inputs: list[Any], is_backward: bool = False, **_:
     with mode:
         moved = [_like_on_card(x) if isinstance(x, torch.Tensor) else x for x in inputs]
     FakeTensorProp(graph, mode).propagate_dont_convert_inputs(*moved)
-    with tracing(TracingContext(mode)), V.set_fake_mode(mode), suppress(Exception):
+    with tracing(TracingContext(mode)), V.set_fake_mode(mode):
         compile_fx.compile_fx_inner(graph, moved, is_backward=is_backward, static_input_idxs=[])
 
 

