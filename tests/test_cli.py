@@ -180,3 +180,9 @@ def test_after_a_failed_graph_the_same_command_starts_again_with_plain_steps(mon
     assert (program, arguments[1:]) == (sys.executable, ["-m", "zfnet", "train", "--spec", "a"])
     assert environment["ZFNET_PLAIN_STEP"] == "1"
     assert "cannot be recorded (out of memory); starting the command again with plain steps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out, said", [("result.json", "zfnet: wrote result.json.\n"), (None, "")])
+def test_a_command_says_what_it_wrote_and_nothing_if_it_wrote_nothing(capsys, out, said):
+    cli.announced(lambda out: None)(out=out)
+    assert capsys.readouterr().out == said

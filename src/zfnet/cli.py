@@ -44,7 +44,7 @@ def announced(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, **options: Any) -> None:
         command(*args, **options)
-        if "out" in options:
+        if options.get("out") is not None:
             print(f"zfnet: wrote {options['out']}.")
 
     return run
