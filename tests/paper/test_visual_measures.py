@@ -54,3 +54,12 @@ def test_a_map_is_developed_when_it_resembles_its_last_projection():
 def test_losses_are_what_the_probability_falls_on_average():
     curves = pd.DataFrame({"key": "p0", "transform": "scale", "amount": [1, 1.4, 1.8], "probability": [0.9, 0.6, 0.2]})
     assert measures.losses(curves).loc["p0", "scale"] == pytest.approx(0.5)
+
+
+def test_one_snapshot_has_no_jumps():
+    layers = [f"conv{layer}" for layer in range(1, 6)]
+    arrays = {f"{layer}/maps": np.arange(2) for layer in layers}
+    arrays |= {f"{layer}/projections": np.ones((2, 1, 5, 5, 3), np.float16) for layer in layers}
+    rows = [(layer, one, 1, "a") for layer in layers for one in range(2)]
+    changed, same = measures.jumps(arrays, pd.DataFrame(rows, columns=["layer", "map", "epoch", "key"]))
+    assert changed.size == same.size == 0

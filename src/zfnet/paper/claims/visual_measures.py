@@ -1,5 +1,7 @@
 """Measures behind the visual claims, as functions of arrays and tables: curves, label entropy, similarity of tiles."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -159,7 +161,8 @@ def alive(projections: np.ndarray) -> np.ndarray:
 
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the cosine between tiles (..., t, t, 3); 0 if one is empty."""
-    a, b = (np.asarray(tiles, dtype=np.float32).reshape(*tiles.shape[:-3], -1) for tiles in (a, b))
+    size = math.prod(a.shape[-3:])  # there may be no tiles
+    a, b = (np.asarray(tiles, dtype=np.float32).reshape(*tiles.shape[:-3], size) for tiles in (a, b))
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     return (a * b).sum(-1) / np.maximum(norms, 1e-12)
 
