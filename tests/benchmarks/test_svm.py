@@ -25,7 +25,7 @@ def test_svm_reaches_the_objective_of_linearsvc_and_marks_its_estimate(tmp_path)
     assert rows[0].peer_name == "LinearSVC" and rows[0].ratio > 0
     assert rows[1].ours < 1e-3 and rows[2].peak_mb > 10
     assert "is an estimate" in remarks[0] and not (tmp_path / "conv1.npy").exists()
-    seconds = read_json(tmp_path / "layer-1.json")
+    seconds = read_json(tmp_path / "conv1.json")
     assert all(value > 0 for value in seconds.values()) and sum(seconds.values()) == pytest.approx(rows[2].ours)
     assert "30 training and 20 test images" in remarks[1] and "are random" in remarks[1]
 
