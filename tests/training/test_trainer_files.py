@@ -74,7 +74,14 @@ def test_a_damaged_checkpoint_is_named(train, tmp_path, spec, content):
         train(spec())
 
 
-@pytest.mark.parametrize("header", [None, {"stamp": "{}"}, {"stamp": "{}", "progress": "{"}])
+@pytest.mark.parametrize(
+    "header",
+    [
+        *(None, {"stamp": "{}"}, {"stamp": "{}", "progress": "{"}),
+        *({"stamp": "[]", "progress": "{}"}, {"stamp": "{}", "progress": "3"}),
+        {"stamp": "[" * 100_000, "progress": "{}"},
+    ],
+)
 def test_a_checkpoint_with_another_header_is_named(train, tmp_path, spec, header):
     with pytest.raises(Stopped):
         train(spec(), budget_minutes=0)

@@ -67,7 +67,7 @@ def data_stages():
 
 def transfer_stages():
     """Write the settings files of every transfer set's stages: settings of one set re-run only that set."""
-    for name in ("voc2012", "voc2012-test"):  # always layer 7, whatever `layers` says
+    for name in ("voc2012", "voc2012-test"):  # always fc7, whatever `layers` says
         stage(f"transfer-features-{name}", transfer="crops feature_dtype")
     for name in availability.CALTECH:
         own = [field for field in type(settings.transfer).model_fields if field.startswith(name)]

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
+from zfnet.core.parsing import parse_json
+
 JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")  # of Slurm, PBS, LSF, SGE
 
 
@@ -35,8 +37,8 @@ class ProcessRecord:
     def parse(cls, text: str) -> Self | None:
         """Return the record that `text` holds; None if it holds none."""
         try:
-            record = cls(**json.loads(text))
-        except (ValueError, TypeError, RecursionError):
+            record = cls(**parse_json(text))
+        except (ValueError, TypeError):
             return None
         return record if isinstance(record.pid, int) and record.pid > 0 else None
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from zfnet.core.errors import ZfnetError
 from zfnet.core.progress_bar import track
 from zfnet.explore.opened_net import OpenedNet
-from zfnet.explore.outputs import ROWS, Panel, Row, class_name, page_name, write_results, write_sheet
+from zfnet.explore.outputs import ROWS, Panel, Row, page_name, unit_name, write_results, write_sheet
 from zfnet.visualize.activation_maximization import PUBLISHED, find_settings, maximize
 from zfnet.visualize.saliency import class_model
 
@@ -63,7 +63,7 @@ def maximize_units(
             best = _maximize(opened, layer, unit, name, seed, count)
             panels.append(Panel(best.image.numpy(), f"{name}: {best.activation:.4g} after {best.step} steps"))
             lines.append((layer, unit, name, seed, count, best.activation, best.step, sheet))
-        rows.append(Row(f"{layer}, {class_name(opened, layer, unit)}", panels))
+        rows.append(Row(f"{layer}, {unit_name(opened, layer, unit)}", panels))
         if number % ROWS == 0 or number == len(units):
             write_sheet(out / sheet, f"{layer}: images that maximise units", rows)
             rows = []

@@ -19,9 +19,9 @@ from zfnet.explore.outputs import (
     Row,
     class_name,
     left_out,
-    name_class,
     name_sheet,
     print_classes,
+    unit_name,
     write_results,
     write_sheet,
 )
@@ -106,7 +106,7 @@ def _row(
         Panel(_over(image, square, _heat(maps.probability)), f"probability: blue {_range(maps.probability)} red"),
         _classes(opened, maps.best, image, square),
     ]
-    return Row(f"{layer}, {class_name(opened, layer, unit)}; probability of {class_name(opened, last, label)}", panels)
+    return Row(f"{layer}, {unit_name(opened, layer, unit)}; probability of {unit_name(opened, last, label)}", panels)
 
 
 def _range(values: Tensor) -> str:
@@ -140,7 +140,7 @@ def _classes(opened: OpenedNet, best: Tensor, image: np.ndarray, square: Square)
     for colour, label in enumerate(shown):
         index[best.numpy() == label] = colour
     colours = (255 * np.array([matplotlib.colors.to_rgb(colour) for colour in COLOURS])).round().astype(np.uint8)
-    names = [f"{label} {name_class(opened, label)}" if opened.classes else f"class {label}" for label in shown]
+    names = [f"{label} {class_name(opened, label)}" if opened.classes else f"class {label}" for label in shown]
     legend = dict(zip(names, COLOURS, strict=False)) | (
         {"others": COLOURS[MAX_COLOURS]} if len(labels) > MAX_COLOURS else {}
     )

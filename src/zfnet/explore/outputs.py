@@ -102,10 +102,10 @@ def print_classes(opened: OpenedNet, key: str, inputs: Tensor) -> None:
     if len(net.operations) - 1 in net.layers.values():
         best = probabilities(net, inputs)[0].topk(min(TOP, net.classes))
         pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        print(f"{key}: {', '.join(f'{name_class(opened, label)} {100 * value:.0f} %' for label, value in pairs)}")
+        print(f"{key}: {', '.join(f'{class_name(opened, label)} {100 * value:.0f} %' for label, value in pairs)}")
 
 
-def name_class(opened: OpenedNet, label: int) -> str:
+def class_name(opened: OpenedNet, label: int) -> str:
     """Return the first of a class's names, or its number."""
     return opened.classes[label].split(",")[0] if opened.classes else f"class {label}"
 
@@ -122,7 +122,7 @@ def name_sheet(command: str, key: str, taken: set[str]) -> str:
     return name
 
 
-def class_name(opened: OpenedNet, layer: str, unit: int) -> str:
+def unit_name(opened: OpenedNet, layer: str, unit: int) -> str:
     """Return the name of a unit: that of the class in the last layer."""
     if opened.net.layers[layer] != len(opened.net.operations) - 1:
         return f"unit {unit}"

@@ -14,10 +14,10 @@ from zfnet.explore.opened_net import OpenedNet
 from zfnet.explore.outputs import (
     Panel,
     Row,
-    class_name,
     left_out,
     name_sheet,
     print_classes,
+    unit_name,
     write_results,
     write_sheet,
 )
@@ -94,7 +94,7 @@ def _row(opened: OpenedNet, batch: InputBatch, layer: str, found: Projected) -> 
     whole = found.place == (0, 0, crop)
     patch = [] if whole else [Panel(cut(image, found.place), f"receptive field, {found.place.size} px")]
     shown = [Panel(contrast(cut(pixels, found.place)), rule) for rule, pixels in found.projections.items()]
-    label = f"{layer}, {class_name(opened, layer, found.unit)}: activation {found.activation:.4g}"
+    label = f"{layer}, {unit_name(opened, layer, found.unit)}: activation {found.activation:.4g}"
     if not whole:
         label += f" at row {found.row}, column {found.column}"
     return Row(label, [Panel(image, "image", None if whole else found.place), *patch, *shown])

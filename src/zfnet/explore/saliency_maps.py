@@ -15,10 +15,10 @@ from zfnet.explore.opened_net import OpenedNet
 from zfnet.explore.outputs import (
     Panel,
     Row,
-    class_name,
     left_out,
     name_sheet,
     print_classes,
+    unit_name,
     write_results,
     write_sheet,
 )
@@ -50,7 +50,7 @@ def saliency_of_images(
             activation, gradient = unit_gradient(opened.net, batch.inputs, layer, unit)
             saliency = gradient[0].abs().amax(0).cpu().numpy()  # (crop, crop)
             lines.append((key, layer, unit, activation.item(), float(saliency.max()), *_peak(saliency), sheet))
-            label = f"{layer}, {class_name(opened, layer, unit)}: {activation.item():.4g}"
+            label = f"{layer}, {unit_name(opened, layer, unit)}: {activation.item():.4g}"
             panels = [Panel(image, "image"), Panel(_to_grey(saliency), "saliency"), _brightened(image, saliency)]
             rows.append(Row(label, panels))
         write_sheet(out / sheet, f"{key}: saliency", rows)

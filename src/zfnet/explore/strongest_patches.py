@@ -9,7 +9,7 @@ import numpy as np
 from zfnet.core.progress_bar import track
 from zfnet.drawing.mosaic import contrast, mosaic
 from zfnet.explore.opened_net import OpenedNet
-from zfnet.explore.outputs import ROWS, Panel, Row, class_name, left_out, page_name, write_results, write_sheet
+from zfnet.explore.outputs import ROWS, Panel, Row, left_out, page_name, unit_name, write_results, write_sheet
 from zfnet.visualize.backward import find_rule
 from zfnet.visualize.net_inputs import GREY, InputLoader
 from zfnet.visualize.patches import Tiles, tiles
@@ -51,7 +51,7 @@ def _rows(opened: OpenedNet, layer: str, units: Sequence[int], best: TopActivati
     panels = []
     for index, unit in enumerate(units):
         values = best.values[index].tolist()
-        caption = f"{class_name(opened, layer, unit)}: {values[0]:.3g} to {values[-1]:.3g}"
+        caption = f"{unit_name(opened, layer, unit)}: {values[0]:.3g} to {values[-1]:.3g}"
         silent = best.values[index].numpy() == 0
         patches = np.where(silent[:, None, None, None], np.uint8(GREY), rendered.patches[index])
         across = int(np.ceil(np.sqrt(len(patches))))

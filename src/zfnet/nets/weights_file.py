@@ -6,7 +6,6 @@ untrusted input, so the net is first built on the meta device and accepts only t
 and shapes.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, canonical_json
+from zfnet.core.parsing import parse_json
 from zfnet.nets import chain_spec
 from zfnet.nets.architecture import Architecture
 from zfnet.nets.network import Network, from_architecture
@@ -75,8 +75,8 @@ def _read(path: str | Path, weights: bool) -> tuple[dict[str, Any], dict[str, Te
 
 def _header(path: str | Path, metadata: dict[str, str] | None) -> dict[str, Any]:
     try:
-        header = json.loads((metadata or {})["zfnet"])
-    except (KeyError, ValueError, RecursionError):
+        header = parse_json((metadata or {})["zfnet"])
+    except (KeyError, ValueError):
         raise ZfnetError(
             f"{path}: a safetensors file, but not a net saved by zfnet (no 'zfnet' header); to use the weights of a "
             "torchvision model, pass them with --weights."

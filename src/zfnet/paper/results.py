@@ -3,7 +3,6 @@
 A missing file is None, so that the caller can say why a cell stays empty; a broken file is an error.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from zfnet.core.errors import ZfnetError, first_line
+from zfnet.core.parsing import parse_json
 from zfnet.evaluation.top_k import missed
 from zfnet.paper import schemas
 from zfnet.paper.availability import NOT_RUN
@@ -65,8 +65,8 @@ class Results:
             return None
         schemas.check_size(path, name)
         try:
-            content = json.loads(path.read_bytes())
-        except (ValueError, RecursionError) as error:  # not UTF-8, not JSON; nested too deeply
+            content = parse_json(path.read_bytes())
+        except ValueError as error:  # not UTF-8, not JSON; nested too deeply
             raise schemas.damaged(path, name, f"not valid JSON: {first_line(error)}") from None
         schemas.check(path, name, content)
         return content
@@ -219,6 +219,6 @@ class Results:
 
 def _parsed(line: str) -> dict[str, Any] | None:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return parse_json(line)
+    except ValueError:
         return None

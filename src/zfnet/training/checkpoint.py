@@ -23,6 +23,7 @@ from torch import Tensor
 from zfnet.core.errors import ZfnetError
 from zfnet.core.file_lock import exclusive, holder
 from zfnet.core.files import atomic, remove_unfinished, text_hash
+from zfnet.core.parsing import parse_json, reading
 from zfnet.training.spec_format import upgrade_history, upgrade_spec
 
 FILE = "checkpoint.safetensors"
@@ -136,15 +137,17 @@ def differences(before: Any, after: Any, name: str = "") -> list[str]:
 
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Any], dict[str, Tensor]]:
     """Read stamp and progress, in the present format, and tensors of a checkpoint."""
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            if not {"stamp", "progress"} <= header.keys():
-                raise SafetensorError("its header has no stamp")
-            stamp, progress = json.loads(header["stamp"]), json.loads(header["progress"])
-            values = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ZfnetError(f"{path}: not a readable checkpoint ({error}); remove it to train from the start.") from None
+    with (
+        reading(path, "a readable checkpoint", "remove it to train from the start"),
+        safe_open(str(path), framework="pt") as file,
+    ):
+        header = file.metadata() or {}
+        if not {"stamp", "progress"} <= header.keys():
+            raise SafetensorError("its header has no stamp")
+        stamp, progress = (parse_json(header[key]) for key in ("stamp", "progress"))
+        if not isinstance(stamp, dict) or not isinstance(progress, dict):
+            raise SafetensorError("its stamp or progress is no JSON object")
+        values = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
     if isinstance(stamp.get("spec"), dict):
         stamp["spec"] = upgrade_spec(stamp["spec"])
     if "history" in progress:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.core.device import device, full_precision
+from zfnet.core.device import device
 from zfnet.core.errors import ZfnetError
 from zfnet.core.files import atomic, read_json, remove_unfinished, sha256, write_json
 from zfnet.core.memory import GIB
@@ -127,7 +127,6 @@ def features_stage(weights: Path, manifest: Path, settings: Transfer, out_dir: P
         Receives LAYER.npy and index.json.
     """
     torch.set_num_threads(threads)
-    full_precision()
     net, shards = load(weights).to(device()), Shards(manifest)
     layers = LAYERS.get(shards.manifest.name, settings.layers)
     outputs = {layer: stage_output(net, layer) for layer in layers}

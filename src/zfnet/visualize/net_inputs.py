@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zfnet.core.device import device, full_precision
+from zfnet.core.device import device
 from zfnet.core.errors import ZfnetError
 from zfnet.data.loader import Shards, require_square_size
 from zfnet.evaluation.evaluate_run import same_classes
@@ -102,7 +102,6 @@ def open_net(weights: Path) -> Network:
     ZfnetError
         The file is missing or damaged, or the training diverged.
     """
-    full_precision()
     net = load(weights).to(device()).eval()
     if not all(parameter.isfinite().all() for parameter in net.parameters()):
         raise ZfnetError(
